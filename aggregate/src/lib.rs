@@ -1,1 +1,3 @@
-//! Skeleton.
+//! Readings -> closed windows (skeleton).
+mod config;
+pub use config::{Clock, Config};

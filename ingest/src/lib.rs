@@ -1,1 +1,18 @@
-//! Skeleton.
+//! A record from a broker or a file -> readings or a reject, with its position.
+//!
+//! Two halves: sources hand over owned batches of raw records, and the decoder turns one record into readings, without
+//! I/O, inside the partition's task. What a reading means in time is the next stage's business.
+
+mod config;
+pub mod decode;
+mod error;
+pub mod files;
+pub mod kafka;
+mod records;
+pub mod simulated;
+mod source;
+
+pub use config::{Config, SourceKind};
+pub use error::{Error, Kind};
+pub use records::{RawRecord, Records};
+pub use source::{Bound, Polled, Source, Start};

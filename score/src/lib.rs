@@ -1,1 +1,3 @@
-//! Skeleton.
+//! Closed windows -> scores (skeleton).
+mod config;
+pub use config::{Config, Feature, Key};

@@ -1,1 +1,3 @@
-//! Skeleton.
+//! Object stores by URL, with credentials from the configuration (skeleton).
+mod config;
+pub use config::Config;

@@ -1,1 +1,20 @@
-//! Skeleton.
+//! The nouns every stage speaks: readings, windows, scores, refusals, partitions and positions.
+//!
+//! A leaf: no I/O, no async, no clock. A type starts beside the interface it serves and moves here when a second
+//! crate needs it.
+
+mod duration;
+mod partition;
+mod prediction;
+mod reading;
+mod refused;
+mod secret;
+mod window;
+
+pub use duration::{Span, parse_span};
+pub use partition::{PartitionId, Position};
+pub use prediction::{ModelRef, Scores, Status};
+pub use reading::{Micros, Reading};
+pub use refused::{LateReadings, Quarantine, QuarantineRun, Reason, Refusal};
+pub use secret::Secret;
+pub use window::{ClosedBy, SeriesNames, WindowRows};

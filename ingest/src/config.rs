@@ -1,0 +1,35 @@
+//! `[ingest]`: where records come from and how they are read.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Start, decode, files, kafka, simulated};
+
+/// Where records come from and how they are read.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Which source to read: `kafka`, `files` or `simulated`.
+    pub source: SourceKind,
+    /// Where a partition that has no state yet begins: `earliest`, `latest`, or a time (RFC 3339) that is compared with
+    /// broker times. Resolved once in the life of a partition and then kept in its state.
+    pub start: Start,
+    /// Apache Kafka, or any service that speaks its protocol.
+    pub kafka: kafka::Config,
+    /// Files of readings: one bounded input.
+    pub files: files::Config,
+    /// A simulated fleet of devices, for trying things out.
+    pub simulated: simulated::Config,
+    /// From the bytes of a record to readings.
+    pub decode: decode::Config,
+}
+
+/// A source by name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceKind {
+    #[default]
+    Kafka,
+    Files,
+    Simulated,
+}

@@ -1,0 +1,113 @@
+//! An owned batch of raw records of one partition: one buffer and an index into it, so that handing a batch over is
+//! handing over two vectors, whatever it holds.
+
+use types::{Micros, PartitionId, Position};
+
+/// Raw records of one partition in log order. `Send`; decoding happens where the batch is consumed.
+#[derive(Debug, Clone)]
+pub struct Records {
+    partition: PartitionId,
+    bytes: Vec<u8>,
+    index: Vec<Entry>,
+    next: Position,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    position: i64,
+    /// `NO_TIME` if the broker gave none.
+    broker_time: Micros,
+    key_start: usize,
+    payload_start: usize,
+    end: usize,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Payload,
+    Tombstone,
+}
+
+const NO_TIME: Micros = Micros::MIN;
+
+/// One raw record, borrowed from its batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RawRecord<'a> {
+    /// The record's own position (not the next one).
+    pub position: i64,
+    /// When the broker took it (append or create time); none for files.
+    pub broker_time: Option<Micros>,
+    /// Empty if it has none.
+    pub key: &'a [u8],
+    /// None for a tombstone: a record without a value.
+    pub payload: Option<&'a [u8]>,
+}
+
+impl Records {
+    #[must_use]
+    pub fn new(partition: PartitionId) -> Self {
+        Records { partition, bytes: Vec::new(), index: Vec::new(), next: Position::default() }
+    }
+
+    #[must_use]
+    pub fn with_capacity(partition: PartitionId, records: usize, bytes: usize) -> Self {
+        Records { bytes: Vec::with_capacity(bytes), index: Vec::with_capacity(records), ..Records::new(partition) }
+    }
+
+    /// Appends a copy of the record. Positions must grow.
+    #[inline]
+    pub fn push(&mut self, record: RawRecord<'_>) {
+        debug_assert!(self.index.last().is_none_or(|last| last.position < record.position), "positions grow");
+        let key_start = self.bytes.len();
+        self.bytes.extend_from_slice(record.key);
+        let payload_start = self.bytes.len();
+        self.bytes.extend_from_slice(record.payload.unwrap_or_default());
+        self.index.push(Entry {
+            position: record.position,
+            broker_time: record.broker_time.unwrap_or(NO_TIME),
+            key_start,
+            payload_start,
+            end: self.bytes.len(),
+            kind: if record.payload.is_some() { Kind::Payload } else { Kind::Tombstone },
+        });
+        self.next = Position(record.position + 1);
+    }
+
+    #[inline]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = RawRecord<'_>> {
+        self.index.iter().map(|entry| RawRecord {
+            position: entry.position,
+            broker_time: (entry.broker_time != NO_TIME).then_some(entry.broker_time),
+            key: &self.bytes[entry.key_start..entry.payload_start],
+            payload: (entry.kind == Kind::Payload).then(|| &self.bytes[entry.payload_start..entry.end]),
+        })
+    }
+
+    #[must_use]
+    pub fn partition(&self) -> &PartitionId {
+        &self.partition
+    }
+
+    /// The position after the last record.
+    #[must_use]
+    pub fn next(&self) -> Position {
+        self.next
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// Bytes of keys and payloads.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+}

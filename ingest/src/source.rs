@@ -1,0 +1,138 @@
+//! The seam between the pipeline and whatever records come from.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use types::{Micros, PartitionId, Position};
+
+use crate::{Error, Records};
+
+/// Where records come from. One source belongs to one worker thread and is polled by it; membership (which partitions
+/// are ours) and fetching (their records) come through the same `poll`, in order.
+///
+/// The life of a partition: `Gained` -> the pipeline recovers its position -> [`start`](Source::start) -> `Records`… ->
+/// `Lost` or `Ended`. No record of a partition comes before `start` or after `Lost`.
+pub trait Source: Send {
+    /// What happened next; waits up to `wait` if nothing has. Must be called often, also while all partitions are
+    /// paused: a broker takes a silent member for dead.
+    ///
+    /// # Errors
+    /// Only what cannot heal by waiting: brokers that are away for a while are logged, counted and retried inside.
+    fn poll(&mut self, wait: Duration) -> Result<Polled, Error>;
+
+    /// Turns a policy into a number, once in the life of a partition.
+    ///
+    /// # Errors
+    /// If the broker does not answer within the request timeout.
+    fn resolve(&mut self, partition: &PartitionId, start: Start) -> Result<Position, Error>;
+
+    /// Begins fetching a gained partition at this position: its first record has this position or a later one.
+    ///
+    /// # Errors
+    /// If the partition is not ours any more, or the position lies outside what the source holds
+    /// ([`Error::PositionExpired`], [`Error::PositionAhead`]: never silently moved).
+    fn start(&mut self, partition: &PartitionId, position: Position) -> Result<(), Error>;
+
+    /// Stops (and resumes) fetching for back-pressure; polling goes on.
+    fn pause(&mut self, partition: &PartitionId);
+    fn resume(&mut self, partition: &PartitionId);
+
+    /// Tells the broker how far the durable state reaches. Advisory, for lag displays: never read back by us.
+    fn acknowledge(&mut self, partition: &PartitionId, position: Position);
+
+    /// Leaves the group in good order. Polling afterwards is a bug.
+    fn leave(&mut self);
+}
+
+/// What a poll brings. Closed on purpose: a new source brings no new variant.
+#[derive(Debug)]
+pub enum Polled {
+    /// Nothing within the wait.
+    Idle,
+    /// These partitions are ours from now on; they wait for `start`.
+    Gained(Vec<PartitionId>),
+    /// These are no longer ours: drop their state without flushing.
+    Lost(Vec<PartitionId>),
+    /// Records of one started partition, in log order. Never empty.
+    Records(Records),
+    /// Everything up to the high watermark *of a fresh broker answer* has been handed over, and the partition was not
+    /// paused. Repeated, at most once a second, while that stays true. Unbounded sources only.
+    CaughtUp { partition: PartitionId, position: Position },
+    /// A bounded source handed over the partition's last record.
+    Ended { partition: PartitionId, position: Position },
+}
+
+/// Where a partition that has no state yet begins: `earliest`, `latest`, or a time (RFC 3339).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Start {
+    #[default]
+    Earliest,
+    Latest,
+    /// The first record whose broker time is not before this.
+    Time(Micros),
+}
+
+impl FromStr for Start {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "earliest" => Ok(Start::Earliest),
+            "latest" => Ok(Start::Latest),
+            time => time.parse::<Timestamp>().map(|t| Start::Time(t.as_microsecond())).map_err(|_| {
+                format!("`{time}` is not a start: write `earliest`, `latest` or a time like `2026-01-31T06:00:00Z`")
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Start::Earliest => f.write_str("earliest"),
+            Start::Latest => f.write_str("latest"),
+            Start::Time(time) => match Timestamp::from_microsecond(*time) {
+                Ok(time) => time.fmt(f),
+                Err(_) => time.fmt(f),
+            },
+        }
+    }
+}
+
+impl Serialize for Start {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Start {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Start {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Start".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "examples": ["earliest", "latest", "2026-01-31T06:00:00Z"] })
+    }
+}
+
+/// Whether a source goes on for ever, or stops where the input ended when the partition was gained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    Unbounded,
+    PresentEnd,
+}

@@ -1,0 +1,247 @@
+//! Readings and records that became no part of a window, and why. Nothing is dropped without a count.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ClosedBy, Micros};
+
+/// Why a record or a reading is not usable. The words are part of the output's schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    // From decoding: the record (or one element of it) could not be read.
+    InvalidJson,
+    InvalidCsv,
+    MissingField,
+    BadTime,
+    BadValue,
+    WrongType,
+    IdTooLong,
+    TooDeep,
+    TooLarge,
+    TooManyFields,
+    NotUtf8,
+    Empty,
+    // From the rules of time: the reading was understood, and refused.
+    /// Further ahead of the arrival clock than `aggregate.max_future_skew`.
+    Future,
+    /// Further behind the arrival clock than `aggregate.max_past`.
+    TooOld,
+    /// Of an unknown series, and the partition holds as many as it may.
+    SeriesLimit,
+}
+
+impl Reason {
+    pub const ALL: [Reason; 15] = [
+        Reason::InvalidJson,
+        Reason::InvalidCsv,
+        Reason::MissingField,
+        Reason::BadTime,
+        Reason::BadValue,
+        Reason::WrongType,
+        Reason::IdTooLong,
+        Reason::TooDeep,
+        Reason::TooLarge,
+        Reason::TooManyFields,
+        Reason::NotUtf8,
+        Reason::Empty,
+        Reason::Future,
+        Reason::TooOld,
+        Reason::SeriesLimit,
+    ];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::InvalidJson => "invalid_json",
+            Reason::InvalidCsv => "invalid_csv",
+            Reason::MissingField => "missing_field",
+            Reason::BadTime => "bad_time",
+            Reason::BadValue => "bad_value",
+            Reason::WrongType => "wrong_type",
+            Reason::IdTooLong => "id_too_long",
+            Reason::TooDeep => "too_deep",
+            Reason::TooLarge => "too_large",
+            Reason::TooManyFields => "too_many_fields",
+            Reason::NotUtf8 => "not_utf8",
+            Reason::Empty => "empty",
+            Reason::Future => "future",
+            Reason::TooOld => "too_old",
+            Reason::SeriesLimit => "series_limit",
+        }
+    }
+
+    /// What to do about it, for people.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Reason::InvalidJson => "check `ingest.decode.format`, and the producer",
+            Reason::InvalidCsv => "check `ingest.decode.delimiter` and the header, and the producer",
+            Reason::MissingField => "check the paths in `ingest.decode`",
+            Reason::BadTime => "check `ingest.decode.time` and `time_unit`",
+            Reason::BadValue => "only finite numbers are values",
+            Reason::WrongType => "check the paths and the shape in `ingest.decode`",
+            Reason::IdTooLong => "raise `ingest.decode.id_bytes_max`, or mend the producer",
+            Reason::TooDeep => "raise `ingest.decode.depth_max`, or mend the producer",
+            Reason::TooLarge => "raise `ingest.decode.record_bytes_max`, or mend the producer",
+            Reason::TooManyFields => "raise `ingest.decode.fields_max`, or mend the producer",
+            Reason::NotUtf8 => "the record is not UTF-8: mend the producer",
+            Reason::Empty => "the record has no bytes: mend the producer",
+            Reason::Future => "the device's clock is ahead: mend it, or raise `aggregate.max_future_skew`",
+            Reason::TooOld => "raise `aggregate.max_past`, or leave it out to accept any age",
+            Reason::SeriesLimit => "raise `aggregate.series_max`, or add partitions",
+        }
+    }
+}
+
+/// Late readings, column by column: understood, in range, but their window is already closed.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct LateReadings {
+    pub device: Vec<String>,
+    pub sensor: Vec<String>,
+    pub time: Vec<Micros>,
+    pub value: Vec<f64>,
+    pub window_start: Vec<Micros>,
+    /// The time up to which the device's windows were closed when the reading came.
+    pub closed_to: Vec<Micros>,
+    pub closed_by: Vec<ClosedBy>,
+    /// Position of the record it came in, and its place in that record.
+    pub position: Vec<i64>,
+    pub index: Vec<u32>,
+}
+
+impl LateReadings {
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.time.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.time.is_empty()
+    }
+}
+
+/// What was refused: exact counts as runs of consecutive items of one reason, with samples within a bound.
+///
+/// A flood of bad records costs a few bytes, not a row each.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Quarantine {
+    runs: Vec<QuarantineRun>,
+}
+
+/// Consecutive refused items of one reason.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QuarantineRun {
+    pub reason: Reason,
+    /// Positions of the first and the last record.
+    pub first: i64,
+    pub last: i64,
+    /// Place in the record of a single refused reading; none for whole records and for runs of several items.
+    pub index: Option<u32>,
+    pub count: u64,
+    /// Broker time of the first item, if it had one.
+    pub broker_time: Option<Micros>,
+    /// What exactly was wrong with the first item.
+    pub detail: String,
+    /// The first item's payload, cut to a bound, escaped; none when this reason's samples are used up.
+    pub sample: Option<String>,
+}
+
+impl Quarantine {
+    /// Samples kept for one reason between two commits.
+    pub const SAMPLES_PER_REASON: usize = 20;
+    /// Bytes kept of a sample.
+    pub const SAMPLE_BYTES_MAX: usize = 1024;
+
+    #[must_use]
+    pub fn runs(&self) -> &[QuarantineRun] {
+        &self.runs
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// How many items were refused.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.runs.iter().map(|run| run.count).sum()
+    }
+
+    /// Adds one refused item; `payload` and `detail` are looked at only if a new run begins.
+    pub fn add(&mut self, item: Refusal<'_>) {
+        if let Some(run) = self.runs.last_mut()
+            && run.reason == item.reason
+        {
+            run.last = item.position;
+            run.count += 1;
+            run.index = None;
+            return;
+        }
+        let sampled = self.runs.iter().filter(|run| run.reason == item.reason && run.sample.is_some()).count();
+        let sample = (sampled < Self::SAMPLES_PER_REASON).then(|| escape(item.payload));
+        self.runs.push(QuarantineRun {
+            reason: item.reason,
+            first: item.position,
+            last: item.position,
+            index: item.index,
+            count: 1,
+            broker_time: item.broker_time,
+            detail: item.detail.chars().take(200).collect(),
+            sample,
+        });
+    }
+}
+
+/// One refused record or reading, on its way into [`Quarantine`].
+#[derive(Debug, Clone, Copy)]
+pub struct Refusal<'a> {
+    pub reason: Reason,
+    pub position: i64,
+    pub index: Option<u32>,
+    pub broker_time: Option<Micros>,
+    pub detail: &'a str,
+    pub payload: &'a [u8],
+}
+
+/// The first bytes as printable text: what is not UTF-8 or would move a terminal's cursor becomes an escape.
+fn escape(payload: &[u8]) -> String {
+    let cut = &payload[..payload.len().min(Quarantine::SAMPLE_BYTES_MAX)];
+    let mut text = String::with_capacity(cut.len());
+    for chunk in cut.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
+        }
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(reason: Reason, position: i64) -> Refusal<'static> {
+        Refusal { reason, position, index: None, broker_time: None, detail: "", payload: b"a\x1b\xff" }
+    }
+
+    #[test]
+    fn runs_count_exactly_and_sample_within_a_bound() {
+        let mut quarantine = Quarantine::default();
+        for position in 0..1000 {
+            let reason = if position % 2 == 0 { Reason::BadTime } else { Reason::Empty };
+            quarantine.add(refusal(reason, position));
+        }
+        quarantine.add(refusal(Reason::Empty, 1000));
+        assert_eq!(quarantine.count(), 1001);
+        assert_eq!(quarantine.runs().len(), 1000);
+        let samples = quarantine.runs().iter().filter(|run| run.sample.is_some()).count();
+        assert_eq!(samples, 2 * Quarantine::SAMPLES_PER_REASON);
+        assert_eq!(quarantine.runs()[0].sample.as_deref(), Some("a\\u{1b}\\xff"));
+        let last = quarantine.runs().last().expect("runs");
+        assert_eq!((last.first, last.last, last.count), (999, 1000, 2));
+    }
+}
