@@ -9,7 +9,7 @@ use types::{Secret, Span};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Azure: the storage account's name, or `env:NAME`.
+    /// Azure: the storage account's name, or `env:NAME`. Not needed where the URL names it (`abfss://…`, `https://…`).
     pub account: Option<String>,
     /// Azure: the account's key.
     pub key: Option<Secret>,

@@ -1,0 +1,219 @@
+//! What can go wrong with a store, told by what to do about it.
+//!
+//! Services put request signatures into their answers, and clients put URLs into their errors; so nothing of either is
+//! passed on but what [`brief`] lets through: an error code, a status, or the innermost cause without queries.
+
+use std::error::Error as StdError;
+use std::io;
+
+use object_store::client::{HttpError, HttpErrorKind};
+
+use crate::{Location, StoreKind};
+
+/// A store's failure. `Display` is the error itself; [`Error::hint`] the remedy. Neither ever holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("`{url}` is not a usable location: {reason}")]
+    BadUrl { url: String, reason: String },
+    #[error("`{url}` carries a secret after it")]
+    SecretInUrl { url: String },
+    #[error("no store goes by `{scheme}://`")]
+    UnknownScheme { scheme: String },
+    #[error("which storage account is `{url}` in?")]
+    MissingAccount { url: String },
+    #[error("`{endpoint}` is not encrypted")]
+    Plaintext { endpoint: String },
+    #[error("`{setting}`: {reason}")]
+    Secret { setting: &'static str, reason: String },
+    #[error("of `storage.access_key_id` and `storage.secret_access_key` only one is set")]
+    HalfKey,
+    #[error("cannot use `{url}`: {reason}")]
+    Unusable { url: String, reason: String },
+    #[error("container `{container}` does not exist in account `{account}`")]
+    ContainerMissing { container: String, account: String },
+    #[error("bucket `{bucket}` does not exist")]
+    BucketMissing { bucket: String },
+    #[error("folder `{path}` does not exist")]
+    FolderMissing { path: String },
+    #[error("cannot write to folder `{path}`: {reason}")]
+    NotWritable { path: String, reason: String },
+    #[error("no space left where `{place}` is")]
+    Full { place: String },
+    #[error("`{place}` refuses access: {reason}")]
+    Denied { place: String, reason: String },
+    #[error("the address of `{place}` cannot be resolved: {reason}")]
+    Unresolved { place: String, reason: String },
+    #[error("`{place}` cannot be reached: {reason}")]
+    Unreachable { place: String, reason: String },
+    #[error("`{place}` did not answer in time")]
+    Timeout { place: String },
+    #[error("`{place}` holds no `{path}`")]
+    NotFound { place: String, path: String },
+    #[error("`{place}` already holds `{path}`")]
+    Exists { place: String, path: String },
+    #[error("`{place}` answered: {reason}")]
+    Answer { place: String, reason: String },
+}
+
+/// What a caller does about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Wait and try again.
+    Retry,
+    /// Waiting will not help until somebody acts: rights, a missing container, the configuration.
+    Input,
+    /// The object is not there.
+    NotFound,
+}
+
+impl Error {
+    /// Tells an object store's error by what to do about it.
+    #[must_use]
+    pub fn from_store(location: &Location, error: &object_store::Error) -> Self {
+        let place = location.display.clone();
+        if let Some(io) = find::<io::Error>(error) {
+            match io.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                    return Error::Full { place };
+                }
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                    return Error::Denied { place, reason: io.to_string() };
+                }
+                _ => {}
+            }
+        }
+        let reason = brief(error);
+        match error {
+            object_store::Error::NotFound { .. } if reason.contains("ContainerNotFound") => {
+                Error::ContainerMissing { container: location.container.clone(), account: location.account.clone() }
+            }
+            object_store::Error::NotFound { .. } if reason.contains("NoSuchBucket") => {
+                Error::BucketMissing { bucket: location.container.clone() }
+            }
+            object_store::Error::NotFound { path, .. } => Error::NotFound { place, path: path.clone() },
+            object_store::Error::AlreadyExists { path, .. } | object_store::Error::Precondition { path, .. } => {
+                Error::Exists { place, path: path.clone() }
+            }
+            object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
+                Error::Denied { place, reason }
+            }
+            _ => unanswered(place, reason, error),
+        }
+    }
+
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Error::Full { .. }
+            | Error::Unresolved { .. }
+            | Error::Unreachable { .. }
+            | Error::Timeout { .. }
+            | Error::Answer { .. } => Kind::Retry,
+            Error::NotFound { .. } => Kind::NotFound,
+            Error::BadUrl { .. }
+            | Error::SecretInUrl { .. }
+            | Error::UnknownScheme { .. }
+            | Error::MissingAccount { .. }
+            | Error::Plaintext { .. }
+            | Error::Secret { .. }
+            | Error::HalfKey
+            | Error::Unusable { .. }
+            | Error::ContainerMissing { .. }
+            | Error::BucketMissing { .. }
+            | Error::FolderMissing { .. }
+            | Error::NotWritable { .. }
+            | Error::Denied { .. }
+            | Error::Exists { .. } => Kind::Input,
+        }
+    }
+
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Error::BadUrl { .. } => {
+                "a location is a folder, or `az://container/prefix`, \
+                 `abfss://container@account.dfs.core.windows.net/prefix`, \
+                 `https://account.blob.core.windows.net/container/prefix`, `s3://bucket/prefix`, `memory://name/`"
+            }
+            Error::SecretInUrl { .. } => "take it out of the URL and set `storage.sas = \"env:NAME\"` or `file:path`",
+            Error::UnknownScheme { .. } => "known are folders, `file`, `az`, `abfss`, `https`, `s3` and `memory`",
+            Error::MissingAccount { .. } => {
+                "set `storage.account`, or write `abfss://container@account.dfs.core.windows.net/prefix`"
+            }
+            Error::Plaintext { .. } => "use https, or set `storage.allow_plaintext = true`",
+            Error::Secret { .. } => "secrets are given by their place: `env:NAME` or `file:path`",
+            Error::HalfKey => "set both, or neither to use the environment's own credentials",
+            Error::Unusable { .. } => "check `[storage]`",
+            Error::ContainerMissing { .. } => "create it, the service never does",
+            Error::BucketMissing { .. } => "create it, the service never does",
+            Error::FolderMissing { .. } => "check the path",
+            Error::NotWritable { .. } => {
+                "check the folder's owner and rights, and that its disk is mounted for writing"
+            }
+            Error::Full { .. } => "make room: nothing partial is visible, and writing goes on by itself",
+            Error::Denied { .. } => {
+                "check the key or identity in `[storage]`, its role (read, list and create on the container), \
+                 this machine's clock, and the account's network rules"
+            }
+            Error::Unresolved { .. } => "check the account's name or `storage.endpoint`, and this machine's DNS",
+            Error::Unreachable { .. } => "check `storage.endpoint`, the network, and that the service is up",
+            Error::Timeout { .. } => "check the network, or raise `storage.request_timeout`",
+            Error::NotFound { .. } | Error::Exists { .. } | Error::Answer { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+fn unanswered(place: String, reason: String, error: &object_store::Error) -> Error {
+    if chain(error).any(|cause| cause.to_string().contains("dns error")) {
+        return Error::Unresolved { place, reason };
+    }
+    match find::<HttpError>(error).map(HttpError::kind) {
+        Some(HttpErrorKind::Connect) => Error::Unreachable { place, reason },
+        Some(HttpErrorKind::Timeout) => Error::Timeout { place },
+        Some(HttpErrorKind::Request | HttpErrorKind::Interrupted) => Error::Unreachable { place, reason },
+        _ => Error::Answer { place, reason },
+    }
+}
+
+/// An error in a few words that are safe to print: the service's error code, else its status, else the innermost cause.
+pub(crate) fn brief(error: &object_store::Error) -> String {
+    let whole: Vec<String> = chain(error).map(ToString::to_string).collect();
+    let code = whole.iter().find_map(|text| between(text, "<Code>", "</Code>"));
+    let status = whole.iter().find_map(|text| text.split_once("status code: ").map(|(_, rest)| rest));
+    let status = status.map(|rest| rest.split(':').next().unwrap_or_default().trim().to_owned());
+    let text = match (code, status) {
+        (Some(code), Some(status)) => format!("{status}, {code}"),
+        (Some(code), None) => code.to_owned(),
+        (None, Some(status)) => status,
+        (None, None) => whole.last().cloned().unwrap_or_default(),
+    };
+    let words: Vec<&str> =
+        text.split_whitespace().map(|word| word.split(['?', '&']).next().unwrap_or_default()).collect();
+    words.join(" ").chars().take(300).collect()
+}
+
+fn between<'a>(text: &'a str, from: &str, to: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(from)?;
+    rest.split_once(to).map(|(inner, _)| inner)
+}
+
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| StdError::source(*error))
+}
+
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    chain(error).find_map(|cause| cause.downcast_ref())
+}
+
+impl Location {
+    pub(crate) fn missing(&self) -> Error {
+        match self.kind {
+            StoreKind::Azure => {
+                Error::ContainerMissing { container: self.container.clone(), account: self.account.clone() }
+            }
+            StoreKind::S3 => Error::BucketMissing { bucket: self.container.clone() },
+            StoreKind::Local | StoreKind::Memory => Error::FolderMissing { path: self.display.clone() },
+        }
+    }
+}

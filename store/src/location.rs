@@ -1,0 +1,81 @@
+//! An opened place: where results go, or models come from.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::path::Path;
+
+/// A store and a prefix in it. Cheap to clone.
+#[derive(Clone)]
+pub struct Location {
+    pub store: Arc<dyn ObjectStore>,
+    /// Everything of this location is below it; the root if empty.
+    pub prefix: Path,
+    /// The URL without secrets, as readers write it.
+    pub display: String,
+    pub kind: StoreKind,
+    /// The folder on this machine, for `StoreKind::Local`.
+    pub local_root: Option<PathBuf>,
+    /// What the prefix is relative to: equal for two locations of the same container, bucket or file system.
+    pub(crate) root: String,
+    /// The container or bucket, and the account or endpoint it is in, for messages.
+    pub(crate) container: String,
+    pub(crate) account: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StoreKind {
+    Local,
+    Azure,
+    S3,
+    /// Shared within the process by name.
+    Memory,
+}
+
+impl StoreKind {
+    /// What a store of this kind calls its outermost folder.
+    #[must_use]
+    pub fn container_word(self) -> &'static str {
+        match self {
+            StoreKind::Local => "folder",
+            StoreKind::Azure => "container",
+            StoreKind::S3 => "bucket",
+            StoreKind::Memory => "store",
+        }
+    }
+}
+
+impl Location {
+    /// Whether `other` is this very place or lies inside it.
+    #[must_use]
+    pub fn contains(&self, other: &Location) -> bool {
+        self.root == other.root && other.prefix.prefix_matches(&self.prefix)
+    }
+
+    /// The place of `name` (one or more segments, separated by `/`) inside this one.
+    #[must_use]
+    pub fn path(&self, name: &str) -> Path {
+        name.split('/').filter(|part| !part.is_empty()).fold(self.prefix.clone(), |path, part| path.join(part))
+    }
+
+    /// How readers write the place of `name` inside this one.
+    #[must_use]
+    pub fn display_of(&self, name: &str) -> String {
+        format!("{}/{name}", self.display.trim_end_matches('/'))
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.display)
+    }
+}
+
+/// Without the store, whose own form may show credentials.
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Location").field("display", &self.display).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
