@@ -1,0 +1,187 @@
+//! Names of series -> dense indices, and back.
+//!
+//! A series' two names are one string with the length of its first part, so that ("a", "bc") and ("ab", "c") differ, and a
+//! lookup is one hash and one comparison. A forgotten series keeps its index and names until the rows that refer to
+//! it are drained; then the index is free for another series, under a new generation.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use types::SeriesNames;
+
+/// No index.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// The names of a partition's series, by index.
+#[derive(Debug, Default)]
+pub struct Series {
+    /// Its order depends on a random seed and is never looked at.
+    table: HashTable<u32>,
+    names: Vec<Name>,
+    hasher: RandomState,
+    /// Forgotten since the last drain.
+    forgotten: Vec<u32>,
+    free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Name {
+    /// Device and sensor, one after the other.
+    text: Box<str>,
+    device_bytes: u32,
+    generation: u32,
+}
+
+impl Name {
+    fn is(&self, device: &str, sensor: &str) -> bool {
+        // Lengths first: what follows then compares equally long slices.
+        let text = self.text.as_bytes();
+        self.device_bytes as usize == device.len()
+            && text.len() == device.len() + sensor.len()
+            && text[..device.len()] == *device.as_bytes()
+            && text[device.len()..] == *sensor.as_bytes()
+    }
+
+    fn device(&self) -> &str {
+        &self.text[..self.device_bytes as usize]
+    }
+
+    fn sensor(&self) -> &str {
+        &self.text[self.device_bytes as usize..]
+    }
+}
+
+impl Series {
+    #[inline]
+    pub(crate) fn find(&self, device: &str, sensor: &str) -> Option<u32> {
+        let hash = hash(&self.hasher, device, sensor);
+        self.table.find(hash, |&series| self.names[series as usize].is(device, sensor)).copied()
+    }
+
+    /// Gives an unknown series an index; none if there is no index left.
+    pub(crate) fn insert(&mut self, device: &str, sensor: &str) -> Option<u32> {
+        let device_bytes = u32::try_from(device.len()).ok()?;
+        let mut text = String::with_capacity(device.len() + sensor.len());
+        text.push_str(device);
+        text.push_str(sensor);
+        let mut name = Name { text: text.into_boxed_str(), device_bytes, generation: 0 };
+        let series = match self.free.pop() {
+            Some(series) => {
+                name.generation = self.names[series as usize].generation.wrapping_add(1);
+                self.names[series as usize] = name;
+                series
+            }
+            None => {
+                let series = u32::try_from(self.names.len()).ok().filter(|&series| series != NONE)?;
+                self.names.push(name);
+                series
+            }
+        };
+        let Series { table, names, hasher, .. } = self;
+        table.insert_unique(hash(hasher, device, sensor), series, |&other| {
+            let name = &names[other as usize];
+            hash(hasher, name.device(), name.sensor())
+        });
+        Some(series)
+    }
+
+    /// From now on the series is unknown; its index still resolves.
+    pub(crate) fn forget(&mut self, series: u32) {
+        let name = &self.names[series as usize];
+        let hash = hash(&self.hasher, name.device(), name.sensor());
+        if let Ok(entry) = self.table.find_entry(hash, |&other| other == series) {
+            entry.remove();
+            self.forgotten.push(series);
+        }
+    }
+
+    /// An index for names that only closed rows still refer to.
+    pub(crate) fn insert_forgotten(&mut self, device: &str, sensor: &str) -> Option<u32> {
+        let series = u32::try_from(self.names.len()).ok().filter(|&series| series != NONE)?;
+        let device_bytes = u32::try_from(device.len()).ok()?;
+        let text = [device, sensor].concat().into_boxed_str();
+        self.names.push(Name { text, device_bytes, generation: 0 });
+        self.forgotten.push(series);
+        Some(series)
+    }
+
+    /// No row refers to a forgotten series any more: the indices are free.
+    pub(crate) fn release_forgotten(&mut self) {
+        for &series in &self.forgotten {
+            self.names[series as usize].text = Box::default();
+            self.names[series as usize].device_bytes = 0;
+        }
+        self.free.append(&mut self.forgotten);
+    }
+
+    /// How many series are known: forgotten ones are not.
+    #[must_use]
+    pub fn known(&self) -> usize {
+        self.table.len()
+    }
+
+    /// One more than the largest index ever given.
+    pub(crate) fn indices(&self) -> usize {
+        self.names.len()
+    }
+}
+
+impl SeriesNames for Series {
+    fn device(&self, series: u32) -> &str {
+        self.names[series as usize].device()
+    }
+
+    fn sensor(&self, series: u32) -> &str {
+        self.names[series as usize].sensor()
+    }
+
+    fn generation(&self, series: u32) -> u32 {
+        self.names[series as usize].generation
+    }
+}
+
+#[inline]
+fn hash(hasher: &RandomState, device: &str, sensor: &str) -> u64 {
+    hasher.hash_one((device, sensor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_not_confused_by_where_they_are_cut() {
+        let mut series = Series::default();
+        let pairs = [("a", "bc"), ("ab", "c"), ("", "abc"), ("abc", ""), ("", ""), ("a", "b")];
+        let indices = pairs.map(|(device, sensor)| series.insert(device, sensor).expect("room"));
+        for ((device, sensor), index) in pairs.into_iter().zip(indices) {
+            assert_eq!(series.find(device, sensor), Some(index));
+            assert_eq!((series.device(index), series.sensor(index)), (device, sensor));
+        }
+        assert_eq!(series.find("abc", "d"), None);
+    }
+
+    #[test]
+    fn an_index_is_given_again_only_after_the_drain_and_under_a_new_generation() {
+        let mut series = Series::default();
+        let first = series.insert("d", "s").expect("room");
+        series.forget(first);
+        assert_eq!((series.find("d", "s"), series.known()), (None, 0));
+        let second = series.insert("d", "s").expect("room");
+        assert_ne!(first, second);
+        assert_eq!(series.device(first), "d");
+        series.release_forgotten();
+        let third = series.insert("other", "s").expect("room");
+        assert_eq!((third, series.generation(third)), (first, 1));
+    }
+
+    #[test]
+    fn many_names_survive_growth() {
+        let mut series = Series::default();
+        for n in 0..5000 {
+            assert_eq!(series.insert(&format!("device-{}", n % 70), &format!("s{n}")), Some(n));
+        }
+        assert!((0..5000).all(|n| series.find(&format!("device-{}", n % 70), &format!("s{n}")) == Some(n)));
+    }
+}
