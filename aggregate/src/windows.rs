@@ -205,6 +205,24 @@ impl Windows {
         result
     }
 
+    /// Takes the closed rows out of the state; their names stay known until the rows are given back by
+    /// [`recycle`](Self::recycle). A snapshot taken in between no longer holds them.
+    pub fn take_closed(&mut self) -> WindowRows {
+        let empty = WindowRows { width: self.settings.window, ..WindowRows::default() };
+        std::mem::replace(&mut self.closed, empty)
+    }
+
+    /// Gives back rows that were taken: their memory is used again, and so are the indices of forgotten series.
+    /// Must come before the next record.
+    pub fn recycle(&mut self, mut rows: WindowRows) {
+        debug_assert!(self.closed.is_empty(), "rows are recycled before the next record");
+        if self.closed.is_empty() && rows.width == self.settings.window {
+            rows.clear();
+            self.closed = rows;
+            self.names.release_forgotten();
+        }
+    }
+
     #[must_use]
     pub fn names(&self) -> &Series {
         &self.names
