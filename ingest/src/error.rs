@@ -2,6 +2,8 @@
 
 use types::{PartitionId, Position};
 
+use crate::decode;
+
 /// A source's failure. `Display` is the error itself; [`Error::hint`] the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -9,6 +11,8 @@ pub enum Error {
     PositionExpired { partition: PartitionId, position: Position, low: Position },
     #[error("position {position} of `{partition}` lies beyond the end of the source, {high}")]
     PositionAhead { partition: PartitionId, position: Position, high: Position },
+    #[error(transparent)]
+    Decode(#[from] decode::SettingError),
 }
 
 /// What a caller does about an error.
@@ -29,6 +33,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Error::PositionExpired { .. } | Error::PositionAhead { .. } => Kind::Corrupt,
+            Error::Decode(_) => Kind::Input,
         }
     }
 
@@ -41,6 +46,7 @@ impl Error {
             Error::PositionAhead { .. } => {
                 Some("the topic was made anew, or the state belongs to another cluster".into())
             }
+            Error::Decode(error) => Some(error.hint()),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! An owned batch of raw records of one partition: one buffer and an index into it, so that handing a batch over is
 //! handing over two vectors, whatever it holds.
 
+use std::sync::Arc;
+
 use types::{Micros, PartitionId, Position};
 
 /// Raw records of one partition in log order. `Send`; decoding happens where the batch is consumed.
@@ -10,6 +12,7 @@ pub struct Records {
     bytes: Vec<u8>,
     index: Vec<Entry>,
     next: Position,
+    columns: Option<Arc<[String]>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -47,12 +50,24 @@ pub struct RawRecord<'a> {
 impl Records {
     #[must_use]
     pub fn new(partition: PartitionId) -> Self {
-        Records { partition, bytes: Vec::new(), index: Vec::new(), next: Position::default() }
+        Records { partition, bytes: Vec::new(), index: Vec::new(), next: Position::default(), columns: None }
     }
 
     #[must_use]
     pub fn with_capacity(partition: PartitionId, records: usize, bytes: usize) -> Self {
         Records { bytes: Vec::with_capacity(bytes), index: Vec::with_capacity(records), ..Records::new(partition) }
+    }
+
+    /// Names the columns of all records in this batch.
+    #[must_use]
+    pub fn with_columns(self, columns: Option<Arc<[String]>>) -> Self {
+        Records { columns, ..self }
+    }
+
+    /// The columns' names, if the source knows them (from the header of a CSV file). A batch never mixes two headers.
+    #[must_use]
+    pub fn columns(&self) -> Option<&Arc<[String]>> {
+        self.columns.as_ref()
     }
 
     /// Appends a copy of the record. Positions must grow.

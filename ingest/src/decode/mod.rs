@@ -1,100 +1,136 @@
-//! One record -> readings or a reject (skeleton).
+//! One record -> readings or a reject. Sync, without I/O and without a clock.
+//!
+//! The decoder owns all scratch, so that the good path allocates nothing; what it returns borrows from it and from the
+//! record. What a reading means in time (late, future) is the next stage's business.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod config;
+mod decoded;
+mod fields;
+mod json;
+mod number;
+mod object;
+mod plan;
+pub(crate) mod row;
+mod template;
+mod time;
 
-/// From the bytes of a record to readings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// `json` or `csv`.
-    pub format: Format,
-    /// `long`: one reading a record, or an array of such. `wide`: one field a sensor, or an array of such.
-    pub shape: Shape,
-    /// Where the device id is: a key, a path of keys joined by dots (`body.dev.id`), or a list of keys if a key holds a dot.
-    pub device: Path,
-    /// Where the sensor's name is (`long`).
-    pub sensor: Path,
-    /// Where the event time is: RFC 3339 text with any offset, with a space for the `T`, without zone (taken as UTC), or an epoch number.
-    pub time: Path,
-    /// Where the value is (`long`): a finite number, or such a number as text.
-    pub value: Path,
-    /// Unit of epoch numbers: `s`, `ms`, `us`, `ns`, or `auto` (by magnitude).
-    pub time_unit: TimeUnit,
-    /// `wide`: the fields that are sensors. Empty: every field that holds a number, besides device and time.
-    pub sensors: Vec<String>,
-    /// `csv` without a header line: the columns' names in order. Empty: the first line of each file is the header.
-    pub columns: Vec<String>,
-    /// `csv`: the character between fields.
-    pub delimiter: char,
-    /// Largest record in bytes; larger ones go to quarantine as `too_large`.
-    pub record_bytes_max: usize,
-    /// Deepest nesting of JSON.
-    pub depth_max: usize,
-    /// Longest device id and sensor name, in bytes.
-    pub id_bytes_max: usize,
-    /// Most fields of a record, nested ones included.
-    pub fields_max: usize,
+use std::sync::Arc;
+
+use types::Reason;
+
+use crate::{Error, Records};
+pub use config::{Config, Format, Path, Shape, TimeUnit};
+use decoded::{Buffers, Text};
+pub use decoded::{Decoded, Many, Reject};
+use object::{Outcome, Scratch};
+use plan::Plan;
+pub use plan::SettingError;
+use row::Columns;
+use template::Templates;
+
+/// Turns records of one partition into readings.
+#[derive(Debug)]
+pub struct Decoder {
+    plan: Plan,
+    templates: Templates,
+    scratch: Scratch,
+    cells: Vec<Text>,
+    /// From the configuration; they hold for every batch.
+    fixed_columns: bool,
+    columns: Columns,
+    /// What `columns` was made from.
+    header: Option<Arc<[String]>>,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        Config {
-            format: Format::Json,
-            shape: Shape::Long,
-            device: Path::from("device"),
-            sensor: Path::from("sensor"),
-            time: Path::from("ts"),
-            value: Path::from("value"),
-            time_unit: TimeUnit::Auto,
-            sensors: Vec::new(),
-            columns: Vec::new(),
-            delimiter: ',',
-            record_bytes_max: 1 << 20,
-            depth_max: 32,
-            id_bytes_max: 1024,
-            fields_max: 256,
+impl Decoder {
+    /// # Errors
+    /// If settings cannot be or contradict each other: [`SettingError`] says which.
+    pub fn new(config: &Config) -> Result<Decoder, Error> {
+        let plan = Plan::new(config)?;
+        Ok(Decoder {
+            columns: Columns::new(&plan, &config.columns),
+            fixed_columns: !config.columns.is_empty(),
+            plan,
+            templates: Templates::default(),
+            scratch: Scratch::default(),
+            cells: Vec::new(),
+            header: None,
+        })
+    }
+
+    /// Takes over the batch's column names, if its source knows them. To be called once for each batch, before its
+    /// records are decoded.
+    pub fn begin(&mut self, records: &Records) {
+        if self.fixed_columns || self.plan.format == Format::Json {
+            return;
+        }
+        let header = records.columns();
+        let same = match (&self.header, header) {
+            (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
+            (ours, theirs) => ours.is_none() && theirs.is_none(),
+        };
+        if !same {
+            self.columns = Columns::new(&self.plan, header.map_or(&[][..], |names| names));
+            self.header = header.cloned();
         }
     }
-}
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    #[default]
-    Json,
-    Csv,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Shape {
-    #[default]
-    Long,
-    Wide,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TimeUnit {
-    #[default]
-    Auto,
-    S,
-    Ms,
-    Us,
-    Ns,
-}
-
-/// A key, a dotted path of keys, or a list of keys.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Path {
-    Dotted(String),
-    Keys(Vec<String>),
-}
-
-impl From<&str> for Path {
-    fn from(text: &str) -> Self {
-        Path::Dotted(text.to_owned())
+    /// Reads one record. A record without a value (a tombstone) is the caller's to count.
+    #[inline]
+    pub fn decode<'a>(&'a mut self, payload: &'a [u8]) -> Decoded<'a> {
+        if payload.len() > self.plan.record_bytes_max {
+            return Decoded::Reject(self.too_large(payload.len()));
+        }
+        let record = match std::str::from_utf8(payload) {
+            Ok(record) => record,
+            Err(error) => return Decoded::Reject(not_utf8(error)),
+        };
+        if let Some(reading) = self.templates.read(&self.plan, record) {
+            return Decoded::One(reading);
+        }
+        self.decode_fully(record)
     }
+
+    /// Without the fast path: what it must agree with.
+    fn decode_fully<'a>(&'a mut self, record: &'a str) -> Decoded<'a> {
+        if record.trim_start_matches('\u{feff}').trim_ascii().is_empty() {
+            let detail = if record.is_empty() { "no bytes" } else { "only blanks" };
+            return Decoded::Reject(Reject::new(Reason::Empty, detail));
+        }
+        self.scratch.clear();
+        let outcome = match self.plan.format {
+            Format::Json => object::decode(&self.plan, record, &mut self.scratch),
+            Format::Csv if self.columns.names.is_empty() => {
+                Err(Reject::new(Reason::InvalidCsv, "the columns' names are not known: set `ingest.decode.columns`"))
+            }
+            Format::Csv => row::decode(&self.plan, &self.columns, record, &mut self.scratch, &mut self.cells),
+        };
+        // A column's name is a sensor's where no sensors are listed.
+        let names = match self.plan.format {
+            Format::Csv if self.plan.sensors.is_empty() => &self.columns.names,
+            _ => &self.plan.sensors,
+        };
+        let buffers = Buffers { record, scratch: &self.scratch.text, names };
+        match outcome {
+            Err(reject) => Decoded::Reject(reject),
+            Ok(Outcome::One { item, fields }) => {
+                if self.plan.format == Format::Json {
+                    self.templates.learn(record, &fields);
+                }
+                Decoded::One(item.reading(buffers))
+            }
+            Ok(Outcome::Many) => {
+                Decoded::Many(Many { buffers, items: &self.scratch.items, rejects: &self.scratch.rejects })
+            }
+        }
+    }
+
+    fn too_large(&self, length: usize) -> Reject {
+        let detail = format!("{length} bytes or more, the most is {}", self.plan.record_bytes_max);
+        Reject::new(Reason::TooLarge, detail)
+    }
+}
+
+fn not_utf8(error: std::str::Utf8Error) -> Reject {
+    Reject::new(Reason::NotUtf8, format!("not UTF-8 at byte {}", error.valid_up_to()))
 }

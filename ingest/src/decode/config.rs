@@ -1,0 +1,115 @@
+//! `[ingest.decode]`: how the bytes of a record become readings. The rules that users rely on stand here, because these
+//! comments are the reference documentation.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// From the bytes of a record to readings.
+///
+/// JSON must be valid to the last byte of the record. If an object names a field twice, the last one counts. Fields that
+/// are not named here are ignored, whatever they hold. A byte order mark before the record is skipped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// `json` or `csv`.
+    pub format: Format,
+    /// `long`: one reading a record. `wide`: one field a sensor. In JSON both also take an array of such objects; a bad
+    /// element is refused by itself and the others count.
+    pub shape: Shape,
+    /// Where the device id is: a key, a path of keys joined by dots (`body.dev.id`), or a list of keys if a key holds a dot.
+    /// For `csv` the name of a column, dots and all. Ids are taken byte for byte; a number is taken as it is written
+    /// (`7` and `7.0` are two devices); an empty text or null is a missing field.
+    pub device: Path,
+    /// Where the sensor's name is (`long`). The same rules as for `device`.
+    pub sensor: Path,
+    /// Where the event time is: RFC 3339 text with any offset (`Z`, `+02:00`, `+0200`, `+02`), with a space for the `T`, or without
+    /// zone (taken as UTC); or an epoch number, also as text, also with fraction or exponent. What is finer than a
+    /// microsecond is cut off. A leap second counts as the second after it. Years 1 to 9999.
+    pub time: Path,
+    /// Where the value is (`long`): a finite number, or such a number as text.
+    pub value: Path,
+    /// Unit of epoch numbers: `s`, `ms`, `us`, `ns`, or `auto`: by magnitude, below 1e11 seconds, below 1e14 milliseconds, below
+    /// 1e17 microseconds, else nanoseconds (so each unit covers 1973 to 5138). With `auto`, a number as text needs at least nine digits
+    /// before the point, so that `2018` or `20180828` is not taken for an epoch. Set the unit if times may lie near 1970.
+    pub time_unit: TimeUnit,
+    /// `wide`: the top-level fields (columns) that are sensors. A listed field that is absent, null, or an empty cell gives no reading;
+    /// one that holds neither a number nor a number as text is refused by itself; a row with none of them is refused.
+    /// Empty: every top-level field that holds a JSON number (every cell that is a finite number), besides device and
+    /// time; text, null and nested fields are ignored then.
+    pub sensors: Vec<String>,
+    /// `csv` without a header line: the columns' names in order. Empty: the first line of each file is the header.
+    pub columns: Vec<String>,
+    /// `csv`: the character between fields. Fields may be quoted with `"`. A row that is longer than its header is refused
+    /// (unless the surplus is empty), because a stray delimiter would shift values into wrong columns.
+    pub delimiter: char,
+    /// Largest record in bytes; larger ones go to quarantine as `too_large`. For `wide` and arrays, of the whole record.
+    pub record_bytes_max: usize,
+    /// Deepest nesting of JSON, up to 128; the outermost object or array counts as one.
+    pub depth_max: usize,
+    /// Longest device id and sensor name, in bytes.
+    pub id_bytes_max: usize,
+    /// Most fields of one object of readings (each element of an array counts for itself), nested fields included.
+    pub fields_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            format: Format::Json,
+            shape: Shape::Long,
+            device: Path::from("device"),
+            sensor: Path::from("sensor"),
+            time: Path::from("ts"),
+            value: Path::from("value"),
+            time_unit: TimeUnit::Auto,
+            sensors: Vec::new(),
+            columns: Vec::new(),
+            delimiter: ',',
+            record_bytes_max: 1 << 20,
+            depth_max: 32,
+            id_bytes_max: 1024,
+            fields_max: 1024,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    #[default]
+    Json,
+    Csv,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    #[default]
+    Long,
+    Wide,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeUnit {
+    #[default]
+    Auto,
+    S,
+    Ms,
+    Us,
+    Ns,
+}
+
+/// A key, a dotted path of keys, or a list of keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Path {
+    Dotted(String),
+    Keys(Vec<String>),
+}
+
+impl From<&str> for Path {
+    fn from(text: &str) -> Self {
+        Path::Dotted(text.to_owned())
+    }
+}

@@ -1,0 +1,87 @@
+//! The rules of a reading's four parts, the same for JSON and CSV: what a field may hold, and what is said if it does not.
+
+use types::{Micros, Reason};
+
+use super::decoded::{Buffers, Reject, Text, shown};
+use super::plan::{Plan, Role};
+use super::{number, time};
+
+/// What a record holds in a wanted field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Field {
+    #[default]
+    Absent,
+    Null,
+    Bool,
+    Number(Text),
+    Text(Text),
+    /// A text whose escapes make no text: half a surrogate pair.
+    Broken,
+    Array,
+    Object,
+}
+
+impl Field {
+    fn noun(self) -> &'static str {
+        match self {
+            Field::Absent => "absent",
+            Field::Null => "null",
+            Field::Bool => "a boolean",
+            Field::Number(_) => "a number",
+            Field::Text(_) | Field::Broken => "a text",
+            Field::Array => "an array",
+            Field::Object => "an object",
+        }
+    }
+}
+
+/// A device id or a sensor's name.
+pub(super) fn id(plan: &Plan, role: Role, field: Field, buffers: Buffers<'_>) -> Result<Text, Reject> {
+    let (Field::Number(text) | Field::Text(text)) = field else {
+        return Err(unusable(field, &plan.name(role), "a text"));
+    };
+    match text.of(buffers).len() {
+        0 => Err(Reject::new(Reason::MissingField, format!("`{}` is empty", shown(&plan.name(role))))),
+        length if length > plan.id_bytes_max => Err(too_long(plan, &plan.name(role), length)),
+        _ => Ok(text),
+    }
+}
+
+pub(super) fn time(plan: &Plan, field: Field, buffers: Buffers<'_>) -> Result<Micros, Reject> {
+    let (text, read) = match field {
+        Field::Number(text) => (text.of(buffers), time::of_number(text.of(buffers), plan.unit)),
+        Field::Text(text) => (text.of(buffers), time::of_text(text.of(buffers), plan.unit)),
+        _ => return Err(unusable(field, &plan.name(Role::Time), "a time")),
+    };
+    read.map_err(|fault| {
+        let name = plan.name(Role::Time);
+        Reject::new(Reason::BadTime, format!("`{}` is `{}`: {fault}", shown(&name), shown(text)))
+    })
+}
+
+/// The value in the field of this name.
+pub(super) fn value(name: &str, field: Field, buffers: Buffers<'_>) -> Result<f64, Reject> {
+    let (text, read) = match field {
+        Field::Number(text) => (text.of(buffers), number::finite(text.of(buffers))),
+        Field::Text(text) => (text.of(buffers), number::of_text(text.of(buffers))),
+        _ => return Err(unusable(field, name, "a number")),
+    };
+    read.ok_or_else(|| {
+        Reject::new(Reason::BadValue, format!("`{}` is `{}`: not a finite number", shown(name), shown(text)))
+    })
+}
+
+pub(super) fn too_long(plan: &Plan, name: &str, length: usize) -> Reject {
+    let detail = format!("`{}` has {length} bytes, more than {}", shown(name), plan.id_bytes_max);
+    Reject::new(Reason::IdTooLong, detail)
+}
+
+fn unusable(field: Field, name: &str, wanted: &str) -> Reject {
+    let name = shown(name);
+    match field {
+        Field::Absent => Reject::new(Reason::MissingField, format!("`{name}` is absent")),
+        Field::Null => Reject::new(Reason::MissingField, format!("`{name}` is null")),
+        Field::Broken => Reject::new(Reason::InvalidJson, format!("`{name}` holds half of a surrogate pair")),
+        _ => Reject::new(Reason::WrongType, format!("`{name}` is {}, not {wanted}", field.noun())),
+    }
+}

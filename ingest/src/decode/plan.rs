@@ -1,0 +1,266 @@
+//! The configuration, checked and compiled: paths as lists of keys, sensors by name, limits.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+
+use super::{Config, Format, Path, Shape, TimeUnit};
+
+/// The parts of a reading, in the order in which they are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Device,
+    Sensor,
+    Time,
+    Value,
+}
+
+impl Role {
+    pub(super) const ALL: [Role; 4] = [Role::Device, Role::Sensor, Role::Time, Role::Value];
+
+    /// The setting that names its path.
+    fn key(self) -> &'static str {
+        match self {
+            Role::Device => "device",
+            Role::Sensor => "sensor",
+            Role::Time => "time",
+            Role::Value => "value",
+        }
+    }
+}
+
+/// Settings of `[ingest.decode]` that cannot be, or contradict each other.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingError {
+    #[error("`ingest.decode.{key}` is empty")]
+    EmptyPath { key: &'static str },
+    #[error("`ingest.decode.{key}` is a path of {keys} keys, but a column has one name")]
+    NestedColumn { key: &'static str, keys: usize },
+    #[error("`ingest.decode.{first}` and `ingest.decode.{second}` name the same field, or one lies inside the other")]
+    Overlap { first: &'static str, second: &'static str },
+    #[error("`ingest.decode.{key}` has no use where `{setting}` is `{value}`")]
+    NoUse { key: &'static str, setting: &'static str, value: &'static str },
+    #[error("`{name}` stands twice in `ingest.decode.{key}`")]
+    Twice { key: &'static str, name: String },
+    #[error("`ingest.decode.columns` has no `{name}`, which `ingest.decode.{key}` names")]
+    NoColumn { key: &'static str, name: String },
+    #[error("`ingest.decode.delimiter` is {delimiter:?}, which cannot stand between fields")]
+    Delimiter { delimiter: char },
+    #[error("`ingest.decode.{key}` is {value}: it must be from {min} to {max}")]
+    Range { key: &'static str, value: usize, min: usize, max: usize },
+}
+
+impl SettingError {
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            SettingError::EmptyPath { .. } => {
+                "write a key, keys joined by dots, or a list of keys if a key holds a dot".into()
+            }
+            SettingError::NestedColumn { .. } => "give the column's name as plain text, dots and all".into(),
+            SettingError::Overlap { .. } => "give each part of a reading a field of its own".into(),
+            SettingError::NoUse { key: "sensors", .. } => {
+                "set `shape = \"wide\"` if each sensor has its own field, or leave `sensors` out".into()
+            }
+            SettingError::NoUse { .. } => "set `format = \"csv\"`, or leave it out".into(),
+            SettingError::Twice { .. } => "name each one once".into(),
+            SettingError::NoColumn { .. } => {
+                "list the columns' names in their order, spelled as in the other settings".into()
+            }
+            SettingError::Delimiter { .. } => "use one ASCII character like `,`, `;`, `|` or a tab".into(),
+            SettingError::Range { .. } => "choose a value within the range".into(),
+        }
+    }
+}
+
+/// What [`Config`] says, ready for use.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) format: Format,
+    pub(super) shape: Shape,
+    /// For `csv` the single key is the column's name.
+    paths: [Vec<String>; 4],
+    pub(super) unit: TimeUnit,
+    pub(super) sensors: Vec<String>,
+    slots: HashMap<String, u32, foldhash::fast::FixedState>,
+    pub(super) delimiter: u8,
+    pub(super) record_bytes_max: usize,
+    pub(super) depth_max: usize,
+    pub(super) id_bytes_max: usize,
+    pub(super) fields_max: usize,
+}
+
+impl Plan {
+    pub(super) fn new(config: &Config) -> Result<Plan, SettingError> {
+        check_limits(config)?;
+        if config.shape == Shape::Long && !config.sensors.is_empty() {
+            return Err(SettingError::NoUse { key: "sensors", setting: "ingest.decode.shape", value: "long" });
+        }
+        if config.format == Format::Json && !config.columns.is_empty() {
+            return Err(SettingError::NoUse { key: "columns", setting: "ingest.decode.format", value: "json" });
+        }
+        let paths = [&config.device, &config.sensor, &config.time, &config.value];
+        let mut plan = Plan {
+            format: config.format,
+            shape: config.shape,
+            paths: paths.map(|path| keys(path, config.format)),
+            unit: config.time_unit,
+            sensors: config.sensors.clone(),
+            slots: config.sensors.iter().zip(0..).map(|(name, slot)| (name.clone(), slot)).collect(),
+            delimiter: b',',
+            record_bytes_max: config.record_bytes_max,
+            depth_max: config.depth_max,
+            id_bytes_max: config.id_bytes_max,
+            fields_max: config.fields_max,
+        };
+        plan.delimiter = u8::try_from(config.delimiter)
+            .ok()
+            .filter(|byte| byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n' | 0))
+            .ok_or(SettingError::Delimiter { delimiter: config.delimiter })?;
+        plan.check_paths()?;
+        plan.check_columns(&config.columns)?;
+        Ok(plan)
+    }
+
+    #[inline]
+    pub(super) fn path(&self, role: Role) -> &[String] {
+        &self.paths[role as usize]
+    }
+
+    /// For messages: the path as one would write it.
+    pub(super) fn name(&self, role: Role) -> String {
+        self.path(role).join(".")
+    }
+
+    /// The parts that have a field of their own.
+    pub(super) fn roles(&self) -> impl Iterator<Item = Role> {
+        let wide = self.shape == Shape::Wide;
+        Role::ALL.into_iter().filter(move |role| !wide || matches!(role, Role::Device | Role::Time))
+    }
+
+    /// The place of a sensor's name in `sensors`.
+    pub(super) fn slot(&self, name: &str) -> Option<usize> {
+        self.slots.get(name).map(|slot| *slot as usize)
+    }
+
+    /// For telling names apart quickly.
+    pub(super) fn hash(&self, name: &str) -> u64 {
+        self.slots.hasher().hash_one(name)
+    }
+
+    fn check_paths(&self) -> Result<(), SettingError> {
+        for role in self.roles() {
+            let (key, path) = (role.key(), self.path(role));
+            if path.is_empty() || path.iter().any(String::is_empty) {
+                return Err(SettingError::EmptyPath { key });
+            }
+            if self.format == Format::Csv && path.len() > 1 {
+                return Err(SettingError::NestedColumn { key, keys: path.len() });
+            }
+            for other in self.roles().take_while(|other| *other != role) {
+                let shared = path.len().min(self.path(other).len());
+                if path[..shared] == self.path(other)[..shared] {
+                    return Err(SettingError::Overlap { first: other.key(), second: key });
+                }
+            }
+            if path.len() == 1 && self.sensors.contains(&path[0]) {
+                return Err(SettingError::Overlap { first: key, second: "sensors" });
+            }
+        }
+        if let Some(name) = twice(&self.sensors) {
+            return Err(SettingError::Twice { key: "sensors", name });
+        }
+        Ok(())
+    }
+
+    fn check_columns(&self, columns: &[String]) -> Result<(), SettingError> {
+        if columns.is_empty() {
+            return Ok(());
+        }
+        if let Some(name) = twice(columns) {
+            return Err(SettingError::Twice { key: "columns", name });
+        }
+        let paths = self.roles().map(|role| (role.key(), &self.path(role)[0]));
+        let sensors = self.sensors.iter().map(|sensor| ("sensors", sensor));
+        match paths.chain(sensors).find(|(_, name)| !columns.contains(name)) {
+            Some((key, name)) => Err(SettingError::NoColumn { key, name: name.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn keys(path: &Path, format: Format) -> Vec<String> {
+    match (path, format) {
+        (Path::Dotted(text), Format::Json) => text.split('.').map(str::to_owned).collect(),
+        (Path::Dotted(text), Format::Csv) => vec![text.clone()],
+        (Path::Keys(keys), _) => keys.clone(),
+    }
+}
+
+fn twice(names: &[String]) -> Option<String> {
+    names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map(|(_, name)| name.clone())
+}
+
+fn check_limits(config: &Config) -> Result<(), SettingError> {
+    let limits = [
+        ("record_bytes_max", config.record_bytes_max, 1, 1 << 30),
+        // The scanner recurses, so that its depth has to have a bound that any stack holds.
+        ("depth_max", config.depth_max, 1, 128),
+        ("id_bytes_max", config.id_bytes_max, 1, 1 << 16),
+        ("fields_max", config.fields_max, 1, 1 << 20),
+    ];
+    for (key, value, min, max) in limits {
+        if value < min || value > max {
+            return Err(SettingError::Range { key, value, min, max });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contradictions_are_named() {
+        let wide = |sensors: &[&str]| Config {
+            shape: Shape::Wide,
+            sensors: sensors.iter().map(ToString::to_string).collect(),
+            ..Config::default()
+        };
+        let csv = Config { format: Format::Csv, ..Config::default() };
+        let columns = vec!["ts".to_owned(), "device".to_owned(), "sensor".to_owned()];
+        for (config, message) in [
+            (Config { device: "".into(), ..Config::default() }, "`ingest.decode.device` is empty"),
+            (Config { device: "a..b".into(), ..Config::default() }, "`ingest.decode.device` is empty"),
+            (
+                Config { value: "ts.v".into(), ..Config::default() },
+                "`ingest.decode.time` and `ingest.decode.value` name",
+            ),
+            (Config { value: "ts".into(), ..Config::default() }, "`ingest.decode.time` and `ingest.decode.value` name"),
+            (Config { sensors: vec!["a".into()], ..Config::default() }, "`ingest.decode.sensors` has no use where"),
+            (Config { columns: columns.clone(), ..Config::default() }, "`ingest.decode.columns` has no use where"),
+            (wide(&["a", "a"]), "`a` stands twice"),
+            (wide(&["ts"]), "`ingest.decode.time` and `ingest.decode.sensors` name"),
+            (
+                Config { columns, ..csv.clone() },
+                "`ingest.decode.columns` has no `value`, which `ingest.decode.value` names",
+            ),
+            (Config { delimiter: '"', ..csv.clone() }, "`ingest.decode.delimiter` is '\"'"),
+            (Config { delimiter: 'é', ..csv.clone() }, "`ingest.decode.delimiter` is 'é'"),
+            (
+                Config { device: Path::Keys(vec!["a".into(), "b".into()]), ..csv.clone() },
+                "`ingest.decode.device` is a path of 2",
+            ),
+            (
+                Config { depth_max: 1000, ..Config::default() },
+                "`ingest.decode.depth_max` is 1000: it must be from 1 to 128",
+            ),
+        ] {
+            let error = Plan::new(&config).expect_err(message);
+            assert!(error.to_string().starts_with(message), "{error}");
+            assert!(!error.hint().is_empty());
+        }
+        assert!(Plan::new(&csv).is_ok());
+        assert!(Plan::new(&wide(&["a", "b"])).is_ok());
+    }
+}
