@@ -1,4 +1,6 @@
-//! `[score]` and `[models]`: which models judge the windows.
+//! `[score]`: which models judge the windows.
+
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,7 +13,8 @@ pub struct Config {
     /// Where the models are: a folder or URL (`az://container/prefix/`, `abfss://…`, `s3://…`, `https://…`) that holds a registry's Parquet files or scikit-learn
     /// files. Empty: every row has the status `no_model`.
     pub models: String,
-    /// How scikit-learn files under `models` are named: `{device}` and `{sensor}` stand for the model key.
+    /// How scikit-learn files under `models` are named, from there on: `{device}` and `{sensor}` stand for the model key and match anything but `/`. Examples:
+    /// `model_{device}_{sensor}`, `{device}/{sensor}/model.pkl`. Other files are left alone; a name that can be read in two ways is refused.
     pub template: String,
     /// What a model belongs to: `series` (device and sensor).
     pub key: Key,
@@ -22,6 +25,13 @@ pub struct Config {
     pub min_readings: u64,
     /// How long loading the models may take at start before it is reported as failed.
     pub load_timeout: Span,
+    /// What to do about a model file that cannot be used: `refuse` stops the start and names the file; `skip` leaves the file out, with a
+    /// warning and a count, and its rows get the status `no_model`.
+    pub on_bad_model: OnBadModel,
+    /// Compute every decision in the order of operations and with the `exp` of the C library, as scikit-learn does, so that decisions agree to the last
+    /// bit. By default that is done for models with fewer than 16 support vectors; larger ones take a vectorised path, several times faster, that agrees
+    /// within 1e-12 of the size of the decision's terms.
+    pub exact: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +39,15 @@ pub struct Config {
 pub enum Key {
     #[default]
     Series,
+}
+
+/// What to do about a model file that cannot be used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnBadModel {
+    #[default]
+    Refuse,
+    Skip,
 }
 
 /// A statistic of a window.
@@ -47,6 +66,50 @@ pub enum Feature {
     Delta,
 }
 
+impl Feature {
+    pub const ALL: [Feature; 10] = [
+        Feature::Count,
+        Feature::Sum,
+        Feature::Mean,
+        Feature::Min,
+        Feature::Max,
+        Feature::First,
+        Feature::Last,
+        Feature::Std,
+        Feature::StdPop,
+        Feature::Delta,
+    ];
+
+    /// The word used in the configuration, in model files and in output rows.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Feature::Count => "count",
+            Feature::Sum => "sum",
+            Feature::Mean => "mean",
+            Feature::Min => "min",
+            Feature::Max => "max",
+            Feature::First => "first",
+            Feature::Last => "last",
+            Feature::Std => "std",
+            Feature::StdPop => "std_pop",
+            Feature::Delta => "delta",
+        }
+    }
+
+    /// The statistic of that name, if there is one.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Feature> {
+        Feature::ALL.into_iter().find(|feature| feature.as_str() == name)
+    }
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -56,6 +119,8 @@ impl Default for Config {
             features: vec![Feature::Mean],
             min_readings: 1,
             load_timeout: Span::from_secs(300),
+            on_bad_model: OnBadModel::Refuse,
+            exact: false,
         }
     }
 }

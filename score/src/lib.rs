@@ -1,3 +1,24 @@
-//! Closed windows -> scores (skeleton).
+//! Closed windows -> scores: reading models, holding them, judging windows by them.
+//!
+//! A [`ModelSet`] is immutable and shared by everybody; a [`Scorer`] belongs to one partition and remembers which
+//! model judges which series. Nothing here knows where windows come from or where scores go, and no model file can
+//! make it run anything: scikit-learn's pickles are read as plain data (`pickle`).
+
 mod config;
-pub use config::{Config, Feature, Key};
+mod error;
+mod kernel;
+mod load;
+pub mod metrics;
+mod model;
+pub mod pickle;
+mod scorer;
+mod set;
+mod severity;
+mod template;
+
+pub use config::{Config, Feature, Key, OnBadModel};
+pub use error::{Error, Kind};
+pub use load::load;
+pub use model::{Flaw, Kernel, Model, ModelKey, Threshold};
+pub use scorer::Scorer;
+pub use set::{ModelSet, Summary};

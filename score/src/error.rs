@@ -1,0 +1,84 @@
+//! What can go wrong with models, with what to do about it.
+
+use types::Span;
+
+use crate::{Flaw, ModelKey, pickle};
+
+/// A failure to get or to make models. `Display` is the error itself; [`Error::hint`] the remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot {action} `{place}`")]
+    Store { action: &'static str, place: String, source: object_store::Error },
+    #[error("models were not loaded within {limit}: {done} of {total} files were")]
+    Timeout { limit: Span, done: usize, total: usize },
+    #[error("`score.template` is `{template}`: {problem}")]
+    Template { template: String, problem: &'static str },
+    #[error("the name `{file}` fits `{template}` in two ways: as `{first}` and as `{second}`")]
+    Ambiguous { file: String, template: String, first: Box<ModelKey>, second: Box<ModelKey> },
+    #[error("no model in `{place}`: none of its {files} files fits `{template}`{example}")]
+    NoModels { place: String, template: String, files: usize, example: String },
+    #[error("`{place}` holds a registry (`{registry}`) and scikit-learn files (`{file}`)")]
+    Mixed { place: String, registry: String, file: String },
+    #[error("two models of the key `{key}`: in `{first}` and in `{second}`")]
+    Twice { key: Box<ModelKey>, first: String, second: String },
+    #[error("the model file `{file}` has {bytes} bytes, at most {max} are accepted")]
+    FileSize { file: String, bytes: u64, max: u64 },
+    #[error("cannot use the model file `{file}`")]
+    File { file: String, source: Box<pickle::Refused> },
+    #[error("cannot use the model of `{key}` in `{file}`")]
+    Model { key: Box<ModelKey>, file: String, source: Box<Flaw> },
+}
+
+/// What a caller does about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Wait and try again.
+    Retry,
+    /// The configuration or the models must change.
+    Input,
+}
+
+impl Error {
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Error::Store { source: object_store::Error::Generic { .. }, .. } | Error::Timeout { .. } => Kind::Retry,
+            _ => Kind::Input,
+        }
+    }
+
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Error::Store { source: object_store::Error::NotFound { .. }, .. } => {
+                "check `score.models`: the folder, container or prefix must exist"
+            }
+            Error::Store {
+                source: object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. },
+                ..
+            } => "check the credentials in `[storage]`: models need leave to list and to read",
+            Error::Store { .. } => "check `score.models` and `[storage]`, and that the store answers",
+            Error::Timeout { .. } => {
+                "raise `score.load_timeout`, or turn many files into a registry with `atalaia models import`"
+            }
+            Error::Template { .. } => "write it like `model_{device}_{sensor}` or `{device}/{sensor}/model.pkl`",
+            Error::Ambiguous { .. } => {
+                "give the files names in which `{device}` and `{sensor}` are told apart, such as `{device}/{sensor}/model.pkl`, or import them into a registry"
+            }
+            Error::NoModels { .. } => {
+                "check `score.models` and `score.template`; leave `score.models` empty to run without models"
+            }
+            Error::Mixed { .. } => "keep a registry's Parquet files and scikit-learn files in folders of their own",
+            Error::Twice { .. } => "remove one of them: a series has one model",
+            Error::FileSize { .. } => "train the model on fewer rows, or with a smaller nu",
+            Error::File { source, .. } => return Some(source.hint().into()),
+            Error::Model { source, .. } => match **source {
+                Flaw::Features { .. } => {
+                    "set `score.features` to the statistics that the model was trained on, in their order"
+                }
+                _ => "repair or remove the file, or set `score.on_bad_model = \"skip\"` to start without it",
+            },
+        };
+        Some(hint.into())
+    }
+}

@@ -1,0 +1,208 @@
+//! Models from a place in an object store: a listing, many reads at a time, one set.
+//!
+//! What a folder holds is told from its names: `.parquet` is a registry, what fits the template is a scikit-learn file.
+//! A model that cannot be used stops the load unless the configuration says otherwise: a fleet that silently lost some
+//! of its watchers would look healthy.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use tracing::{info, warn};
+
+use crate::set::{Builder, version_of};
+use crate::template::Template;
+use crate::{Config, Error, Flaw, Model, ModelKey, ModelSet, OnBadModel, metrics, pickle};
+
+/// Files read at the same time.
+const READS: usize = 32;
+/// Files that could not be used are logged by name up to this many; all are counted.
+const LOGGED_MAX: usize = 20;
+
+/// Reads all models at `location`; without one, or without a place configured, the set is empty.
+/// `progress` is told the files done and the files in all.
+///
+/// # Errors
+/// If the store fails, the names do not give keys, no model is there, or one cannot be used.
+pub async fn load(
+    config: &Config,
+    location: Option<(Arc<dyn ObjectStore>, Path)>,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Arc<ModelSet>, Error> {
+    let began = Instant::now();
+    let set = match location {
+        Some((store, prefix)) if !config.models.is_empty() => {
+            let loader =
+                Loader { config, store, prefix, progress, done: AtomicUsize::new(0), total: AtomicUsize::new(0) };
+            let limit = config.load_timeout;
+            tokio::time::timeout(limit.duration(), loader.load()).await.unwrap_or_else(|_| {
+                let (done, total) = (loader.done.load(Ordering::Relaxed), loader.total.load(Ordering::Relaxed));
+                Err(Error::Timeout { limit, done, total })
+            })?
+        }
+        _ => ModelSet::empty(),
+    };
+    let seconds = began.elapsed().as_secs_f64();
+    metrics::models_loaded(set.len(), set.bytes(), seconds);
+    info!(models = set.len(), skipped = set.skipped(), bytes = set.bytes(), set = set.id(), seconds, "models loaded");
+    Ok(Arc::new(set))
+}
+
+struct Loader<'a> {
+    config: &'a Config,
+    store: Arc<dyn ObjectStore>,
+    prefix: Path,
+    progress: &'a (dyn Fn(usize, usize) + Sync),
+    done: AtomicUsize,
+    total: AtomicUsize,
+}
+
+/// What a listing holds.
+#[derive(Default)]
+struct Found {
+    registry: Vec<ObjectMeta>,
+    files: Vec<(ModelKey, ObjectMeta)>,
+    /// Names that are neither.
+    others: usize,
+    example: Option<String>,
+}
+
+// === impl Loader ===
+
+impl Loader<'_> {
+    async fn load(&self) -> Result<ModelSet, Error> {
+        let found = self.find().await?;
+        let place = || self.config.models.clone();
+        match (found.registry.first(), found.files.first()) {
+            (Some(registry), Some((_, file))) => Err(Error::Mixed {
+                place: place(),
+                registry: registry.location.to_string(),
+                file: file.location.to_string(),
+            }),
+            (None, None) => Err(Error::NoModels {
+                place: place(),
+                template: self.config.template.clone(),
+                files: found.others,
+                example: found.example.map(|name| format!(", for example `{name}` does not")).unwrap_or_default(),
+            }),
+            (Some(_), None) => self.load_registry(found.registry).await,
+            (None, Some(_)) => {
+                if found.others > 0 {
+                    warn!(
+                        files = found.others,
+                        example = found.example,
+                        "files beside the models do not fit `score.template`"
+                    );
+                }
+                self.load_files(found.files).await
+            }
+        }
+    }
+
+    async fn find(&self) -> Result<Found, Error> {
+        let template = Template::parse(&self.config.template)?;
+        let mut found = Found::default();
+        let mut listing = self.store.list(Some(&self.prefix));
+        while let Some(meta) = listing.try_next().await.map_err(|source| self.failed("list", source))? {
+            let Some(parts) = meta.location.prefix_match(&self.prefix) else { continue };
+            let name = parts.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/");
+            if name.ends_with(".parquet") {
+                found.registry.push(meta);
+            } else if let Some(key) = template.read(&name)? {
+                found.files.push((key, meta));
+            } else {
+                found.others += 1;
+                found.example.get_or_insert(name);
+            }
+        }
+        found.registry.sort_by(|a, b| a.location.cmp(&b.location));
+        found.files.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(found)
+    }
+
+    async fn load_files(&self, files: Vec<(ModelKey, ObjectMeta)>) -> Result<ModelSet, Error> {
+        self.expect(files.len());
+        let mut builder = Builder::new();
+        let mut skipped = 0;
+        let mut models = futures::stream::iter(files).map(|(key, meta)| self.read_file(key, meta)).buffered(READS);
+        while let Some(model) = models.next().await {
+            match model.and_then(|model| builder.add(&model)) {
+                Err(error) if self.may_skip(&error) => {
+                    skipped += 1;
+                    skip(&error, skipped);
+                }
+                outcome => outcome?,
+            }
+            self.did_one();
+        }
+        Ok(builder.finish(skipped))
+    }
+
+    async fn read_file(&self, key: ModelKey, meta: ObjectMeta) -> Result<Model, Error> {
+        let file = meta.location.to_string();
+        if meta.size > pickle::BYTES_MAX as u64 {
+            return Err(Error::FileSize { file, bytes: meta.size, max: pickle::BYTES_MAX as u64 });
+        }
+        let bytes = self.get(&meta.location).await?;
+        let mut model = pickle::read(&bytes, key)
+            .map_err(|refused| Error::File { file: file.clone(), source: Box::new(refused) })?;
+        model.version = version_of(&bytes);
+        model.source = file;
+        self.check_width(&model)?;
+        Ok(model)
+    }
+
+    async fn load_registry(&self, _files: Vec<ObjectMeta>) -> Result<ModelSet, Error> {
+        Ok(ModelSet::empty())
+    }
+
+    /// A model that does not name its features is scored with the configured ones: their number must agree.
+    fn check_width(&self, model: &Model) -> Result<(), Error> {
+        let (found, expected) = (model.dimensions(), self.config.features.len());
+        if model.features.is_some() || found == expected {
+            return Ok(());
+        }
+        Err(Error::Model {
+            key: Box::new(model.key.clone()),
+            file: model.source.clone(),
+            source: Box::new(Flaw::Features { found, expected }),
+        })
+    }
+
+    async fn get(&self, location: &Path) -> Result<bytes::Bytes, Error> {
+        let read = async { self.store.get(location).await?.bytes().await };
+        read.await.map_err(|source| Error::Store { action: "read", place: location.to_string(), source })
+    }
+
+    fn failed(&self, action: &'static str, source: object_store::Error) -> Error {
+        Error::Store { action, place: self.config.models.clone(), source }
+    }
+
+    fn may_skip(&self, error: &Error) -> bool {
+        let of_one_file = matches!(error, Error::File { .. } | Error::Model { .. } | Error::FileSize { .. });
+        of_one_file && self.config.on_bad_model == OnBadModel::Skip
+    }
+
+    fn expect(&self, total: usize) {
+        self.total.store(total, Ordering::Relaxed);
+        (self.progress)(0, total);
+    }
+
+    fn did_one(&self) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        (self.progress)(done, self.total.load(Ordering::Relaxed));
+    }
+}
+
+fn skip(error: &Error, skipped: usize) {
+    metrics::file_skipped();
+    let reason = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    match skipped {
+        ..=LOGGED_MAX => warn!(%error, reason, "model file left out"),
+        n if n == LOGGED_MAX + 1 => warn!("further model files left out are only counted"),
+        _ => {}
+    }
+}

@@ -1,0 +1,123 @@
+//! File names -> model keys: `model_{device}_{sensor}`.
+//!
+//! Names come from a listing and are only read, never made, so no key can lead outside the prefix. A name that could
+//! mean two keys is an error: silently scoring a series with its neighbour's model would be worse.
+
+use crate::{Error, ModelKey};
+
+/// What surrounds the two placeholders, and which of them comes first.
+#[derive(Debug, Clone)]
+pub(crate) struct Template {
+    text: String,
+    before: String,
+    between: String,
+    after: String,
+    device_first: bool,
+}
+
+impl Template {
+    pub(crate) fn parse(text: &str) -> Result<Template, Error> {
+        let refuse = |problem| Err(Error::Template { template: text.to_owned(), problem });
+        let once = |placeholder: &str| text.match_indices(placeholder).count() == 1;
+        if !once("{device}") || !once("{sensor}") {
+            return refuse("it must hold `{device}` and `{sensor}` once each");
+        }
+        let rest = text.replace("{device}", "").replace("{sensor}", "");
+        if rest.contains(['{', '}']) {
+            return refuse("only `{device}` and `{sensor}` may stand in braces");
+        }
+        let device_first = text.find("{device}") < text.find("{sensor}");
+        let (one, two) = if device_first { ("{device}", "{sensor}") } else { ("{sensor}", "{device}") };
+        let (before, tail) = text.split_once(one).expect("counted above");
+        let (between, after) = tail.split_once(two).expect("counted above");
+        if between.is_empty() {
+            return refuse("something must stand between `{device}` and `{sensor}`");
+        }
+        Ok(Template {
+            text: text.to_owned(),
+            before: before.to_owned(),
+            between: between.to_owned(),
+            after: after.to_owned(),
+            device_first,
+        })
+    }
+
+    /// The key that a file's name stands for; none if the name does not fit.
+    pub(crate) fn read(&self, name: &str) -> Result<Option<ModelKey>, Error> {
+        let middle = name.strip_prefix(self.before.as_str()).and_then(|rest| rest.strip_suffix(self.after.as_str()));
+        let Some(middle) = middle else { return Ok(None) };
+        let mut found: Option<ModelKey> = None;
+        for (at, _) in middle.char_indices() {
+            let (one, rest) = middle.split_at(at);
+            let Some(two) = rest.strip_prefix(self.between.as_str()) else { continue };
+            if !is_id(one) || !is_id(two) {
+                continue;
+            }
+            let key = self.key(one, two);
+            if let Some(first) = found {
+                return Err(Error::Ambiguous {
+                    file: name.to_owned(),
+                    template: self.text.clone(),
+                    first: Box::new(first),
+                    second: Box::new(key),
+                });
+            }
+            found = Some(key);
+        }
+        Ok(found)
+    }
+
+    fn key(&self, one: &str, two: &str) -> ModelKey {
+        let (device, sensor) = if self.device_first { (one, two) } else { (two, one) };
+        ModelKey { device: device.to_owned(), sensor: sensor.to_owned() }
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && !text.contains('/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(template: &str, name: &str) -> String {
+        match Template::parse(template).and_then(|t| t.read(name)) {
+            Ok(Some(key)) => format!("{} | {}", key.device, key.sensor),
+            Ok(None) => "none".into(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn names_give_keys_or_say_why_not() {
+        for (template, name, expected) in [
+            ("model_{device}_{sensor}", "model_3_5", "3 | 5"),
+            ("model_{device}_{sensor}", "model_3", "none"),
+            ("model_{device}_{sensor}", "model__5", "none"),
+            ("model_{device}_{sensor}", "old/model_3_5", "none"),
+            ("model_{device}_{sensor}", "model_3/x_5", "none"),
+            ("{sensor}@{device}.pkl", "temp@d 1.pkl", "d 1 | temp"),
+            ("{device}/{sensor}/model.pkl", "pümp_1/temp_2/model.pkl", "pümp_1 | temp_2"),
+            ("{device}/{sensor}/model.pkl", "a/b/c/model.pkl", "none"),
+            (
+                "model_{device}_{sensor}",
+                "model_a_b_c",
+                "the name `model_a_b_c` fits `model_{device}_{sensor}` in two ways: as `a/b_c` and as `a_b/c`",
+            ),
+            (
+                "{device}{sensor}",
+                "ab",
+                "`score.template` is `{device}{sensor}`: something must stand between `{device}` and `{sensor}`",
+            ),
+            ("{device}", "a", "`score.template` is `{device}`: it must hold `{device}` and `{sensor}` once each"),
+            (
+                "{device}-{sensor}-{x}",
+                "a",
+                "`score.template` is `{device}-{sensor}-{x}`: only `{device}` and `{sensor}` may stand in braces",
+            ),
+        ] {
+            assert_eq!(read(template, name), expected, "{template} {name}");
+        }
+    }
+}
