@@ -13,6 +13,10 @@ pub enum Error {
     PositionAhead { partition: PartitionId, position: Position, high: Position },
     #[error(transparent)]
     Decode(#[from] decode::SettingError),
+    #[error("partition `{partition}` is not assigned to this worker")]
+    NotAssigned { partition: PartitionId },
+    #[error("`{setting}` {reason}")]
+    Setting { setting: String, reason: String },
 }
 
 /// What a caller does about an error.
@@ -33,7 +37,8 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Error::PositionExpired { .. } | Error::PositionAhead { .. } => Kind::Corrupt,
-            Error::Decode(_) => Kind::Input,
+            Error::NotAssigned { .. } => Kind::Retry,
+            Error::Decode(_) | Error::Setting { .. } => Kind::Input,
         }
     }
 
@@ -47,6 +52,7 @@ impl Error {
                 Some("the topic was made anew, or the state belongs to another cluster".into())
             }
             Error::Decode(error) => Some(error.hint()),
+            Error::NotAssigned { .. } | Error::Setting { .. } => None,
         }
     }
 }

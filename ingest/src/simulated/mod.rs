@@ -1,20 +1,26 @@
-//! A simulated fleet (skeleton).
+//! A simulated fleet of devices: readings with daily cycles, noise, sensor faults and odd devices, and the truth about
+//! them.
+//!
+//! Everything is a function of the seed and the settings, with integers and IEEE additions and multiplications only
+//! (no `sin`, `exp` or `ln` of a platform's library), so that a fleet is the same bytes on every machine.
+//! A partition can be regenerated and skipped to any position, which makes the fleet a source like any other.
+//! What the readings mean, and whether a fault was found, is for the later stages.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod config;
+mod device;
+mod encode;
+mod fleet;
+mod random;
+mod schedule;
+mod sensors;
+mod source;
+mod stream;
+#[cfg(test)]
+mod tests;
 
-/// A simulated fleet of devices, for trying things out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// The same seed gives the same fleet, byte for byte.
-    pub seed: u64,
-    /// Number of devices.
-    pub devices: u32,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Config { seed: 1, devices: 20 }
-    }
-}
+pub use config::{Config, Habits, Moment};
+pub use encode::{Encoder, write_truth_csv, write_truth_jsonl};
+pub use fleet::{Fleet, partition_of};
+pub use schedule::{Episode, FaultKind, Habit};
+pub use source::SimulatedSource;
+pub use stream::{Content, Damage, Event, Events, PartitionEvents};
