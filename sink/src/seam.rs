@@ -3,12 +3,13 @@
 use types::{LateReadings, Position, Quarantine, Scores, SeriesNames, WindowRows};
 
 use crate::Error;
+use crate::partition::Contents;
 
 /// Takes commits of one partition, one at a time. Synchronous: I/O goes on elsewhere and is asked for by `poll`, so
 /// that folding continues while a commit is under way.
 pub trait Sink: Send {
     /// Takes the partition over: what was last made durable, or none if it never existed. Blocks.
-    /// Called once, before anything else.
+    /// Called once, before anything else. It uses up a seq of an existing partition, so seqs grow but are not dense.
     ///
     /// # Errors
     /// If the store does not answer, or what it holds cannot be trusted (never a silent fresh start).
@@ -50,7 +51,7 @@ pub struct Commit<'a> {
 pub struct Recovered {
     pub next: Position,
     pub state: Vec<u8>,
-    /// Number of the last commit.
+    /// Number of the last commit, taking the partition over included.
     pub seq: u64,
 }
 
@@ -62,7 +63,8 @@ pub enum Outcome {
     Done(Committed),
     /// A newer owner has taken the partition: drop its state, write nothing more.
     Fenced,
-    /// Cannot heal by waiting.
+    /// Cannot heal, and was given up: a mistake in this program, or its end. What waits for somebody to act (a right, a
+    /// container) stays `Pending` and shows in the sinks' health.
     Failed(Error),
 }
 
@@ -72,7 +74,9 @@ pub struct Committed {
     pub seq: u64,
     pub next: Position,
     pub files: u32,
+    /// Of the files and the state together.
     pub bytes: u64,
+    /// Rows of predictions.
     pub rows: u64,
 }
 
@@ -80,4 +84,5 @@ pub struct Committed {
 #[derive(Debug)]
 pub struct Frozen {
     pub bytes: u64,
+    pub(crate) contents: Contents,
 }

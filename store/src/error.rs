@@ -71,16 +71,11 @@ impl Error {
     #[must_use]
     pub fn from_store(location: &Location, error: &object_store::Error) -> Self {
         let place = location.display.clone();
-        if let Some(io) = find::<io::Error>(error) {
-            match io.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                    return Error::Full { place };
-                }
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                    return Error::Denied { place, reason: io.to_string() };
-                }
-                _ => {}
-            }
+        if location.kind == StoreKind::Local
+            && !matches!(error, object_store::Error::NotFound { .. } | object_store::Error::AlreadyExists { .. })
+            && let Some(cause) = find::<io::Error>(error)
+        {
+            return Error::from_io(location, cause);
         }
         let reason = brief(error);
         match error {
@@ -98,6 +93,21 @@ impl Error {
                 Error::Denied { place, reason }
             }
             _ => unanswered(place, reason, error),
+        }
+    }
+
+    /// Tells an error of the local file system by what to do about it.
+    #[must_use]
+    pub fn from_io(location: &Location, error: &io::Error) -> Self {
+        let place = location.display.clone();
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                Error::Full { place }
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Error::Denied { place, reason: error.to_string() }
+            }
+            _ => Error::Answer { place, reason: error.to_string() },
         }
     }
 

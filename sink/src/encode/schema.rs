@@ -1,0 +1,173 @@
+//! The physical schema of each dataset. Frozen: readers depend on it, so columns are never renamed, retyped, reordered
+//! or dropped. `docs/output.md` shows the same tables, and a test compares them.
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+/// A folder of finished files that readers look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Dataset {
+    Predictions,
+    Late,
+    Quarantine,
+}
+
+/// A column as documented.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    pub name: &'static str,
+    /// As in the documentation: `string`, `int32`, `int64`, `double`, `boolean`, `timestamp`, `map<string,double>`.
+    pub kind: &'static str,
+    /// Whether it may be null.
+    pub nullable: bool,
+    pub meaning: &'static str,
+}
+
+impl Dataset {
+    pub const ALL: [Dataset; 3] = [Dataset::Predictions, Dataset::Late, Dataset::Quarantine];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Dataset::Predictions => "predictions",
+            Dataset::Late => "late",
+            Dataset::Quarantine => "quarantine",
+        }
+    }
+
+    #[must_use]
+    pub fn columns(self) -> &'static [Column] {
+        match self {
+            Dataset::Predictions => PREDICTIONS,
+            Dataset::Late => LATE,
+            Dataset::Quarantine => QUARANTINE,
+        }
+    }
+
+    pub(crate) fn schema(self) -> SchemaRef {
+        static SCHEMAS: LazyLock<[SchemaRef; 3]> = LazyLock::new(|| {
+            Dataset::ALL.map(|dataset| {
+                let fields: Vec<Field> = dataset.columns().iter().map(Column::field).collect();
+                Arc::new(Schema::new(fields))
+            })
+        });
+        Arc::clone(&SCHEMAS[self as usize])
+    }
+}
+
+impl fmt::Display for Dataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Column {
+    fn field(&self) -> Field {
+        Field::new(self.name, data_type(self.kind), self.nullable)
+    }
+}
+
+fn data_type(kind: &str) -> DataType {
+    match kind {
+        "string" => DataType::Utf8,
+        "int32" => DataType::Int32,
+        "int64" => DataType::Int64,
+        "double" => DataType::Float64,
+        "boolean" => DataType::Boolean,
+        "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())),
+        "map<string,double>" => {
+            let entry = vec![Field::new("key", DataType::Utf8, false), Field::new("value", DataType::Float64, true)];
+            DataType::Map(Arc::new(Field::new("key_value", DataType::Struct(entry.into()), false)), false)
+        }
+        other => unreachable!("`{other}` is not a kind of column"),
+    }
+}
+
+pub(crate) const UTC: &str = "UTC";
+
+const fn required(name: &'static str, kind: &'static str, meaning: &'static str) -> Column {
+    Column { name, kind, nullable: false, meaning }
+}
+
+const fn optional(name: &'static str, kind: &'static str, meaning: &'static str) -> Column {
+    Column { name, kind, nullable: true, meaning }
+}
+
+const PREDICTIONS: &[Column] = &[
+    required("pipeline", "string", "id of the pipeline that wrote the row"),
+    required("device", "string", "device id, as the readings named it"),
+    optional("sensor", "string", "sensor; null in rows of models that take a whole device"),
+    required("window_start", "timestamp", "the window is from here, inclusive"),
+    required("window_end", "timestamp", "to here, exclusive"),
+    optional("value_count", "int64", "readings in the window; the `value_` columns are null in rows of device models"),
+    optional("value_sum", "double", "their sum"),
+    optional("value_mean", "double", "their mean"),
+    optional("value_std", "double", "sample standard deviation (ddof 1); null for one reading"),
+    optional("value_min", "double", "smallest value"),
+    optional("value_max", "double", "largest value"),
+    optional("value_first", "double", "value that came first in the log"),
+    optional("value_last", "double", "value that came last in the log"),
+    optional("value_delta", "double", "mean minus the mean of the adjacent window before; null after a gap"),
+    optional("features", "map<string,double>", "what a device model was given; null otherwise"),
+    optional(
+        "decision",
+        "double",
+        "signed distance to the boundary, as scikit-learn's `decision_function`; null if not scored",
+    ),
+    optional("severity", "double", "higher is more anomalous; null unless the model defines it"),
+    optional(
+        "threshold",
+        "double",
+        "what `severity` is compared with; null for models judged by the sign of `decision`",
+    ),
+    required("is_anomaly", "boolean", "alert on this; false if not scored"),
+    optional("prediction", "int32", "1 for an anomaly, 0 for none; null if not scored"),
+    required("status", "string", "`scored`, `no_model`, `missing_feature`, `too_few` or `non_finite`"),
+    required("closed_by", "string", "what closed the window: `device`, `silence`, `partition` or `drain`"),
+    optional(
+        "top_feature",
+        "string",
+        "the feature that moved the decision most; null unless an anomaly of several features",
+    ),
+    optional("model_key", "string", "model that scored the row; null if none did"),
+    optional("model_set", "string", "set the model belongs to; null if no model was found"),
+    optional("model_version", "string", "version of the model; null if none scored"),
+    required("source_partition", "int32", "partition of the topic that the readings came from"),
+];
+
+const LATE: &[Column] = &[
+    required("pipeline", "string", "id of the pipeline that wrote the row"),
+    required("device", "string", "device id, as the reading named it"),
+    required("sensor", "string", "sensor"),
+    required("event_time", "timestamp", "time of the reading"),
+    required("value", "double", "value of the reading"),
+    required("window_start", "timestamp", "start of the window it came too late for"),
+    required("late_by", "int64", "microseconds from the reading's time to the time up to which its device was closed"),
+    required("closed_by", "string", "what had closed it: `device`, `silence`, `partition`, `drain` or `floor`"),
+    required("partition", "int32", "partition of the topic"),
+    required("position", "int64", "position of the record in the partition"),
+    required("index", "int32", "place of the reading in the record, from 0"),
+];
+
+const QUARANTINE: &[Column] = &[
+    required("pipeline", "string", "id of the pipeline that wrote the row"),
+    required("reason", "string", "why the items were refused"),
+    required("first_position", "int64", "position of the first record of the run"),
+    required("last_position", "int64", "position of the last record of the run"),
+    optional(
+        "index",
+        "int32",
+        "place in the record of a single refused reading, from 0; null for whole records and for runs",
+    ),
+    required("count", "int64", "refused items in the run: sum this, do not count rows"),
+    optional("broker_time", "timestamp", "broker time of the first record; null if it had none"),
+    required("detail", "string", "what was wrong with the first item"),
+    optional(
+        "sample",
+        "string",
+        "beginning of the first item's payload, escaped; null once a reason has had its samples",
+    ),
+    required("partition", "int32", "partition of the topic"),
+];
