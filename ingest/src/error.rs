@@ -15,8 +15,24 @@ pub enum Error {
     Decode(#[from] decode::SettingError),
     #[error("partition `{partition}` is not assigned to this worker")]
     NotAssigned { partition: PartitionId },
+    #[error("cannot reach any broker of `{brokers}`: {reason}")]
+    Unreachable { brokers: String, reason: String },
+    #[error("topic `{topic}` does not exist on `{brokers}`")]
+    TopicMissing { topic: String, brokers: String },
+    #[error("brokers of `{brokers}` refuse the credentials: {reason}")]
+    Authentication { brokers: String, reason: String },
+    #[error("no trusted TLS connection to `{brokers}`: {reason}")]
+    Tls { brokers: String, reason: String },
+    #[error("no permission for {what}: {reason}")]
+    NotAllowed { what: String, reason: String },
+    #[error("another member of the group took the instance id `{instance}`")]
+    InstanceTaken { instance: String },
     #[error("`{setting}` {reason}")]
     Setting { setting: String, reason: String },
+    #[error("the Kafka client could not {action}: {reason}")]
+    Kafka { action: &'static str, reason: String },
+    #[error("{failed} of {sent} records were not delivered; the first failure: {reason}")]
+    Undelivered { failed: u64, sent: u64, reason: String },
 }
 
 /// What a caller does about an error.
@@ -37,8 +53,16 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Error::PositionExpired { .. } | Error::PositionAhead { .. } => Kind::Corrupt,
-            Error::NotAssigned { .. } => Kind::Retry,
-            Error::Decode(_) | Error::Setting { .. } => Kind::Input,
+            Error::Decode(_) => Kind::Input,
+            Error::NotAssigned { .. } | Error::Unreachable { .. } | Error::Kafka { .. } | Error::Undelivered { .. } => {
+                Kind::Retry
+            }
+            Error::TopicMissing { .. }
+            | Error::Authentication { .. }
+            | Error::Tls { .. }
+            | Error::NotAllowed { .. }
+            | Error::InstanceTaken { .. }
+            | Error::Setting { .. } => Kind::Input,
         }
     }
 
@@ -52,7 +76,29 @@ impl Error {
                 Some("the topic was made anew, or the state belongs to another cluster".into())
             }
             Error::Decode(error) => Some(error.hint()),
-            Error::NotAssigned { .. } | Error::Setting { .. } => None,
+            Error::Unreachable { .. } => Some(
+                "check `ingest.kafka.brokers`, that the brokers run, and `security.protocol` in `ingest.kafka.properties`"
+                    .into(),
+            ),
+            Error::TopicMissing { .. } => Some("check `ingest.kafka.topic`, or create the topic".into()),
+            Error::Authentication { .. } => Some(
+                "check `sasl.mechanisms` and `sasl.username` in `ingest.kafka.properties`, and `sasl.password` in \
+                 `ingest.kafka.secrets`"
+                    .into(),
+            ),
+            Error::Tls { .. } => Some(
+                "set `ssl.ca.location` in `ingest.kafka.properties` to the certificate of the authority that signed the \
+                 brokers', and use the host names in them"
+                    .into(),
+            ),
+            Error::NotAllowed { .. } => {
+                Some("the credentials need to read and describe the topic, and to read the group".into())
+            }
+            Error::InstanceTaken { .. } => {
+                Some("give every running instance an `ingest.kafka.instance_id` of its own".into())
+            }
+            Error::Undelivered { .. } => Some("the records that failed are not in the topic: send them again".into()),
+            Error::NotAssigned { .. } | Error::Setting { .. } | Error::Kafka { .. } => None,
         }
     }
 }

@@ -1,39 +1,41 @@
-//! Kafka (skeleton).
+//! Apache Kafka as a source, and the producer that simulations and tests write with.
+//!
+//! Membership and fetching are kept apart: the group says which partitions are ours (`context`), and records come
+//! through a queue of their own (`fetch`), so that either half can be replaced. Positions are always explicit; what the
+//! broker remembers of them is for lag displays only.
 
-use std::collections::BTreeMap;
+mod config;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use types::Secret;
+#[cfg(feature = "kafka")]
+mod check;
+#[cfg(feature = "kafka")]
+mod context;
+#[cfg(feature = "kafka")]
+mod errors;
+#[cfg(feature = "kafka")]
+mod fetch;
+#[cfg(feature = "kafka")]
+mod metrics;
+#[cfg(feature = "kafka")]
+mod partition;
+#[cfg(feature = "kafka")]
+mod producer;
+#[cfg(feature = "kafka")]
+mod quiet;
+#[cfg(feature = "kafka")]
+mod settings;
+#[cfg(feature = "kafka")]
+mod source;
+#[cfg(feature = "kafka")]
+mod watermarks;
 
-/// Apache Kafka, or any service that speaks its protocol.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// Bootstrap brokers, `host:port`, comma-separated.
-    pub brokers: String,
-    /// The topic to read. One pipeline reads one topic.
-    pub topic: String,
-    /// Consumer group: instances of one pipeline share it.
-    pub group: String,
-    /// Passed to librdkafka as they are (security, timeouts, sizes), except what delivery owns: offsets, commits, resets.
-    pub properties: BTreeMap<String, String>,
-    /// Properties whose values are secrets, by reference: `{ "sasl.password" = "env:KAFKA_PASSWORD" }`.
-    pub secrets: BTreeMap<String, Secret>,
-    /// Group instance id for static membership, so that a restart within the session timeout moves no partition.
-    /// Each worker appends its number.
-    pub instance_id: Option<String>,
-}
+pub use config::Config;
 
-impl Default for Config {
-    fn default() -> Self {
-        Config {
-            brokers: "localhost:9092".into(),
-            topic: String::new(),
-            group: "atalaia".into(),
-            properties: BTreeMap::new(),
-            secrets: BTreeMap::new(),
-            instance_id: None,
-        }
-    }
-}
+#[cfg(feature = "kafka")]
+pub use check::TopicInfo;
+#[cfg(feature = "kafka")]
+pub use metrics::describe as describe_metrics;
+#[cfg(feature = "kafka")]
+pub use producer::{Outgoing, Producer};
+#[cfg(feature = "kafka")]
+pub use source::KafkaSource;

@@ -1,0 +1,39 @@
+//! `[ingest.kafka]`: what a user says of the brokers, the topic and the group.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use types::Secret;
+
+/// Apache Kafka, or any service that speaks its protocol.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Bootstrap brokers, `host:port`, comma-separated.
+    pub brokers: String,
+    /// The topic to read. One pipeline reads one topic.
+    pub topic: String,
+    /// Consumer group: instances of one pipeline share it.
+    pub group: String,
+    /// Passed to librdkafka as they are (security, timeouts, sizes), except what delivery owns: offsets, commits, resets.
+    pub properties: BTreeMap<String, String>,
+    /// Properties whose values are secrets, by reference: `{ "sasl.password" = "env:KAFKA_PASSWORD" }`.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Group instance id for static membership, so that a restart within the session timeout moves no partition.
+    /// Each worker appends its number.
+    pub instance_id: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            brokers: "localhost:9092".into(),
+            topic: String::new(),
+            group: "atalaia".into(),
+            properties: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            instance_id: None,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What librdkafka tells us outside the stream of records: changes of the assignment, errors, its log, commit results.
+//!
+//! A rebalance is answered at once with *no* new partitions, so that the group never waits for our recovery and the
+//! partitions that stay keep flowing; a gained partition is assigned later, with its position, when the pipeline starts
+//! it. All callbacks run on the thread that polls.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+use tracing::{debug, error, info, warn};
+
+use super::quiet::Quiet;
+use super::{errors, metrics};
+
+/// A change of the assignment, in the order it came.
+#[derive(Debug)]
+pub(super) enum Change {
+    Gained(Vec<i32>),
+    Lost(Vec<i32>),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Context {
+    changes: Mutex<Vec<Change>>,
+    /// The last reason that came with an error: the code alone says little.
+    reason: Mutex<Option<String>>,
+    /// Events that `poll` served without returning anything.
+    served: AtomicU64,
+    joined: AtomicBool,
+    pub(super) quiet: Quiet,
+}
+
+impl Context {
+    pub(super) fn take_changes(&self) -> Vec<Change> {
+        std::mem::take(&mut lock(&self.changes))
+    }
+
+    pub(super) fn last_reason(&self) -> Option<String> {
+        lock(&self.reason).clone()
+    }
+
+    /// How many events were served so far: while it grows, there may be more.
+    pub(super) fn served(&self) -> u64 {
+        self.served.load(Ordering::Relaxed)
+    }
+
+    /// Whether the group ever gave us an assignment.
+    pub(super) fn joined(&self) -> bool {
+        self.joined.load(Ordering::Relaxed)
+    }
+
+    /// Counts an error that is retried, and logs it unless its kind was logged just now.
+    pub(super) fn transient(&self, kind: &str, reason: &str) {
+        metrics::broker_error(kind);
+        if let Some(suppressed) = self.quiet.admit(kind, Instant::now()) {
+            warn!(kind, reason, suppressed, "broker error, retrying");
+        }
+    }
+
+    fn record(&self, change: Change) {
+        lock(&self.changes).push(change);
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.served.fetch_add(1, Ordering::Relaxed);
+        if matches!(level, RDKafkaLogLevel::Debug) {
+            debug!(target: "librdkafka", facility, "{message}");
+            return;
+        }
+        let Some(suppressed) = self.quiet.admit(facility, Instant::now()) else { return };
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+                error!(target: "librdkafka", facility, suppressed, "{message}");
+            }
+            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => {
+                warn!(target: "librdkafka", facility, suppressed, "{message}");
+            }
+            _ => info!(target: "librdkafka", facility, suppressed, "{message}"),
+        }
+    }
+
+    /// `poll` returns the error too, and there it is judged; only here it has its reason.
+    fn error(&self, _: KafkaError, reason: &str) {
+        *lock(&self.reason) = Some(reason.to_owned());
+    }
+
+    fn stats_raw(&self, _: &[u8]) {
+        self.served.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl ConsumerContext for Context {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+        self.served.fetch_add(1, Ordering::Relaxed);
+        let indices: Vec<i32> = partitions.elements().iter().map(|element| element.partition()).collect();
+        let is_eager = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Eager);
+        let answered = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            self.joined.store(true, Ordering::Relaxed);
+            metrics::rebalanced("gained");
+            info!(partitions = ?indices, "partitions gained");
+            let nothing = TopicPartitionList::new();
+            let answered = if is_eager { consumer.assign(&nothing) } else { consumer.incremental_assign(&nothing) };
+            self.record(Change::Gained(indices));
+            answered
+        } else {
+            let kind = if consumer.assignment_lost() { "lost" } else { "revoked" };
+            metrics::rebalanced(kind);
+            info!(partitions = ?indices, kind, "partitions lost");
+            let answered = if is_eager { consumer.unassign() } else { unassign(consumer, &indices) };
+            self.record(Change::Lost(indices));
+            answered
+        };
+        if let Err(error) = answered {
+            self.transient("Rebalance", &error.to_string());
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        self.served.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = result {
+            // Informational, so neither retried nor worth a warning; rebalances make some fail.
+            let kind = error.rdkafka_error_code().map_or("Commit".into(), errors::name);
+            metrics::broker_error(&kind);
+            debug!(%error, "committing positions for lag displays failed");
+        }
+    }
+}
+
+/// Unassigns those of the revoked partitions that were ever started: librdkafka refuses the list if it holds any other.
+fn unassign(consumer: &BaseConsumer<Context>, revoked: &[i32]) -> KafkaResult<()> {
+    let revoked: BTreeSet<i32> = revoked.iter().copied().collect();
+    let current = consumer.assignment()?;
+    let mut leaving = TopicPartitionList::new();
+    for element in current.elements().iter().filter(|element| revoked.contains(&element.partition())) {
+        leaving.add_partition(element.topic(), element.partition());
+    }
+    consumer.incremental_unassign(&leaving)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

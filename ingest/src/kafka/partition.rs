@@ -1,0 +1,237 @@
+//! One partition of ours: what it hands over next, and what it drops. Pure bookkeeping, no client.
+//!
+//! A record is taken only between the position asked for and the bound, in growing order; anything else is a stray of an
+//! earlier assignment, or came after the end of a bounded read.
+
+use std::time::{Duration, Instant};
+
+use types::PartitionId;
+
+use super::watermarks::AtEnd;
+use crate::{RawRecord, Records};
+
+/// How often an end that lasts is told again.
+const CAUGHT_UP_EVERY: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Partition {
+    pub id: PartitionId,
+    pub phase: Phase,
+    pub is_paused: bool,
+    /// Distinguishes this stay of the partition from earlier ones.
+    generation: u64,
+    /// The smallest position not seen yet.
+    next: i64,
+    /// Where a bounded read stops.
+    pub bound: Option<i64>,
+    /// Taken and not handed over yet.
+    open: Option<Records>,
+    /// The end that the broker reported, if nothing came after it.
+    at_end: Option<i64>,
+    caught_up: Option<Instant>,
+    pub strays: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Ours, and waiting for `start`.
+    Waiting,
+    Started,
+    /// A bounded read reached its end, and said so.
+    Ended,
+}
+
+impl Partition {
+    pub(super) fn new(id: PartitionId) -> Self {
+        Partition {
+            id,
+            phase: Phase::Waiting,
+            is_paused: false,
+            generation: 0,
+            next: 0,
+            bound: None,
+            open: None,
+            at_end: None,
+            caught_up: None,
+            strays: 0,
+        }
+    }
+
+    /// The index as the client has it.
+    pub(super) fn index(&self) -> i32 {
+        // Made from an `i32` when the partition was gained.
+        self.id.index.cast_signed()
+    }
+
+    pub(super) fn next(&self) -> i64 {
+        self.next
+    }
+
+    pub(super) fn start(&mut self, generation: u64, position: i64) {
+        self.phase = Phase::Started;
+        self.generation = generation;
+        self.next = position;
+    }
+
+    pub(super) fn pause(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
+        // Proof of the end is only what was seen while not paused.
+        self.at_end = None;
+    }
+
+    /// Takes a record, or drops it. `capacity` is a guess at how many more come with it.
+    #[inline]
+    pub(super) fn take(&mut self, record: RawRecord<'_>, capacity: usize) {
+        if self.phase != Phase::Started || record.position < self.next {
+            // What comes after a bounded read's end is no stray, only early.
+            self.strays += u64::from(self.phase != Phase::Ended);
+            return;
+        }
+        if self.bound.is_some_and(|bound| record.position >= bound) {
+            self.next = record.position;
+            return;
+        }
+        self.next = record.position + 1;
+        self.at_end = None;
+        let bytes = record.key.len() + record.payload.map_or(0, <[u8]>::len);
+        let open = self.open.get_or_insert_with(|| {
+            Records::with_capacity(self.id.clone(), capacity, capacity.saturating_mul(bytes + 8))
+        });
+        open.push(record);
+    }
+
+    /// The broker has nothing after `position` at the moment.
+    pub(super) fn reach_end(&mut self, position: i64) {
+        if self.phase == Phase::Started && position >= self.next {
+            self.next = position;
+            self.at_end = Some(position);
+        }
+    }
+
+    /// Records to hand over now.
+    pub(super) fn hand_over(&mut self) -> Option<Records> {
+        if self.is_paused { None } else { self.open.take() }
+    }
+
+    /// The bound, once, when everything before it was handed over.
+    pub(super) fn end(&mut self) -> Option<i64> {
+        let bound = self.bound?;
+        if self.phase != Phase::Started || self.is_paused || self.open.is_some() || self.next < bound {
+            return None;
+        }
+        self.phase = Phase::Ended;
+        Some(bound)
+    }
+
+    /// A question for the broker, if this seems to be the end and was not said lately.
+    pub(super) fn question(&self, now: Instant) -> Option<AtEnd> {
+        let is_due = self.caught_up.is_none_or(|told| now.duration_since(told) >= CAUGHT_UP_EVERY);
+        let is_idle = self.phase == Phase::Started && !self.is_paused && self.open.is_none() && self.bound.is_none();
+        match self.at_end {
+            Some(end) if is_idle && is_due => Some(AtEnd { partition: self.index(), generation: self.generation, end }),
+            _ => None,
+        }
+    }
+
+    /// Whether the broker's answer still holds: nothing came, and nobody paused, since the question.
+    pub(super) fn confirm(&mut self, answer: &AtEnd, now: Instant) -> bool {
+        let holds = self.question(now).as_ref() == Some(answer);
+        if holds {
+            self.caught_up = Some(now);
+        }
+        holds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(position: i64) -> RawRecord<'static> {
+        RawRecord { position, broker_time: None, key: b"k", payload: Some(b"v") }
+    }
+
+    fn started(position: i64) -> Partition {
+        let mut partition = Partition::new(PartitionId { topic: "t".into(), index: 3 });
+        partition.start(1, position);
+        partition
+    }
+
+    fn positions(records: Option<Records>) -> Vec<i64> {
+        records.map(|records| records.iter().map(|record| record.position).collect()).unwrap_or_default()
+    }
+
+    #[test]
+    fn nothing_is_taken_before_start_or_below_the_position() {
+        let mut partition = Partition::new(PartitionId { topic: "t".into(), index: 0 });
+        partition.take(record(5), 1);
+        assert!(partition.hand_over().is_none());
+        partition.start(1, 7);
+        for position in [5, 6, 7, 9, 8, 9, 12] {
+            partition.take(record(position), 1);
+        }
+        assert_eq!(positions(partition.hand_over()), [7, 9, 12]);
+        assert_eq!(partition.strays, 5);
+    }
+
+    #[test]
+    fn a_bounded_read_ends_once_whatever_shows_it() {
+        type Show = fn(&mut Partition);
+        let shows: [Show; 4] = [
+            |partition| partition.take(record(4), 1),
+            |partition| partition.take(record(5), 1),
+            |partition| partition.reach_end(5),
+            |partition| partition.take(record(90), 1),
+        ];
+        for (case, show) in shows.into_iter().enumerate() {
+            let mut partition = started(3);
+            partition.bound = Some(5);
+            partition.take(record(3), 1);
+            assert_eq!(partition.end(), None, "{case}: records wait");
+            assert_eq!(positions(partition.hand_over()), [3]);
+            assert_eq!(partition.end(), None, "{case}: the end was not seen");
+            show(&mut partition);
+            let rest = positions(partition.hand_over());
+            assert!(rest.iter().all(|position| *position < 5), "{case}: {rest:?}");
+            assert_eq!(partition.end(), Some(5), "{case}");
+            assert_eq!(partition.end(), None, "{case}: only once");
+            partition.take(record(95), 1);
+            assert!(partition.hand_over().is_none());
+        }
+    }
+
+    #[test]
+    fn an_end_is_believed_only_while_nothing_happens() {
+        type Happen = fn(&mut Partition);
+        let happenings: [Happen; 3] = [
+            |partition| partition.take(record(10), 1),
+            |partition| {
+                partition.pause(true);
+                partition.pause(false);
+            },
+            |partition| partition.start(2, 0),
+        ];
+        let now = Instant::now();
+        for happen in happenings {
+            let mut partition = started(0);
+            partition.take(record(9), 1);
+            partition.reach_end(10);
+            assert!(partition.question(now).is_none(), "a record waits");
+            partition.hand_over();
+            let question = partition.question(now).unwrap();
+            happen(&mut partition);
+            assert!(!partition.confirm(&question, now));
+        }
+    }
+
+    #[test]
+    fn a_lasting_end_is_told_once_a_second() {
+        let mut partition = started(0);
+        partition.reach_end(4);
+        let now = Instant::now();
+        let question = partition.question(now).unwrap();
+        assert!(partition.confirm(&question, now));
+        assert!(partition.question(now + CAUGHT_UP_EVERY / 2).is_none());
+        assert!(partition.question(now + CAUGHT_UP_EVERY).is_some());
+    }
+}

@@ -1,0 +1,232 @@
+//! From the configuration to librdkafka's settings: what we own, what we suggest, what is passed through.
+
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+
+use super::Config;
+use crate::Error;
+
+/// Set by us and by nobody else: exactly-once rests on them.
+const OWNED: [(&str, &str); 6] = [
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("auto.offset.reset", "error"),
+    ("isolation.level", "read_committed"),
+    ("check.crcs", "true"),
+    ("enable.partition.eof", "true"),
+];
+
+/// Owned too, with the field of `[ingest.kafka]` that sets them.
+const FIELDS: [(&str, &str); 5] = [
+    ("bootstrap.servers", "ingest.kafka.brokers"),
+    ("metadata.broker.list", "ingest.kafka.brokers"),
+    ("group.id", "ingest.kafka.group"),
+    ("group.instance.id", "ingest.kafka.instance_id"),
+    ("auto.commit.interval.ms", "sink.commit_interval"),
+];
+
+/// Written out in the configuration they would end in a log or a repository.
+const SECRET: [&str; 6] = [
+    "sasl.password",
+    "ssl.key.password",
+    "ssl.key.pem",
+    "ssl.keystore.password",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.assertion.private.key.passphrase",
+];
+
+/// Suggestions that a user may replace. Records wait in one queue of 24 MiB per consumer, whatever the number of
+/// partitions, and a fetch brings at most 8 MiB, of one partition at most 1 MiB: about 40 MiB at the very worst.
+const SUGGESTED: [(&str, &str); 8] = [
+    ("queued.max.messages.kbytes", "24576"),
+    ("queued.min.messages", "200000"),
+    ("fetch.max.bytes", "8388608"),
+    ("max.partition.fetch.bytes", "1048576"),
+    ("fetch.min.bytes", "65536"),
+    ("fetch.wait.max.ms", "100"),
+    // Azure closes connections that are silent for four minutes.
+    ("socket.keepalive.enable", "true"),
+    ("metadata.max.age.ms", "180000"),
+];
+
+/// Settings of worker `worker`'s consumer: one member of the group.
+pub(super) fn consumer(config: &Config, worker: usize) -> Result<ClientConfig, Error> {
+    if config.group.trim().is_empty() {
+        return Err(setting("ingest.kafka.group", "is empty"));
+    }
+    let mut client = common(config)?;
+    client.set("client.id", format!("atalaia-{worker}")).set("group.id", &config.group);
+    for (key, value) in SUGGESTED {
+        client.set(key, value);
+    }
+    let new_protocol = config.properties.get("group.protocol").is_some_and(|protocol| protocol == "consumer");
+    if !new_protocol {
+        // Partitions that stay keep flowing while others move.
+        client.set("partition.assignment.strategy", "cooperative-sticky");
+    }
+    if let Some(instance) = &config.instance_id {
+        client.set("group.instance.id", format!("{instance}-{worker}"));
+    }
+    pass_through(config, &mut client)?;
+    for (key, value) in OWNED {
+        client.set(key, value);
+    }
+    Ok(client)
+}
+
+/// Settings of a client that only asks: no group, no queues.
+pub(super) fn inquirer(config: &Config) -> Result<ClientConfig, Error> {
+    let mut client = common(config)?;
+    client.set("client.id", "atalaia-check");
+    pass_through(config, &mut client)?;
+    for (key, value) in OWNED {
+        client.set(key, value);
+    }
+    Ok(client)
+}
+
+/// Settings of a producer: nothing lost, nothing twice, order kept.
+pub(super) fn producer(config: &Config) -> Result<ClientConfig, Error> {
+    let mut client = common(config)?;
+    client
+        .set("client.id", "atalaia-producer")
+        .set("enable.idempotence", "true")
+        .set("compression.type", "lz4")
+        .set("linger.ms", "20")
+        .set("batch.num.messages", "10000")
+        .set("queue.buffering.max.messages", "200000")
+        .set("queue.buffering.max.kbytes", "65536");
+    pass_through(config, &mut client)?;
+    Ok(client)
+}
+
+fn common(config: &Config) -> Result<ClientConfig, Error> {
+    if config.brokers.trim().is_empty() {
+        return Err(setting("ingest.kafka.brokers", "is empty"));
+    }
+    if config.topic.trim().is_empty() {
+        return Err(setting("ingest.kafka.topic", "is empty"));
+    }
+    let mut client = ClientConfig::new();
+    client.set("bootstrap.servers", &config.brokers);
+    client.set_log_level(RDKafkaLogLevel::Info);
+    Ok(client)
+}
+
+fn pass_through(config: &Config, client: &mut ClientConfig) -> Result<(), Error> {
+    for key in config.properties.keys().chain(config.secrets.keys()) {
+        refuse_owned(key)?;
+    }
+    for (key, value) in &config.properties {
+        if SECRET.contains(&key.as_str()) {
+            return Err(property(
+                key,
+                "is a secret: give its place in `ingest.kafka.secrets`, as `env:NAME` or `file:path`",
+            ));
+        }
+        client.set(key, value);
+    }
+    for (key, secret) in &config.secrets {
+        let value = secret
+            .reveal()
+            .map_err(|reason| Error::Setting { setting: format!("ingest.kafka.secrets.\"{key}\""), reason })?;
+        client.set(key, value);
+    }
+    check_security(client)
+}
+
+fn refuse_owned(key: &str) -> Result<(), Error> {
+    if let Some((_, field)) = FIELDS.iter().find(|(owned, _)| *owned == key) {
+        return Err(property(key, &format!("is set by `{field}`: leave it out")));
+    }
+    if let Some((_, value)) = OWNED.iter().find(|(owned, _)| *owned == key) {
+        return Err(property(key, &format!("is always `{value}`, since delivery rests on it: leave it out")));
+    }
+    Ok(())
+}
+
+fn check_security(client: &mut ClientConfig) -> Result<(), Error> {
+    let protocol = client.get("security.protocol").unwrap_or("plaintext").to_ascii_lowercase();
+    let mechanism = client.get("sasl.mechanisms").or(client.get("sasl.mechanism"));
+    if protocol.starts_with("sasl") && mechanism.is_none() {
+        return Err(property(
+            "sasl.mechanisms",
+            "is needed with a SASL `security.protocol`: `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `OAUTHBEARER`",
+        ));
+    }
+    let has_ca = ["ssl.ca.location", "ssl.ca.pem"].iter().any(|key| client.get(key).is_some());
+    if protocol.ends_with("ssl") && !has_ca {
+        // OpenSSL is compiled in and knows no system's certificates: look in the usual places.
+        client.set("ssl.ca.location", "probe");
+    }
+    Ok(())
+}
+
+fn setting(setting: &str, reason: &str) -> Error {
+    Error::Setting { setting: setting.into(), reason: reason.into() }
+}
+
+fn property(key: &str, reason: &str) -> Error {
+    Error::Setting { setting: format!("ingest.kafka.properties.\"{key}\""), reason: reason.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use types::Secret;
+
+    use super::*;
+
+    fn config(properties: &[(&str, &str)]) -> Config {
+        Config {
+            topic: "t".into(),
+            properties: properties.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn properties_pass_through_and_replace_suggestions() {
+        let client = consumer(&config(&[("fetch.wait.max.ms", "7"), ("debug", "cgrp")]), 3).unwrap();
+        assert_eq!(client.get("fetch.wait.max.ms"), Some("7"));
+        assert_eq!(client.get("debug"), Some("cgrp"));
+        assert_eq!(client.get("client.id"), Some("atalaia-3"));
+        assert_eq!(client.get("partition.assignment.strategy"), Some("cooperative-sticky"));
+    }
+
+    #[test]
+    fn the_new_group_protocol_assigns_on_the_server() {
+        let client = consumer(&config(&[("group.protocol", "consumer")]), 0).unwrap();
+        assert_eq!(client.get("partition.assignment.strategy"), None);
+    }
+
+    #[test]
+    fn settings_that_cannot_stand_are_refused_by_name() {
+        for (key, value, word) in [
+            ("enable.auto.commit", "true", "always `false`"),
+            ("auto.offset.reset", "earliest", "always `error`"),
+            ("group.id", "x", "ingest.kafka.group"),
+            ("bootstrap.servers", "x", "ingest.kafka.brokers"),
+            ("sasl.password", "hunter2", "ingest.kafka.secrets"),
+            ("security.protocol", "SASL_SSL", "sasl.mechanisms"),
+        ] {
+            let message = consumer(&config(&[(key, value)]), 0).unwrap_err().to_string();
+            assert!(message.contains(word), "{key}: {message}");
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_is_not_there_names_its_place() {
+        let mut config = config(&[]);
+        config.secrets.insert("sasl.password".into(), Secret::parse("env:ATALAIA_NO_SUCH_VARIABLE").unwrap());
+        let message = consumer(&config, 0).unwrap_err().to_string();
+        assert!(message.contains("ATALAIA_NO_SUCH_VARIABLE") && message.contains("sasl.password"), "{message}");
+    }
+
+    #[test]
+    fn tls_looks_for_certificates_unless_told() {
+        let sasl = [("security.protocol", "SASL_SSL"), ("sasl.mechanisms", "PLAIN")];
+        assert_eq!(consumer(&config(&sasl), 0).unwrap().get("ssl.ca.location"), Some("probe"));
+        let told = [sasl[0], sasl[1], ("ssl.ca.location", "/ca.pem")];
+        assert_eq!(consumer(&config(&told), 0).unwrap().get("ssl.ca.location"), Some("/ca.pem"));
+    }
+}
