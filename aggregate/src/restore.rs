@@ -57,7 +57,7 @@ impl Windows {
             _ => return Err(reader.damaged("an unknown clock")),
         };
         if snapshot != self.settings.clock {
-            let [snapshot, configured] = [snapshot, self.settings.clock].map(|clock| clock.as_str().to_owned());
+            let [snapshot, configured] = [snapshot, self.settings.clock].map(|clock| format!("`{}`", clock.as_str()));
             return Err(Error::SnapshotSettings { setting: "clock", snapshot, configured });
         }
         Ok(())

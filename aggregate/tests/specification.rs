@@ -1,0 +1,70 @@
+//! The windows against the executable specification: its cases by hand, and random logs that Python judges.
+//!
+//! Equal means equal to the bit, for floats too, however often rows are drained and wherever the windows are stopped.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::Deserialize;
+use support::{Entry, Line, Pause, SpecConfig};
+
+#[allow(dead_code, reason = "shared with the other tests")]
+mod support;
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    config: SpecConfig,
+    log: Vec<Entry>,
+    outcome: Vec<Line>,
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/timespec")
+}
+
+/// Batches of 1, 7, 4096 entries and the whole, then stops at every entry and at scattered ones.
+fn check(case: &Case) {
+    let settings = case.config.settings();
+    for size in [1, 7, 4096, usize::MAX] {
+        let drained = |number: usize, _: &_| if (number + 1) % size == 0 { Pause::Drain } else { Pause::None };
+        assert_outcome(case, &support::run(settings, &case.log, drained), &format!("batches of {size}"));
+    }
+    assert_outcome(case, &support::run(settings, &case.log, |_, _| Pause::Restore), "restored after each entry");
+    let scattered = |number: usize, _: &_| match number.wrapping_mul(2_654_435_761) >> 7 & 7 {
+        0 => Pause::Restore,
+        1 => Pause::Drain,
+        _ => Pause::None,
+    };
+    assert_outcome(case, &support::run(settings, &case.log, scattered), "drained and restored here and there");
+}
+
+fn assert_outcome(case: &Case, got: &[Line], how: &str) {
+    for (number, (got, want)) in got.iter().zip(&case.outcome).enumerate() {
+        assert_eq!(got, want, "`{}`, {how}, line {number}", case.name);
+    }
+    assert_eq!(got.len(), case.outcome.len(), "`{}`, {how}: number of lines", case.name);
+}
+
+#[test]
+fn every_case_of_the_specification_comes_out_as_reasoned_by_hand() {
+    let text = std::fs::read_to_string(folder().join("cases.json")).expect("cases.json");
+    let cases: Vec<Case> = serde_json::from_str(&text).expect("cases");
+    assert!(cases.len() >= 60);
+    cases.iter().for_each(check);
+}
+
+#[test]
+fn random_logs_come_out_as_the_specification_says() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: random logs need `python3`, which is not installed");
+        return;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/random_logs.py");
+    let done = Command::new("python3").arg(script).arg(folder()).args(["1000", "120"]).output().expect("python3");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let text = String::from_utf8(done.stdout).expect("UTF-8");
+    let cases: Vec<Case> = text.lines().map(|line| serde_json::from_str(line).expect("case")).collect();
+    assert_eq!(cases.len(), 120);
+    cases.iter().for_each(check);
+}

@@ -1,0 +1,89 @@
+//! How fast single-reading records go, and what a series costs: figures to look at, not to fail on.
+//!
+//! `cargo test --release -p atalaia-aggregate --test speed -- --ignored --nocapture`
+
+use std::time::Instant;
+
+use aggregate::{Arrival, Config, Windows};
+use types::{Micros, Reading, Span};
+
+const SECOND: Micros = 1_000_000;
+
+struct Fleet {
+    devices: usize,
+    sensors: usize,
+    window_secs: u64,
+    records: usize,
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn single_reading_records() {
+    for (devices, sensors, window_secs, records) in [
+        (10_000, 1, 3600, 10_000_000),
+        (10_000, 1, 10, 10_000_000),
+        (1_000, 10, 10, 10_000_000),
+        (1_000_000, 1, 3600, 10_000_000),
+    ] {
+        measure(&Fleet { devices, sensors, window_secs, records });
+    }
+}
+
+/// Each series once a second, in scattered order; `settle` once a second of the log.
+fn measure(fleet: &Fleet) {
+    let config = Config { window: Span::from_secs(fleet.window_secs), ..Config::default() };
+    let mut windows = Windows::new(config.settings(false, false).expect("consistent"));
+    let names: Vec<(String, String)> = (0..fleet.devices * fleet.sensors)
+        .map(|n| (format!("device-{:07}", n / fleet.sensors), format!("sensor-{}", n % fleet.sensors)))
+        .collect();
+    let before = resident_mib();
+    let mut refused = Vec::new();
+    let (mut rows, mut slowest_settle) = (0, 0.0f64);
+    let mut warm = Instant::now();
+    for record in 0..fleet.records + names.len() {
+        if record == names.len() {
+            warm = Instant::now();
+        }
+        let (round, at) = (record / names.len(), record % names.len());
+        // Scattered: the next series is not the next in memory.
+        let (device, sensor) = &names[at * 7919 % names.len()];
+        let now = round as Micros * SECOND + (at as Micros * SECOND) / names.len() as Micros;
+        let arrival = Arrival { position: record as i64, broker_time: Some(now + SECOND), wall: None };
+        let reading = Reading { device, sensor, time: now, value: at as f64 };
+        windows.observe(arrival, std::iter::once(reading), &mut refused);
+        if at == 0 {
+            let start = Instant::now();
+            windows.settle();
+            slowest_settle = slowest_settle.max(start.elapsed().as_secs_f64());
+            windows.drain_closed(|closed, _| rows += closed.len());
+        }
+    }
+    let seconds = warm.elapsed().as_secs_f64();
+    let bytes = (resident_mib() - before) * 1048576.0 / names.len() as f64;
+    let mut snapshot = Vec::new();
+    let start = Instant::now();
+    windows.snapshot(&mut snapshot);
+    let snapshot_ms = start.elapsed().as_secs_f64() * 1e3;
+    let start = Instant::now();
+    let restored = Windows::restore(config.settings(false, false).expect("consistent"), &snapshot).expect("ours");
+    println!(
+        "{} devices x {} sensors, {} s: {:.1} M records/s, {rows} rows, {bytes:.0} bytes a series, settle <= {:.2} ms, \
+         snapshot {:.1} MiB in {snapshot_ms:.0} ms, restored in {:.0} ms, {} series",
+        fleet.devices,
+        fleet.sensors,
+        fleet.window_secs,
+        fleet.records as f64 / seconds / 1e6,
+        slowest_settle * 1e3,
+        snapshot.len() as f64 / 1048576.0,
+        start.elapsed().as_secs_f64() * 1e3,
+        restored.series(),
+    );
+    assert!(refused.is_empty());
+}
+
+/// 0 where there is no /proc.
+fn resident_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
+}
