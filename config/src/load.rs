@@ -1,0 +1,107 @@
+//! File < environment < `--set`: merged, checked, typed, and the rules between settings applied.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde_path_to_error::Segment;
+
+use crate::check::{check, misfit};
+use crate::file;
+use crate::overrides::{apply_env, apply_set};
+use crate::schema::{Kind, Node, schema};
+use crate::tree::{Path, Tree};
+use crate::validate::{Verdict, validate};
+use crate::{Config, Error, Origin, Problem};
+
+/// Where settings may come from, weakest first.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// TOML; JSON if the name ends in `.json` or the content begins with `{`.
+    pub file: Option<PathBuf>,
+    /// The process' environment; only names that begin with `ATALAIA__` are looked at.
+    pub env: Vec<(String, String)>,
+    /// `section.key=value`, as given to `--set`.
+    pub set: Vec<String>,
+}
+
+/// A configuration that can be run.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    pub config: Config,
+    /// Settings that are allowed, but probably not what was meant.
+    pub warnings: Vec<String>,
+    origins: BTreeMap<String, Origin>,
+}
+
+impl Loaded {
+    /// Where a setting was given, by its path (`aggregate.window`); `None` for a default.
+    #[must_use]
+    pub fn origin(&self, setting: &str) -> Option<&Origin> {
+        self.origins.get(setting)
+    }
+}
+
+/// Reads, merges and checks a configuration.
+///
+/// # Errors
+/// If the file cannot be read, or if settings are unknown, of the wrong type or at odds with each other: all of them at once, as far as
+/// one does not hide another.
+pub fn load(sources: Sources) -> Result<Loaded, Error> {
+    let schema = schema();
+    let root = Node::root(&schema);
+    let mut tree = match &sources.file {
+        Some(path) => file::read(path)?,
+        None => Tree::new(),
+    };
+    let mut problems = Vec::new();
+    apply_env(&mut tree, root, &sources.env, &mut problems);
+    apply_set(&mut tree, root, &sources.set, &mut problems);
+    problems.extend(check(&mut tree, root));
+    if !problems.is_empty() {
+        return Err(Error::Invalid { problems });
+    }
+
+    let config = typed(&tree, root).map_err(|problem| Error::Invalid { problems: vec![problem] })?;
+    let Verdict { problems, warnings } = validate(&config);
+    let origins: BTreeMap<String, Origin> =
+        tree.into_origins().into_iter().map(|(path, origin)| (path.to_string(), origin)).collect();
+    if problems.is_empty() {
+        return Ok(Loaded { config, warnings, origins });
+    }
+    let located = problems.into_iter().map(|problem| locate(problem, &origins)).collect();
+    Err(Error::Invalid { problems: located })
+}
+
+/// A rule knows the settings that disagree, but not where they were given.
+fn locate(mut problem: Problem, origins: &BTreeMap<String, Origin>) -> Problem {
+    problem.origin = origins.get(&problem.setting).cloned();
+    if let Some(origin) = &problem.origin {
+        problem.message = format!("{} (given in {origin})", problem.message);
+    }
+    problem
+}
+
+fn typed(tree: &Tree, root: Node<'_>) -> Result<Config, Problem> {
+    let mut track = serde_path_to_error::Track::new();
+    let deserializer = serde_path_to_error::Deserializer::new(&tree.value, &mut track);
+    Config::deserialize(deserializer).map_err(|error| {
+        let path: Path = track
+            .path()
+            .iter()
+            .filter_map(|segment| match segment {
+                Segment::Map { key } => Some(key.clone()),
+                _ => None,
+            })
+            .collect();
+        let kind = path.keys().iter().try_fold(root, |at, key| match at.kind() {
+            Kind::Map(item) => Some(item),
+            _ => at.property(key),
+        });
+        let what = match kind.map(Node::kind) {
+            Some(Kind::Secret) => format!("expected {}", Kind::Secret.expected()),
+            _ => error.to_string(),
+        };
+        misfit(&path, tree.origin(&path), &what)
+    })
+}

@@ -1,0 +1,30 @@
+//! `[telemetry]`: what the service says about itself.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the service says about itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Address of `/metrics`, `/livez` and `/readyz`, or `off`. `0.0.0.0:9464` lets other machines in: containers need it.
+    pub metrics: String,
+    /// How log lines look: `text` for people, `json` for machines.
+    pub log_format: LogFormat,
+    /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`, `off`), or levels by part of the program, like `info,ingest=debug`.
+    pub log: String,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { metrics: "127.0.0.1:9464".into(), log_format: LogFormat::Text, log: "info".into() }
+    }
+}

@@ -1,0 +1,262 @@
+//! Rules between settings, and those of single settings that their type cannot say.
+//!
+//! Pure: nothing is opened, asked or looked up; whether a broker or a store answers is for `validate --online`. Each message names the
+//! settings that disagree and ends with what to do.
+
+mod input;
+mod output;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use types::Span;
+
+use crate::{Config, Problem};
+
+/// What the rules say about a configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// It cannot be run like this.
+    pub problems: Vec<Problem>,
+    /// It can, but it is probably not what was meant.
+    pub warnings: Vec<String>,
+}
+
+impl Verdict {
+    fn refuse(&mut self, setting: &str, message: impl Into<String>) {
+        self.problems.push(Problem { setting: setting.to_owned(), origin: None, message: message.into() });
+    }
+
+    fn refuse_if(&mut self, condition: bool, setting: &str, message: &str) {
+        if condition {
+            self.refuse(setting, message);
+        }
+    }
+
+    fn warn_if(&mut self, condition: bool, message: &str) {
+        if condition {
+            self.warnings.push(message.to_owned());
+        }
+    }
+}
+
+/// Applies every rule; the order of the findings is that of the document.
+#[must_use]
+pub fn validate(config: &Config) -> Verdict {
+    let mut verdict = Verdict::default();
+    if !is_name(&config.pipeline, 100) {
+        verdict.refuse(
+            "pipeline",
+            format!("`pipeline` is `{}`, but must be 1 to 100 letters, digits, `.`, `_` or `-`", config.pipeline),
+        );
+    }
+    input::source(&config.ingest, &mut verdict);
+    input::decode(&config.ingest, &mut verdict);
+    windows(config, &mut verdict);
+    models(config, &mut verdict);
+    output::sink(&config.sink, &config.ingest, &mut verdict);
+    output::storage("storage", &config.storage, &mut verdict);
+    if let Some(storage) = &config.models.storage {
+        output::storage("models.storage", storage, &mut verdict);
+    }
+    process(config, &mut verdict);
+    verdict
+}
+
+fn windows(config: &Config, verdict: &mut Verdict) {
+    let aggregate = &config.aggregate;
+    let close_after = close_after(aggregate);
+    if aggregate.window < Span::from_secs(1) {
+        verdict
+            .refuse("aggregate.window", format!("`aggregate.window` is {}, but must be 1s or more", aggregate.window));
+    }
+    if close_after < aggregate.out_of_orderness {
+        verdict.refuse(
+            "aggregate.close_after",
+            format!(
+                "`aggregate.close_after` is {close_after} and `aggregate.out_of_orderness` {}: silence may not close a window earlier than order \
+                 would",
+                aggregate.out_of_orderness
+            ),
+        );
+    }
+    let spans = [aggregate.window, close_after, aggregate.out_of_orderness, aggregate.max_future_skew];
+    let least: Duration = spans.iter().map(|span| span.duration()).sum();
+    let ttl = aggregate.device_ttl.duration();
+    if !ttl.is_zero() && ttl < least {
+        verdict.refuse(
+            "aggregate.device_ttl",
+            format!(
+                "`aggregate.device_ttl` is {}, below `aggregate.window` + `close_after` + `out_of_orderness` + `max_future_skew`: write `{}` or \
+                 more, or `0` to keep devices for ever",
+                aggregate.device_ttl,
+                Span::from_secs(least.as_secs() + u64::from(least.subsec_nanos() > 0))
+            ),
+        );
+    }
+    if aggregate.offset >= aggregate.window {
+        verdict.refuse(
+            "aggregate.offset",
+            format!(
+                "`aggregate.offset` is {} and `aggregate.window` {}: an offset is shorter than the window",
+                aggregate.offset, aggregate.window
+            ),
+        );
+    }
+    verdict.refuse_if(
+        aggregate.series_max == 0,
+        "aggregate.series_max",
+        "`aggregate.series_max` is 0: no series could be held",
+    );
+}
+
+fn close_after(aggregate: &aggregate::Config) -> Span {
+    let quarter_hour = Span::from_secs(900);
+    let default = (aggregate.out_of_orderness.duration() * 2).max(aggregate.window.min(quarter_hour).duration());
+    aggregate.close_after.unwrap_or(Span::from_millis(default.as_millis().try_into().unwrap_or(u64::MAX)))
+}
+
+fn models(config: &Config, verdict: &mut Verdict) {
+    let score = &config.score;
+    secret_in_url("score.models", &score.models, verdict);
+    template(&score.template, verdict);
+    verdict.refuse_if(
+        score.features.is_empty(),
+        "score.features",
+        "`score.features` is empty: name at least one statistic, like `[\"mean\"]`",
+    );
+    for (i, feature) in score.features.iter().enumerate() {
+        if score.features[..i].contains(feature) {
+            verdict.refuse("score.features", format!("`score.features` names `{}` twice", word(feature)));
+        }
+    }
+    verdict.refuse_if(
+        score.min_readings == 0,
+        "score.min_readings",
+        "`score.min_readings` is 0, but a window without readings has no row: write 1 or more",
+    );
+    verdict.warn_if(
+        score.min_readings < 2 && score.features.contains(&score::Feature::Std),
+        "`score.features` has `std`, which a window of one reading does not have, and `score.min_readings` is 1: such windows get the \
+         status `missing_feature`; set `score.min_readings = 2` or use `std_pop`",
+    );
+    verdict.warn_if(score.models.is_empty(), "`score.models` is empty: every row will have the status `no_model`");
+}
+
+/// A template has both placeholders once and nothing else in braces.
+fn template(template: &str, verdict: &mut Verdict) {
+    for placeholder in ["{device}", "{sensor}"] {
+        if template.matches(placeholder).count() != 1 {
+            verdict.refuse(
+                "score.template",
+                format!(
+                    "`score.template` is `{template}` and `score.key` is `series`: `{placeholder}` must occur in it exactly once"
+                ),
+            );
+        }
+    }
+    let rest = template.replace("{device}", "").replace("{sensor}", "");
+    if rest.contains(['{', '}']) {
+        verdict.refuse(
+            "score.template",
+            format!("`score.template` is `{template}`: only `{{device}}` and `{{sensor}}` may stand in braces"),
+        );
+    }
+    if template.contains("{device}{sensor}") || template.contains("{sensor}{device}") {
+        verdict.refuse(
+            "score.template",
+            format!(
+                "`score.template` is `{template}`: with nothing between device and sensor, names cannot be told apart"
+            ),
+        );
+    }
+}
+
+fn process(config: &Config, verdict: &mut Verdict) {
+    let telemetry = &config.telemetry;
+    if telemetry.metrics != "off" && telemetry.metrics.parse::<SocketAddr>().is_err() {
+        verdict.refuse(
+            "telemetry.metrics",
+            format!(
+                "`telemetry.metrics` is `{}`, but must be an address like `127.0.0.1:9464`, or `off`",
+                telemetry.metrics
+            ),
+        );
+    }
+    for directive in telemetry.log.split(',') {
+        let level = directive.rsplit('=').next().unwrap_or_default().trim();
+        let known = ["off", "error", "warn", "info", "debug", "trace"];
+        if !known.contains(&level.to_ascii_lowercase().as_str()) {
+            verdict.refuse(
+                "telemetry.log",
+                format!(
+                    "`telemetry.log` is `{}`, and `{level}` is no level: write `error`, `warn`, `info`, `debug`, `trace` or `off`, or levels \
+                     by part, like `info,ingest=debug`",
+                    telemetry.log
+                ),
+            );
+        }
+    }
+    let run = &config.run;
+    verdict.refuse_if(
+        run.workers == Some(0),
+        "run.workers",
+        "`run.workers` is 0: leave it out for one a core, or write 1 or more",
+    );
+    verdict.refuse_if(
+        run.workers.is_some_and(|workers| workers > 1024),
+        "run.workers",
+        "`run.workers` is above 1024: each is an operating system thread with a client of its own",
+    );
+    verdict.refuse_if(
+        run.batch_records == 0 || run.batch_records > 1 << 20,
+        "run.batch_records",
+        "`run.batch_records` must be from 1 to 1048576",
+    );
+    if run.pending_bytes_max < config.ingest.decode.record_bytes_max.max(1 << 20) {
+        verdict.refuse(
+            "run.pending_bytes_max",
+            format!(
+                "`run.pending_bytes_max` is {}, but must be 1048576 or more and not below `ingest.decode.record_bytes_max`, {}",
+                run.pending_bytes_max, config.ingest.decode.record_bytes_max
+            ),
+        );
+    }
+    verdict.refuse_if(
+        run.shutdown_grace.duration().is_zero(),
+        "run.shutdown_grace",
+        "`run.shutdown_grace` is 0: nothing could be committed at the end; `10s` is usual",
+    );
+}
+
+/// Letters, digits, `.`, `_`, `-`: what object names, topics and consumer groups have in common.
+fn is_name(text: &str, length_max: usize) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    !text.is_empty() && text.len() <= length_max && text.chars().all(allowed) && text != "." && text != ".."
+}
+
+/// A signature or password that came along in a URL. The URL is not repeated.
+fn secret_in_url(setting: &str, url: &str, verdict: &mut Verdict) {
+    let Some((_, rest)) = url.split_once("://") else { return };
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let authority = place.split('/').next().unwrap_or_default();
+    // abfss://container@account.… has a user part that is no secret.
+    let password = authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'));
+    let signature = query.to_ascii_lowercase().split('&').any(|pair| {
+        ["sig=", "x-amz-signature=", "x-amz-security-token=", "awsaccesskeyid="].iter().any(|s| pair.starts_with(s))
+    });
+    if password || signature {
+        verdict.refuse(
+            setting,
+            format!(
+                "`{setting}` holds a secret in its URL: write the URL without it, and give its place in `storage` (`sas`, `key` or \
+                 `secret_access_key`) as `env:NAME` or `file:path`"
+            ),
+        );
+    }
+}
+
+/// A choice as it is written in a file.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
