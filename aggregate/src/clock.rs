@@ -19,6 +19,7 @@ pub(crate) struct Arrivals {
 }
 
 impl Arrivals {
+    #[inline]
     /// True if the clock has just begun to run.
     pub(crate) fn advance(&mut self, to: Micros) -> bool {
         if !in_range(to) {
@@ -41,6 +42,7 @@ impl Arrivals {
     }
 }
 
+#[inline]
 pub(crate) fn in_range(time: Micros) -> bool {
     (-TIME_MAX..=TIME_MAX).contains(&time)
 }

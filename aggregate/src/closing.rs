@@ -181,7 +181,7 @@ impl Windows {
     fn close(&mut self, series: u32, device: u32, window: &Window, by: ClosedBy) {
         let Window { start, count, mean, .. } = *window;
         let slots = self.slots.get_mut(series);
-        let delta = (slots.closed_end == start).then(|| mean - slots.closed_mean);
+        let delta = (slots.closed_end == start).then_some(mean - slots.closed_mean);
         slots.closed_end = start + self.grid.width;
         slots.closed_mean = mean;
 

@@ -13,6 +13,7 @@ impl Grid {
         Grid { width, offset }
     }
 
+    #[inline]
     /// Start of the window that holds `time`; at the same time the largest window end at or before it.
     pub(crate) fn start_of(self, time: Micros) -> Micros {
         time - (time - self.offset).rem_euclid(self.width)

@@ -163,6 +163,7 @@ impl Windows {
 
     /// Closes what clocks and silence allow by now. Changes when rows come out, never what they say; costs nothing when
     /// nothing is due.
+    #[inline]
     pub fn settle(&mut self) {
         if self.settings.shared() {
             self.settle_shared();
@@ -267,6 +268,7 @@ impl Windows {
     }
 
     /// Steps 1 to 3 of a record: the arrival clock, then what follows from it alone.
+    #[inline]
     fn arrive(&mut self, arrival: Arrival) {
         self.tally.records += 1;
         self.position = Some(arrival.position);
@@ -280,6 +282,7 @@ impl Windows {
         self.settle();
     }
 
+    #[inline]
     fn advance(&mut self, to: Micros) {
         if self.arrivals.advance(to) {
             // Until now there was nothing by which a device could be silent or forgotten.
@@ -289,6 +292,7 @@ impl Windows {
         }
     }
 
+    #[inline]
     fn bounds(&self, wall: Option<Micros>) -> Bounds {
         let reference = self.arrivals.now.or(wall.filter(|wall| in_range(*wall)));
         let newest = reference.map_or(TIME_MAX, |reference| reference + self.settings.max_future_skew);
