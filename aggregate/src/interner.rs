@@ -28,15 +28,52 @@ pub struct Series {
 #[derive(Debug)]
 struct Name {
     /// Device and sensor, one after the other.
-    text: Box<str>,
+    text: Text,
     device_bytes: u32,
     generation: u32,
 }
 
+/// Short texts stand where they are looked for: a lookup then reads memory at one place less, and none is allocated.
+#[derive(Debug)]
+enum Text {
+    Short { length: u8, bytes: [u8; Text::SHORT_MAX] },
+    Long(Box<[u8]>),
+}
+
+impl Text {
+    const SHORT_MAX: usize = 30;
+
+    fn new(device: &str, sensor: &str) -> Text {
+        let length = device.len() + sensor.len();
+        if length > Text::SHORT_MAX {
+            return Text::Long([device.as_bytes(), sensor.as_bytes()].concat().into_boxed_slice());
+        }
+        let mut bytes = [0; Text::SHORT_MAX];
+        bytes[..device.len()].copy_from_slice(device.as_bytes());
+        bytes[device.len()..length].copy_from_slice(sensor.as_bytes());
+        Text::Short { length: length as u8, bytes }
+    }
+
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Text::Short { length, bytes } => &bytes[..usize::from(*length)],
+            Text::Long(bytes) => bytes,
+        }
+    }
+}
+
 impl Name {
+    /// None if the device's name is longer than any record.
+    fn new(device: &str, sensor: &str, generation: u32) -> Option<Name> {
+        let device_bytes = u32::try_from(device.len()).ok()?;
+        Some(Name { text: Text::new(device, sensor), device_bytes, generation })
+    }
+
+    #[inline]
     fn is(&self, device: &str, sensor: &str) -> bool {
         // Lengths first: what follows then compares equally long slices.
-        let text = self.text.as_bytes();
+        let text = self.text.bytes();
         self.device_bytes as usize == device.len()
             && text.len() == device.len() + sensor.len()
             && text[..device.len()] == *device.as_bytes()
@@ -44,11 +81,11 @@ impl Name {
     }
 
     fn device(&self) -> &str {
-        &self.text[..self.device_bytes as usize]
+        str::from_utf8(&self.text.bytes()[..self.device_bytes as usize]).expect("made of two texts, cut between them")
     }
 
     fn sensor(&self) -> &str {
-        &self.text[self.device_bytes as usize..]
+        str::from_utf8(&self.text.bytes()[self.device_bytes as usize..]).expect("made of two texts, cut between them")
     }
 }
 
@@ -61,11 +98,7 @@ impl Series {
 
     /// Gives an unknown series an index; none if there is no index left.
     pub(crate) fn insert(&mut self, device: &str, sensor: &str) -> Option<u32> {
-        let device_bytes = u32::try_from(device.len()).ok()?;
-        let mut text = String::with_capacity(device.len() + sensor.len());
-        text.push_str(device);
-        text.push_str(sensor);
-        let mut name = Name { text: text.into_boxed_str(), device_bytes, generation: 0 };
+        let mut name = Name::new(device, sensor, 0)?;
         let series = match self.free.pop() {
             Some(series) => {
                 name.generation = self.names[series as usize].generation.wrapping_add(1);
@@ -99,9 +132,7 @@ impl Series {
     /// An index for names that only closed rows still refer to.
     pub(crate) fn insert_forgotten(&mut self, device: &str, sensor: &str) -> Option<u32> {
         let series = u32::try_from(self.names.len()).ok().filter(|&series| series != NONE)?;
-        let device_bytes = u32::try_from(device.len()).ok()?;
-        let text = [device, sensor].concat().into_boxed_str();
-        self.names.push(Name { text, device_bytes, generation: 0 });
+        self.names.push(Name::new(device, sensor, 0)?);
         self.forgotten.push(series);
         Some(series)
     }
@@ -109,8 +140,8 @@ impl Series {
     /// No row refers to a forgotten series any more: the indices are free.
     pub(crate) fn release_forgotten(&mut self) {
         for &series in &self.forgotten {
-            self.names[series as usize].text = Box::default();
-            self.names[series as usize].device_bytes = 0;
+            let name = &mut self.names[series as usize];
+            (name.text, name.device_bytes) = (Text::new("", ""), 0);
         }
         self.free.append(&mut self.forgotten);
     }
@@ -153,8 +184,14 @@ mod tests {
     #[test]
     fn names_are_not_confused_by_where_they_are_cut() {
         let mut series = Series::default();
-        let pairs = [("a", "bc"), ("ab", "c"), ("", "abc"), ("abc", ""), ("", ""), ("a", "b")];
-        let indices = pairs.map(|(device, sensor)| series.insert(device, sensor).expect("room"));
+        let long = "d".repeat(29);
+        let (longer, longest) = ("d".repeat(30), "d".repeat(31));
+        let pairs = [("a", "bc"), ("ab", "c"), ("", "abc"), ("abc", ""), ("", ""), ("a", "b"), ("é", "é")];
+        let around_the_limit =
+            [(&*long, "d"), (&*long, "dd"), (&*longer, ""), (&*longer, "d"), (&*longest, ""), ("d", &*long)];
+        let pairs: Vec<(&str, &str)> = pairs.into_iter().chain(around_the_limit).collect();
+        let indices: Vec<u32> =
+            pairs.iter().map(|(device, sensor)| series.insert(device, sensor).expect("room")).collect();
         for ((device, sensor), index) in pairs.into_iter().zip(indices) {
             assert_eq!(series.find(device, sensor), Some(index));
             assert_eq!((series.device(index), series.sensor(index)), (device, sensor));

@@ -72,7 +72,7 @@ proptest! {
     #[test]
     fn emission_cadence_changes_nothing(settings in settings(), log in log(), size in 1..20usize) {
         let whole = support::run(settings, &log, |_, _| Pause::None);
-        let drained = |number: usize, _: &_| if number % size == 0 { Pause::Drain } else { Pause::None };
+        let drained = |number: usize, _: &_| if number.is_multiple_of(size) { Pause::Drain } else { Pause::None };
         prop_assert_eq!(&support::run(settings, &log, drained), &whole);
     }
 

@@ -27,7 +27,7 @@ fn folder() -> PathBuf {
 fn check(case: &Case) {
     let settings = case.config.settings();
     for size in [1, 7, 4096, usize::MAX] {
-        let drained = |number: usize, _: &_| if (number + 1) % size == 0 { Pause::Drain } else { Pause::None };
+        let drained = |number: usize, _: &_| if (number + 1).is_multiple_of(size) { Pause::Drain } else { Pause::None };
         assert_outcome(case, &support::run(settings, &case.log, drained), &format!("batches of {size}"));
     }
     assert_outcome(case, &support::run(settings, &case.log, |_, _| Pause::Restore), "restored after each entry");
