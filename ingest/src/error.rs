@@ -2,7 +2,7 @@
 
 use types::{PartitionId, Position};
 
-use crate::decode;
+use crate::{decode, files};
 
 /// A source's failure. `Display` is the error itself; [`Error::hint`] the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,8 @@ pub enum Error {
     Kafka { action: &'static str, reason: String },
     #[error("{failed} of {sent} records were not delivered; the first failure: {reason}")]
     Undelivered { failed: u64, sent: u64, reason: String },
+    #[error(transparent)]
+    Files(#[from] files::Error),
 }
 
 /// What a caller does about an error.
@@ -63,6 +65,7 @@ impl Error {
             | Error::NotAllowed { .. }
             | Error::InstanceTaken { .. }
             | Error::Setting { .. } => Kind::Input,
+            Error::Files(error) => error.kind(),
         }
     }
 
@@ -99,6 +102,7 @@ impl Error {
             }
             Error::Undelivered { .. } => Some("the records that failed are not in the topic: send them again".into()),
             Error::NotAssigned { .. } | Error::Setting { .. } | Error::Kafka { .. } => None,
+            Error::Files(error) => error.hint(),
         }
     }
 }

@@ -110,12 +110,16 @@ impl Item {
     }
 }
 
-/// A text as it may stand in a message: cut, and without control characters.
+/// A text as it may stand in a message: cut, and with what a terminal would not print escaped.
 pub(super) fn shown(text: &str) -> String {
     const CHARS_MAX: usize = 48;
-    let mut shown: String = text.chars().take(CHARS_MAX).flat_map(char::escape_debug).take(2 * CHARS_MAX).collect();
-    if text.chars().nth(CHARS_MAX).is_some() {
-        shown.push('…');
+    let mut shown = String::new();
+    for (at, character) in text.chars().take(CHARS_MAX + 1).enumerate() {
+        match character {
+            _ if at == CHARS_MAX => shown.push('…'),
+            '\'' | '"' | '\\' => shown.push(character),
+            _ => shown.extend(character.escape_debug()),
+        }
     }
     shown
 }

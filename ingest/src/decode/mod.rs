@@ -23,7 +23,7 @@ pub use config::{Config, Format, Path, Shape, TimeUnit};
 use decoded::{Buffers, Text};
 pub use decoded::{Decoded, Many, Reject};
 use object::{Outcome, Scratch};
-use plan::Plan;
+pub(crate) use plan::Plan;
 pub use plan::SettingError;
 use row::Columns;
 use template::Templates;
@@ -134,3 +134,6 @@ impl Decoder {
 fn not_utf8(error: std::str::Utf8Error) -> Reject {
     Reject::new(Reason::NotUtf8, format!("not UTF-8 at byte {}", error.valid_up_to()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 use types::Reason;
 
 use super::Shape;
-use super::decoded::{Buffers, Item, Reject, Text, shown};
+use super::decoded::{Buffers, Item, Reject, Text};
 use super::fields::{self, Field};
 use super::json::{Fault, Key, Scanner, Span, Token, unescape};
 use super::plan::{Plan, Role};
@@ -343,5 +343,5 @@ fn refused(fault: Fault) -> Reject {
         Fault::TooDeep { .. } => Reason::TooDeep,
         Fault::TooManyFields { .. } => Reason::TooManyFields,
     };
-    Reject::new(reason, shown(&fault.to_string()))
+    Reject::new(reason, fault.to_string())
 }

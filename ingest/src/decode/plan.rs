@@ -74,7 +74,7 @@ impl SettingError {
 
 /// What [`Config`] says, ready for use.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     pub(super) format: Format,
     pub(super) shape: Shape,
     /// For `csv` the single key is the column's name.
@@ -90,7 +90,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(config: &Config) -> Result<Plan, SettingError> {
+    pub(crate) fn new(config: &Config) -> Result<Plan, SettingError> {
         check_limits(config)?;
         if config.shape == Shape::Long && !config.sensors.is_empty() {
             return Err(SettingError::NoUse { key: "sensors", setting: "ingest.decode.shape", value: "long" });
@@ -140,6 +140,34 @@ impl Plan {
     /// The place of a sensor's name in `sensors`.
     pub(super) fn slot(&self, name: &str) -> Option<usize> {
         self.slots.get(name).map(|slot| *slot as usize)
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    pub(crate) fn delimiter(&self) -> u8 {
+        self.delimiter
+    }
+
+    pub(crate) fn record_bytes_max(&self) -> usize {
+        self.record_bytes_max
+    }
+
+    /// A column that no row can do without and that these are not: the setting that names it, and its name. Of the
+    /// listed sensors one is enough.
+    pub(crate) fn lacks(&self, columns: &[String]) -> Option<(&'static str, &str)> {
+        let role = self.roles().map(|role| (role.key(), self.path(role)[0].as_str()));
+        let sensor = self.sensors.first().filter(|_| !self.sensors.iter().any(|sensor| columns.contains(sensor)));
+        role.chain(sensor.map(|name| ("sensors", name.as_str()))).find(|(_, name)| !columns.iter().any(|c| c == name))
+    }
+
+    /// A wanted column whose name stands twice.
+    pub(crate) fn ambiguous(&self, columns: &[String]) -> Option<String> {
+        let wanted =
+            |name: &&String| self.sensors.contains(name) || self.roles().any(|role| self.path(role)[0] == **name);
+        let wanted: Vec<String> = columns.iter().filter(wanted).cloned().collect();
+        twice(&wanted)
     }
 
     /// For telling names apart quickly.

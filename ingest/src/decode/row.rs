@@ -110,7 +110,6 @@ fn wide_numbers(
 }
 
 /// The names in a header line.
-#[allow(dead_code, reason = "the files source reads headers next")]
 pub(crate) fn header(line: &str, delimiter: u8) -> Result<Vec<String>, Reject> {
     let (mut scratch, mut cells) = (String::new(), Vec::new());
     split(line, delimiter, &mut scratch, &mut cells)?;

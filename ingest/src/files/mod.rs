@@ -1,16 +1,279 @@
-//! Files as one bounded input (skeleton).
+//! Files as one bounded input: one partition, whose positions are the records' numbers over all files in order.
+//!
+//! Framing happens here (a line or a CSV row is a record), decoding does not. A restart reads the same files from the
+//! beginning and skips: files have no index, and nothing is remembered about them here.
+
+mod error;
+mod expand;
+mod frame;
+mod open;
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use types::{PartitionId, Position};
+
+use crate::decode::{self, Format, Plan, row};
+use crate::{Polled, RawRecord, Records, Source, Start};
+pub use error::Error;
+use error::nearest;
+use expand::Input;
+use frame::{Framer, Framing};
+use open::Opened;
+pub use open::Progress;
 
 /// Files of readings: one bounded input without broker times.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// A file, a folder (read in the order of names, recursively), a glob like `data/*.csv.gz`, or `-` for standard input.
-    /// Plain, gzip and zstd are told apart by their content.
+    /// A file, a folder (read in the order of names, recursively, without hidden files), a glob like `data/*.csv.gz` (`**` for any
+    /// folders), or `-` for standard input. Plain, gzip and zstd are told apart by their content. JSON is one record a line,
+    /// CSV one record a row; blank lines do not count.
     pub path: String,
     /// Each device's readings are in order of time (up to `aggregate.out_of_orderness`), so that windows may close before the end of
     /// the input and memory stays small. Readings that break the promise are late.
     pub assume_sorted: bool,
 }
+
+/// A batch ends at so many bytes, however few records they are.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// Files, read one after the other.
+pub struct FilesSource {
+    partition: PartitionId,
+    files: Files,
+    batch_records: usize,
+    state: State,
+    paused: bool,
+}
+
+/// What does not change while reading.
+struct Files {
+    inputs: Vec<Input>,
+    plan: Plan,
+    /// Each file begins with its columns' names.
+    has_header: bool,
+    progress: Progress,
+}
+
+enum State {
+    New,
+    Waiting,
+    Reading(Box<Reading>),
+    Over,
+}
+
+/// Where reading is.
+struct Reading {
+    /// Index of the input to open next.
+    next_input: usize,
+    opened: Option<Opened>,
+    framer: Framer,
+    columns: Option<Arc<[String]>>,
+    /// Of the next record.
+    position: i64,
+    /// Came up while a batch was being filled: the batch goes first.
+    failure: Option<Error>,
+}
+
+/// What reading on brought.
+enum Step {
+    /// It lies in the framer.
+    Record,
+    /// A file was opened, or ended.
+    Between,
+    End,
+}
+
+// === impl FilesSource ===
+
+impl FilesSource {
+    /// Finds the files; opens none.
+    ///
+    /// # Errors
+    /// If there are no such files, or the settings of decoding contradict each other.
+    pub fn new(config: &Config, decode: &decode::Config, batch_records: usize) -> Result<FilesSource, crate::Error> {
+        let plan = Plan::new(decode)?;
+        let inputs = expand::expand(&config.path)?;
+        Ok(FilesSource {
+            partition: PartitionId { topic: "files".into(), index: 0 },
+            files: Files {
+                progress: Progress::new(&inputs),
+                inputs,
+                has_header: decode.format == Format::Csv && decode.columns.is_empty(),
+                plan,
+            },
+            batch_records: batch_records.max(1),
+            state: State::New,
+            paused: false,
+        })
+    }
+
+    /// A handle for a progress bar, also on another thread.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.files.progress.clone()
+    }
+}
+
+impl Source for FilesSource {
+    fn poll(&mut self, wait: Duration) -> Result<Polled, crate::Error> {
+        match &mut self.state {
+            State::New => {
+                self.state = State::Waiting;
+                Ok(Polled::Gained(vec![self.partition.clone()]))
+            }
+            State::Reading(reading) if !self.paused => {
+                match reading.batch(&self.files, &self.partition, self.batch_records) {
+                    Ok(records) if !records.is_empty() => Ok(Polled::Records(records)),
+                    Ok(_) => {
+                        let position = Position(reading.position);
+                        self.state = State::Over;
+                        Ok(Polled::Ended { partition: self.partition.clone(), position })
+                    }
+                    Err(error) => {
+                        self.state = State::Over;
+                        Err(error.into())
+                    }
+                }
+            }
+            State::Waiting | State::Reading(_) | State::Over => {
+                thread::park_timeout(wait);
+                Ok(Polled::Idle)
+            }
+        }
+    }
+
+    fn resolve(&mut self, _: &PartitionId, start: Start) -> Result<Position, crate::Error> {
+        match start {
+            Start::Earliest => Ok(Position(0)),
+            Start::Latest | Start::Time(_) => Err(Error::Start { start }.into()),
+        }
+    }
+
+    /// Reads over the records before the position: there is no other way to count them.
+    fn start(&mut self, partition: &PartitionId, position: Position) -> Result<(), crate::Error> {
+        self.files.progress.restart();
+        let mut reading = Reading::new(&self.files.plan);
+        while reading.position < position.0 {
+            match reading.step(&self.files)? {
+                Step::Record => reading.position += 1,
+                Step::Between => {}
+                Step::End => {
+                    let high = Position(reading.position);
+                    return Err(crate::Error::PositionAhead { partition: partition.clone(), position, high });
+                }
+            }
+        }
+        self.state = State::Reading(Box::new(reading));
+        Ok(())
+    }
+
+    fn pause(&mut self, _: &PartitionId) {
+        self.paused = true;
+    }
+
+    fn resume(&mut self, _: &PartitionId) {
+        self.paused = false;
+    }
+
+    fn acknowledge(&mut self, _: &PartitionId, _: Position) {}
+
+    fn leave(&mut self) {
+        self.state = State::Over;
+    }
+}
+
+// === impl Reading ===
+
+impl Reading {
+    fn new(plan: &Plan) -> Self {
+        let framing = match plan.format() {
+            Format::Json => Framing::Lines,
+            Format::Csv => Framing::Rows { delimiter: plan.delimiter() },
+        };
+        Reading {
+            next_input: 0,
+            opened: None,
+            framer: Framer::new(framing, plan.record_bytes_max()),
+            columns: None,
+            position: 0,
+            failure: None,
+        }
+    }
+
+    /// The next records; empty at the end of the input.
+    fn batch(&mut self, files: &Files, partition: &PartitionId, batch_records: usize) -> Result<Records, Error> {
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        let mut records = Records::new(partition.clone());
+        while records.len() < batch_records && records.bytes() < BATCH_BYTES {
+            // The next file may have another header, and a batch has one.
+            if self.opened.is_none() && files.has_header && !records.is_empty() {
+                break;
+            }
+            match self.step(files) {
+                Ok(Step::Record) => {
+                    let payload = Some(self.framer.record());
+                    records.push(RawRecord { position: self.position, broker_time: None, key: &[], payload });
+                    self.position += 1;
+                }
+                Ok(Step::Between) => {}
+                Ok(Step::End) => break,
+                Err(error) if records.is_empty() => return Err(error),
+                Err(error) => {
+                    self.failure = Some(error);
+                    break;
+                }
+            }
+        }
+        Ok(records.with_columns(self.columns.clone()))
+    }
+
+    fn step(&mut self, files: &Files) -> Result<Step, Error> {
+        let Some(opened) = &mut self.opened else {
+            let Some(input) = files.inputs.get(self.next_input) else { return Ok(Step::End) };
+            self.next_input += 1;
+            let mut opened = Opened::new(input, &files.progress)?;
+            if files.has_header {
+                self.columns = header(&mut opened, &mut self.framer, &files.plan)?;
+            }
+            self.opened = Some(opened);
+            return Ok(Step::Between);
+        };
+        if self.framer.advance(&mut *opened.reader).map_err(|source| opened.failed(source))? {
+            return Ok(Step::Record);
+        }
+        self.opened = None;
+        Ok(Step::Between)
+    }
+}
+
+/// The names in the first row of a file; none if the file is empty.
+fn header(opened: &mut Opened, framer: &mut Framer, plan: &Plan) -> Result<Option<Arc<[String]>>, Error> {
+    if !framer.advance(&mut *opened.reader).map_err(|source| opened.failed(source))? {
+        return Ok(None);
+    }
+    let path = &opened.path;
+    let problem = |problem: String| Error::Header { path: path.clone(), problem };
+    if framer.record().len() > plan.record_bytes_max() {
+        return Err(problem(format!("it has more than {} bytes", plan.record_bytes_max())));
+    }
+    let line = str::from_utf8(framer.record()).map_err(|_| problem("it is not UTF-8".into()))?;
+    let columns = row::header(line, plan.delimiter()).map_err(|reject| problem(reject.detail))?;
+    if let Some((setting, name)) = plan.lacks(&columns) {
+        let near = nearest(name, columns.iter().cloned());
+        return Err(Error::NoColumn { path: path.clone(), setting, name: name.to_owned(), near, columns });
+    }
+    if let Some(name) = plan.ambiguous(&columns) {
+        return Err(problem(format!("`{name}` stands in it twice")));
+    }
+    Ok(Some(columns.into()))
+}
+
+#[cfg(test)]
+mod tests;

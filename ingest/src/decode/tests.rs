@@ -1,0 +1,269 @@
+//! Laws of the decoder, and the rules that a single case shows best.
+
+use proptest::prelude::*;
+use types::Reason;
+
+use super::*;
+
+type Owned = Result<Vec<(u32, String, String, i64, u64)>, Reason>;
+
+fn owned(decoded: &Decoded<'_>) -> (Owned, Vec<(u32, Reject)>) {
+    let reading = |(index, reading): (u32, types::Reading<'_>)| {
+        (index, reading.device.to_owned(), reading.sensor.to_owned(), reading.time, reading.value.to_bits())
+    };
+    match decoded {
+        Decoded::One(one) => (Ok(vec![reading((0, *one))]), Vec::new()),
+        Decoded::Many(many) => (Ok(many.iter().map(reading).collect()), many.rejects().to_vec()),
+        Decoded::Reject(reject) => (Err(reject.reason), vec![(0, reject.clone())]),
+    }
+}
+
+fn decoder(config: Config) -> Decoder {
+    Decoder::new(&config).expect("a configuration")
+}
+
+fn wide(sensors: &[&str]) -> Decoder {
+    decoder(Config {
+        shape: Shape::Wide,
+        sensors: sensors.iter().map(ToString::to_string).collect(),
+        ..Config::default()
+    })
+}
+
+fn check(decoder: &mut Decoder, record: &str, readings: &[(&str, f64)], rejects: &[&str]) {
+    let (read, refused) = owned(&decoder.decode(record.as_bytes()));
+    let read: Vec<_> = read.unwrap_or_default().into_iter().map(|(_, _, s, _, v)| (s, f64::from_bits(v))).collect();
+    let expected: Vec<_> = readings.iter().map(|(sensor, value)| ((*sensor).to_owned(), *value)).collect();
+    assert_eq!(read, expected, "{record}");
+    let details: Vec<_> =
+        refused.iter().map(|(_, reject)| format!("{}: {}", reject.reason.as_str(), reject.detail)).collect();
+    assert_eq!(details, rejects, "{record}");
+}
+
+#[test]
+fn rejects_say_what_and_where() {
+    let mut long = decoder(Config::default());
+    for (record, message) in [
+        (
+            r#"{"device":"d","sensor":"s","ts":"2018-13-01T00:00:00Z","value":1}"#,
+            "bad_time: `ts` is `2018-13-01T00:00:00Z`: no such date",
+        ),
+        (
+            r#"{"device":"d","sensor":"s","ts":"2018-01-01T00:00:00Z","value":"warm"}"#,
+            "bad_value: `value` is `warm`: not a finite number",
+        ),
+        (
+            r#"{"device":true,"sensor":"s","ts":"2018-01-01T00:00:00Z","value":1}"#,
+            "wrong_type: `device` is a boolean, not a text",
+        ),
+        (r#"{"sensor":"s","ts":"2018-01-01T00:00:00Z","value":1}"#, "missing_field: `device` is absent"),
+        (r#"{"device":"d",}"#, "invalid_json: expected a field's name at byte 14"),
+        ("5", "wrong_type: the record is a number, not an object"),
+        (" ", "empty: only blanks"),
+    ] {
+        check(&mut long, record, &[], &[message]);
+    }
+}
+
+#[test]
+fn the_last_of_two_fields_counts() {
+    let mut long = decoder(Config { device: "body.id".into(), ..Config::default() });
+    let record =
+        r#"{"body":{"id":"a"},"sensor":"s","ts":"2018-01-01T00:00:00Z","value":1,"value":2,"body":{"id":"b"}}"#;
+    assert!(matches!(long.decode(record.as_bytes()), Decoded::One(one) if one.device == "b" && one.value == 2.0));
+    let record = r#"{"body":{"id":"a"},"sensor":"s","ts":"2018-01-01T00:00:00Z","value":1,"body":{}}"#;
+    check(&mut long, record, &[], &["missing_field: `body.id` is absent"]);
+}
+
+#[test]
+fn wide_rows_with_a_list() {
+    let mut listed = wide(&["temp", "flow"]);
+    let row = |rest: &str| format!(r#"{{"device":"d","ts":"2018-01-01T00:00:00Z"{rest}}}"#);
+    check(&mut listed, &row(r#","flow":2,"temp":"1","x":3"#), &[("temp", 1.0), ("flow", 2.0)], &[]);
+    check(&mut listed, &row(r#","flow":null"#), &[], &[]);
+    check(
+        &mut listed,
+        &row(r#","flow":[1],"temp":1"#),
+        &[("temp", 1.0)],
+        &["wrong_type: `flow` is an array, not a number"],
+    );
+    check(&mut listed, &row(""), &[], &["missing_field: none of the listed sensors is there"]);
+    check(&mut listed, &row(r#","t\u0065mp":1,"temp":2"#), &[("temp", 2.0)], &[]);
+    check(
+        &mut listed,
+        &format!("[{},5,{}]", row(r#","flow":2"#), row("")),
+        &[("flow", 2.0)],
+        &["wrong_type: an element is a number, not an object", "missing_field: none of the listed sensors is there"],
+    );
+}
+
+#[test]
+fn wide_rows_without_a_list() {
+    let mut free = wide(&[]);
+    let row = |rest: &str| format!(r#"{{"device":7,"ts":1514764800{rest}}}"#);
+    check(
+        &mut free,
+        &row(r#","b":1,"note":"2","a":-2.5,"n":null,"t":true,"o":{"p":1}"#),
+        &[("b", 1.0), ("a", -2.5)],
+        &[],
+    );
+    check(&mut free, &row(r#","a":1,"b":2,"\u0061":3,"b":"off""#), &[("a", 3.0)], &[]);
+    check(&mut free, &row(r#","a":null"#), &[], &[]);
+    check(&mut free, &row(r#","a":1e999,"b":1"#), &[("b", 1.0)], &["bad_value: `a` is `1e999`: not a finite number"]);
+    check(&mut free, &row(""), &[], &["missing_field: no field besides device and time holds a number"]);
+}
+
+#[test]
+fn wide_csv_rows() {
+    let columns: Vec<String> = ["device", "ts", "temp", "flow", "note"].map(str::to_owned).to_vec();
+    let csv = Config { format: Format::Csv, shape: Shape::Wide, columns, ..Config::default() };
+    let mut free = decoder(csv.clone());
+    check(&mut free, "d,2018-01-01 00:00:00,1,,ok\r\n", &[("temp", 1.0)], &[]);
+    let mut listed = decoder(Config { sensors: vec!["flow".into(), "temp".into()], ..csv });
+    check(
+        &mut listed,
+        "d,2018-01-01 00:00:00,NaN,2,ok",
+        &[("flow", 2.0)],
+        &["bad_value: `temp` is `NaN`: not a finite number"],
+    );
+    check(&mut listed, "d,2018-01-01 00:00:00,,", &[], &[]);
+    check(&mut listed, "d,2018-01-01 00:00:00", &[], &["missing_field: none of the listed sensors is there"]);
+    check(&mut listed, "d,2018-01-01 00:00:00,1,2,ok,", &[("flow", 2.0), ("temp", 1.0)], &[]);
+    check(&mut listed, "d,2018-01-01 00:00:00,1,2,ok,3", &[], &["invalid_csv: 6 fields, but 5 columns"]);
+    check(&mut listed, "d,2018-01-01 00:00:00,\"1\"2", &[], &["invalid_csv: text after a closing quote at byte 25"]);
+    check(&mut listed, "d,2018-01-01 00:00:00,1\nd", &[], &["invalid_csv: a second line at byte 23"]);
+}
+
+#[test]
+fn limits() {
+    let mut small =
+        decoder(Config { record_bytes_max: 70, fields_max: 4, depth_max: 2, id_bytes_max: 3, ..Config::default() });
+    let record = r#"{"device":"d","sensor":"s","ts":1514764800,"value":1}"#;
+    check(&mut small, record, &[("s", 1.0)], &[]);
+    check(&mut small, &format!("[{record}]"), &[("s", 1.0)], &[]);
+    check(&mut small, &format!("{record:<71}"), &[], &["too_large: 71 bytes or more, the most is 70"]);
+    check(&mut small, &format!("[[{{{}", " "), &[], &["too_deep: nested too deeply at byte 2"]);
+    check(&mut small, r#"{"a":1,"b":1,"c":{"d":1,"e":1}}"#, &[], &["too_many_fields: too many fields at byte 24"]);
+    for length in [3, 4] {
+        let record = format!(r#"{{"device":"{}","sensor":"s","ts":1514764800,"value":1}}"#, "d".repeat(length));
+        let rejects: &[&str] = if length == 3 { &[] } else { &["id_too_long: `device` has 4 bytes, more than 3"] };
+        check(&mut small, &record, if length == 3 { &[("s", 1.0)] } else { &[] }, rejects);
+    }
+}
+
+/// Records that producers send, which the laws then damage.
+fn producers() -> impl Strategy<Value = String> {
+    let id = prop_oneof![
+        "[a-z]{1,6}-[0-9]{1,4}",
+        Just("ä \\\"7\\\"".to_owned()),
+        Just(String::new()),
+        Just("\\ud83c".to_owned())
+    ];
+    let time = prop_oneof![
+        (0_i64..4_000_000_000_000_000)
+            .prop_map(|t| format!("\"{}\"", jiff::Timestamp::from_microsecond(t).expect("a time"))),
+        (0_i64..4_000_000_000_000).prop_map(|t| t.to_string()),
+        Just("\"2018-02-30T00:00:00Z\"".to_owned()),
+    ];
+    let value = prop_oneof![
+        any::<f64>().prop_map(|v| format!("{v:?}")),
+        (-1000_i32..1000).prop_map(|v| format!("\"{v}\"")),
+        Just("1e999".to_owned()),
+        Just("null".to_owned()),
+    ];
+    let form = prop::sample::select(vec![
+        r#"{"device":"D","sensor":"s","ts":T,"value":V}"#,
+        r#"{"device": "D", "sensor": "D", "ts": T, "value": V}"#,
+        r#"{"value":V,"ts":T,"sensor":"temp","device":"D","x":[1,{"y":"z"}],"ok":true}"#,
+        r#"{"device":7,"sensor":"s","ts":T,"value":V,"value":V}"#,
+        r#"[{"device":"D","sensor":"s","ts":T,"value":V},{"device":"D","sensor":"s","ts":T,"value":V}]"#,
+    ]);
+    (form, id, time, value)
+        .prop_map(|(form, id, time, value)| form.replace('D', &id).replace('T', &time).replace('V', &value))
+}
+
+#[derive(Debug, Clone)]
+struct Damage {
+    at: prop::sample::Index,
+    cut: usize,
+    insert: Vec<u8>,
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let pieces: Vec<&[u8]> = vec![
+        b"", b"\"", b"\\", b",", b"{", b"}", b"[", b"]", b":", b" ", b"0", b"-", b"e", b"\xff", b"\x00", b"\\u00e9",
+        b"null",
+    ];
+    let insert = prop::sample::select(pieces).prop_map(<[u8]>::to_vec);
+    (any::<prop::sample::Index>(), 0_usize..3, insert).prop_map(|(at, cut, insert)| Damage { at, cut, insert })
+}
+
+fn damaged(record: &str, damages: &[Damage]) -> Vec<u8> {
+    let mut bytes = record.as_bytes().to_vec();
+    for Damage { at, cut, insert } in damages.iter().filter(|_| !record.is_empty()) {
+        let at = at.index(bytes.len() + 1);
+        let end = (at + cut).min(bytes.len());
+        bytes.splice(at..end, insert.iter().copied());
+    }
+    bytes
+}
+
+fn configs() -> Vec<Config> {
+    let columns = ["device", "sensor", "ts", "value"].map(str::to_owned).to_vec();
+    vec![
+        Config::default(),
+        Config { id_bytes_max: 5, fields_max: 5, ..Config::default() },
+        Config { shape: Shape::Wide, ..Config::default() },
+        Config { shape: Shape::Wide, sensors: vec!["value".into(), "s".into()], ..Config::default() },
+        Config { format: Format::Csv, columns: columns.clone(), ..Config::default() },
+        Config { format: Format::Csv, shape: Shape::Wide, columns, ..Config::default() },
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        for config in configs() {
+            decoder(config).decode(&bytes);
+        }
+    }
+
+    /// The law that lets the fast path be: it changes the speed, never the outcome.
+    #[test]
+    fn the_fast_path_agrees_with_the_full_parser(
+        records in prop::collection::vec((producers(), prop_oneof![3 => Just(Vec::new()), 2 => prop::collection::vec(damage(), 1..3)]), 1..12)
+    ) {
+        for config in configs() {
+            let mut fast = decoder(config.clone());
+            for (record, damages) in &records {
+                let record = damaged(record, damages);
+                let ours = owned(&fast.decode(&record));
+                let mut full = decoder(config.clone());
+                let theirs = match std::str::from_utf8(&record) {
+                    Ok(record) => owned(&full.decode_fully(record)),
+                    Err(_) => owned(&full.decode(&record)),
+                };
+                prop_assert_eq!(ours, theirs);
+            }
+        }
+    }
+}
+
+/// So that the law above is not met by a fast path that never takes anything.
+#[test]
+fn records_of_one_producer_take_the_fast_path() {
+    let mut decoder = decoder(Config::default());
+    let record = |n: u32| {
+        format!(
+            r#"{{"device":"dev-{n}","sensor":"temp","ts":"2024-01-01T00:00:00.{n:03}Z","value":{n}.5,"x":[1,"a"]}}"#
+        )
+    };
+    for n in 0..100 {
+        let record = record(n);
+        let fast = decoder.templates.read(&decoder.plan, &record).is_some();
+        assert_eq!(fast, n > 0);
+        assert!(matches!(decoder.decode(record.as_bytes()), Decoded::One(one) if one.value == f64::from(n) + 0.5));
+    }
+}

@@ -1,0 +1,134 @@
+//! Opens one input: finds the compression by its first bytes, counts what is read, skips a byte order mark.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::error::Error;
+use super::expand::Input;
+
+const BUFFER_BYTES: usize = 256 * 1024;
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// How far reading has come, for a progress bar on another thread. Counts bytes of files, compressed ones as they lie
+/// there.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    done: Arc<AtomicU64>,
+    total: u64,
+}
+
+impl Progress {
+    pub(super) fn new(inputs: &[Input]) -> Self {
+        let bytes = |input: &Input| match input {
+            Input::File { bytes, .. } => *bytes,
+            Input::StandardInput => 0,
+        };
+        Progress { done: Arc::default(), total: inputs.iter().map(bytes).sum() }
+    }
+
+    #[must_use]
+    pub fn bytes_done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    /// Zero for standard input, whose size nobody knows.
+    #[must_use]
+    pub fn bytes_total(&self) -> u64 {
+        self.total
+    }
+
+    pub(super) fn restart(&self) {
+        self.done.store(0, Ordering::Relaxed);
+    }
+}
+
+/// An open input, decompressed.
+pub(super) struct Opened {
+    pub(super) path: PathBuf,
+    pub(super) reader: Box<dyn BufRead + Send>,
+    compression: Option<&'static str>,
+    /// Bytes read of this file.
+    at: Arc<AtomicU64>,
+}
+
+impl Opened {
+    pub(super) fn new(input: &Input, progress: &Progress) -> Result<Self, Error> {
+        let path = match input {
+            Input::File { path, .. } => path.clone(),
+            Input::StandardInput => PathBuf::from("-"),
+        };
+        let unreadable = |source| Error::Unreadable { path: path.clone(), source };
+        let inner: Box<dyn Read + Send> = match input {
+            Input::File { path, .. } => Box::new(File::open(path).map_err(unreadable)?),
+            Input::StandardInput => Box::new(io::stdin()),
+        };
+        let at = Arc::<AtomicU64>::default();
+        let counted = Counted { inner, counters: [Arc::clone(&progress.done), Arc::clone(&at)] };
+        let (magic, reader) = begin(BufReader::with_capacity(BUFFER_BYTES, counted), 4).map_err(unreadable)?;
+        let buffered = |reader| BufReader::with_capacity(BUFFER_BYTES, reader);
+        let (compression, reader): (_, Box<dyn BufRead + Send>) = if magic.starts_with(GZIP) {
+            let gzip: Box<dyn Read + Send> = Box::new(flate2::bufread::MultiGzDecoder::new(reader));
+            (Some("gzip"), Box::new(buffered(gzip)))
+        } else if magic.starts_with(ZSTD) || is_skippable_frame(&magic) {
+            let zstd = zstd::stream::read::Decoder::with_buffer(reader).map_err(unreadable)?;
+            let zstd: Box<dyn Read + Send> = Box::new(zstd);
+            (Some("zstd"), Box::new(buffered(zstd)))
+        } else {
+            (None, Box::new(reader))
+        };
+        let mut opened = Opened { path: path.clone(), reader: Box::new(io::empty()), compression, at };
+        let (start, mut reader) =
+            begin(reader, BYTE_ORDER_MARK.len() as u64).map_err(|source| opened.failed(source))?;
+        if start == BYTE_ORDER_MARK {
+            reader.consume(BYTE_ORDER_MARK.len());
+        }
+        opened.reader = Box::new(reader);
+        Ok(opened)
+    }
+
+    /// What a failure to read means: the file's content, or the way to it.
+    pub(super) fn failed(&self, source: io::Error) -> Error {
+        match self.compression {
+            // The operating system says so, not the decompressor.
+            Some(compression) if source.raw_os_error().is_none() => {
+                Error::Broken { path: self.path.clone(), compression, at: self.at.load(Ordering::Relaxed), source }
+            }
+            _ => Error::Unreadable { path: self.path.clone(), source },
+        }
+    }
+}
+
+/// Frames of user data before or between the compressed ones, as parallel compressors write them.
+fn is_skippable_frame(magic: &[u8]) -> bool {
+    matches!(magic, [0x50..=0x5f, 0x2a, 0x4d, 0x18])
+}
+
+/// A reader with its first bytes before it again.
+type Rewound<R> = Chain<Cursor<Vec<u8>>, R>;
+
+/// Up to `length` first bytes, and a reader that still begins with them.
+fn begin<R: BufRead>(mut reader: R, length: u64) -> io::Result<(Vec<u8>, Rewound<R>)> {
+    let mut start = Vec::new();
+    reader.by_ref().take(length).read_to_end(&mut start)?;
+    Ok((start.clone(), Cursor::new(start).chain(reader)))
+}
+
+struct Counted {
+    inner: Box<dyn Read + Send>,
+    counters: [Arc<AtomicU64>; 2],
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        for counter in &self.counters {
+            counter.fetch_add(length as u64, Ordering::Relaxed);
+        }
+        Ok(length)
+    }
+}
