@@ -1,0 +1,19 @@
+//! What the integration tests share: the services they run against, the built binary, and judges that are not ours.
+//!
+//! A test starts with `let Some(kafka) = Kafka::for_test() else { return };`: where the service is missing it is skipped
+//! with a line on the terminal, where services are promised (`ATALAIA_TEST_REQUIRED=1`, as `make test` does) it fails.
+
+#![allow(dead_code, reason = "each theme uses its share")]
+
+pub(crate) mod binary;
+pub(crate) mod blobs;
+pub(crate) mod http;
+pub(crate) mod judge;
+pub(crate) mod services;
+pub(crate) mod topic;
+pub(crate) mod wait;
+
+pub(crate) use binary::{Atalaia, Outcome, Running};
+pub(crate) use blobs::{Azurite, Container};
+pub(crate) use judge::Judge;
+pub(crate) use topic::{Kafka, Message, Topic};
