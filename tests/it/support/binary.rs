@@ -52,6 +52,8 @@ impl Atalaia {
         for (name, _) in std::env::vars_os().filter(|(name, _)| settings(name) || name == "RUST_LOG") {
             command.env_remove(name);
         }
+        // Tests run side by side: each service takes a free port and logs it. `--set telemetry.metrics=…` still wins.
+        command.env("ATALAIA__TELEMETRY__METRICS", "127.0.0.1:0");
         Atalaia { command, folder, timeout: TIMEOUT }
     }
 

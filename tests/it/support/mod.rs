@@ -3,7 +3,7 @@
 //! A test starts with `let Some(kafka) = Kafka::for_test() else { return };`: where the service is missing it is skipped
 //! with a line on the terminal, where services are promised (`ATALAIA_TEST_REQUIRED=1`, as `make test` does) it fails.
 
-#![allow(dead_code, reason = "each theme uses its share")]
+#![allow(dead_code, unused_imports, reason = "each theme uses its share")]
 
 pub(crate) mod binary;
 pub(crate) mod blobs;
