@@ -275,3 +275,32 @@ fn a_snapshot_made_under_other_windows_is_refused_with_both_values() {
     );
     assert!(Windows::restore(Settings { out_of_orderness: 0, series_max: 0, ..made }, &bytes).is_ok());
 }
+
+/// What random changes seldom hit: each extreme number in each place.
+#[test]
+fn no_number_in_any_place_of_a_snapshot_panics() {
+    for clock in [Clock::Device, Clock::Partition] {
+        let made = Settings { clock, ..aggregate::Config::default().settings(false, false).expect("consistent") };
+        let mut windows = Windows::new(made);
+        for (position, hour) in [(0, 0), (1, 1), (2, 3), (3, 3)] {
+            let time = hour * 3600 * SECOND;
+            let arrival = Arrival { position, broker_time: Some(time), wall: None };
+            feed(&mut windows, arrival, &[time, time + 1]);
+        }
+        let mut bytes = Vec::new();
+        windows.snapshot(&mut bytes);
+        for at in 0..bytes.len() - 8 {
+            for number in [Micros::MIN, Micros::MAX, 1 << 61, -(1 << 61), 1 << 60, -1, 0] {
+                let mut changed = bytes.clone();
+                changed[at..at + 8].copy_from_slice(&number.to_le_bytes());
+                if let Ok(mut windows) = Windows::restore(made, &changed) {
+                    let arrival = Arrival { broker_time: Some(1 << 60), ..Arrival::default() };
+                    feed(&mut windows, arrival, &[0, 1 << 60]);
+                    windows.tick(1 << 60);
+                    windows.end(Close::All);
+                    assert!(windows.tally().is_conserved() && windows.open_windows() == 0, "{number} at byte {at}");
+                }
+            }
+        }
+    }
+}
