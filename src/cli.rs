@@ -1,0 +1,44 @@
+//! The command line: one subcommand a job. Each command's file holds its arguments and what it does.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{preview, run, score};
+
+/// Watches fleets of devices: reads sensor events, aggregates them over event-time windows, scores each closed window
+/// with that device's own one-class SVM, and writes predictions as plain Parquet.
+#[derive(Debug, Parser)]
+#[command(name = "atalaia", version, propagate_version = true, max_term_width = 110, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+First steps:
+  atalaia demo                         see the whole pipeline work on a simulated fleet, in two minutes
+  atalaia validate -c pipeline.toml    check a configuration; add --online to ask broker and stores too
+  atalaia preview -c pipeline.toml     see what becomes of the first records
+  atalaia run -c pipeline.toml         the service";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Args),
+    Score(score::Args),
+    Preview(preview::Args),
+}
+
+impl Cli {
+    /// Runs the command that was asked for.
+    ///
+    /// # Errors
+    /// Whatever stopped it; [`crate::report::print`] shows it.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Run(args) => run::run(args),
+            Command::Score(args) => score::run(args),
+            Command::Preview(args) => preview::run(args),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! From a configuration to the parts of a pipeline: sources, models, sinks, and the job they do together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use config::Config;
+use ingest::{Bound, Source, SourceKind};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::pipeline::{self, Cadence, Ending, Job, Progress};
+use crate::shutdown::Shutdown;
+
+/// How long the first question to a broker may take before a job that needs the answer gives up.
+pub(crate) const BROKER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What every command that runs a pipeline has in common.
+pub(crate) struct Assembly {
+    pub(crate) config: Config,
+    pub(crate) runtime: Runtime,
+    pub(crate) sinks: sink::Sinks,
+    pub(crate) models: Arc<score::ModelSet>,
+}
+
+/// One source for each worker, and what is known of them as a whole.
+pub(crate) struct Sources {
+    pub(crate) sources: Vec<Box<dyn Source>>,
+    pub(crate) partitions: usize,
+    /// How far files are read.
+    pub(crate) read: Option<ingest::files::Progress>,
+}
+
+impl Sources {
+    /// How much of the input is read, from 0 to 1.
+    pub(crate) fn share(&self) -> impl Fn() -> Option<f64> + Send + Sync + 'static {
+        let read = self.read.clone();
+        move || {
+            let read = read.as_ref()?;
+            let total = read.bytes_total();
+            (total > 0).then(|| read.bytes_done() as f64 / total as f64)
+        }
+    }
+}
+
+/// Threads for storage, HTTP and timers; computing happens in the workers.
+pub(crate) fn runtime() -> anyhow::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(2).thread_name("io").enable_all().build().context("start the I/O threads")
+}
+
+impl Assembly {
+    /// Opens the sinks and loads the models, both checked.
+    pub(crate) fn new(config: Config, runtime: Runtime) -> anyhow::Result<Self> {
+        let identity = sink::Identity { pipeline: config.pipeline.clone(), fingerprint: fingerprint(&config) };
+        let sinks = sink::Sinks::open(&config.sink, &config.storage, identity, runtime.handle().clone())
+            .context("open the places of the results")?;
+        let models = load_models(&config, &runtime)?;
+        Ok(Assembly { config, runtime, sinks, models })
+    }
+
+    pub(crate) fn job(&self, ending: Ending, workers: usize) -> anyhow::Result<Job> {
+        let config = &self.config;
+        let files = config.ingest.source == SourceKind::Files;
+        let sink = &config.sink;
+        Ok(Job {
+            decode: config.ingest.decode.clone(),
+            windows: config.aggregate.settings(files, config.ingest.files.assume_sorted).context("read `aggregate`")?,
+            models: self.models.clone(),
+            score: config.score.clone(),
+            cadence: Cadence {
+                commit_interval: sink.commit_interval.duration(),
+                min_rows: sink.min_rows,
+                max_delay: sink.max_delay.duration(),
+            },
+            pending_bytes_max: config.run.pending_bytes_max / workers.max(1),
+            start: config.ingest.start,
+            wall: !files,
+            ending,
+            grace: config.run.shutdown_grace.duration(),
+        })
+    }
+
+    pub(crate) fn run(&self, job: &Job, sources: Sources, progress: &Progress, shutdown: &Shutdown) -> anyhow::Result<()> {
+        let open_sink = |partition: &types::PartitionId| -> Box<dyn sink::Sink> { Box::new(self.sinks.partition(partition)) };
+        pipeline::run(job, sources.sources, &open_sink, progress, shutdown)
+    }
+}
+
+/// The places of the results under their names, as readers write them.
+pub(crate) fn paths(sinks: &sink::Sinks) -> [(&'static str, String); 4] {
+    let sink::Paths { predictions, late, quarantine, state } = sinks.paths();
+    [("predictions", predictions), ("late", late), ("quarantine", quarantine), ("state", state)]
+}
+
+/// The configured source, once a worker. A bounded job asks the broker first, so that what is wrong is said at once.
+pub(crate) fn sources(config: &Config, bound: Bound) -> anyhow::Result<Sources> {
+    let batch = config.run.batch_records;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let wanted = config.run.workers.unwrap_or(cores);
+    match config.ingest.source {
+        SourceKind::Files => {
+            let files = ingest::files::FilesSource::new(&config.ingest.files, &config.ingest.decode, batch)
+                .context("open the input files")?;
+            let read = Some(files.progress());
+            Ok(Sources { sources: vec![Box::new(files)], partitions: 1, read })
+        }
+        SourceKind::Simulated => {
+            let partitions = config.ingest.simulated.partitions as usize;
+            let workers = wanted.clamp(1, partitions.max(1));
+            let mut sources: Vec<Box<dyn Source>> = Vec::new();
+            for worker in 0..workers {
+                sources.push(Box::new(
+                    ingest::simulated::SimulatedSource::new(&config.ingest.simulated, worker, workers, batch)
+                        .context("make the simulated fleet")?,
+                ));
+            }
+            Ok(Sources { sources, partitions, read: None })
+        }
+        SourceKind::Kafka => {
+            let kafka = &config.ingest.kafka;
+            let partitions = match bound {
+                Bound::PresentEnd => {
+                    ingest::kafka::KafkaSource::check(kafka, BROKER_TIMEOUT).context("ask the broker for the topic")?.partitions
+                }
+                Bound::Unbounded => usize::MAX,
+            };
+            if partitions == 0 {
+                bail!("topic `{}` has no partitions", kafka.topic);
+            }
+            let mut sources: Vec<Box<dyn Source>> = Vec::new();
+            for worker in 0..wanted.clamp(1, partitions) {
+                sources.push(Box::new(
+                    ingest::kafka::KafkaSource::new(kafka, worker, bound, batch).context("open the Kafka source")?,
+                ));
+            }
+            Ok(Sources { sources, partitions, read: None })
+        }
+    }
+}
+
+pub(crate) fn load_models(config: &Config, runtime: &Runtime) -> anyhow::Result<Arc<score::ModelSet>> {
+    let storage = config.model_storage();
+    let models = &config.score.models;
+    let location = match models.is_empty() {
+        true => None,
+        false => {
+            let location = store::open(models, storage).context("open the place of the models")?;
+            Some((location.store, location.prefix))
+        }
+    };
+    runtime
+        .block_on(score::load(&config.score, location, &|_, _| ()))
+        .with_context(|| format!("load the models from `{models}`"))
+}
+
+/// What may not change under a running pipeline: it would give the same reading to two different windows.
+fn fingerprint(config: &Config) -> String {
+    let (aggregate, decode) = (&config.aggregate, &config.ingest.decode);
+    let key = serde_json::json!([decode.device, decode.sensor, decode.shape]);
+    format!("window={} offset={} clock={:?} key={key}", aggregate.window, aggregate.offset, aggregate.clock)
+}

@@ -1,0 +1,192 @@
+//! `atalaia demo`: the whole pipeline in one process on a simulated fleet whose faults are known.
+
+mod judge;
+mod learn;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use config::Config;
+use ingest::simulated::{Fleet, Moment};
+use ingest::{Bound, SourceKind, Start};
+use types::Span;
+
+use self::judge::Judgement;
+use super::output::{Output, grouped};
+use super::{assemble, progress};
+use crate::pipeline::{Counts, Ending, Progress};
+use crate::shutdown::Shutdown;
+use crate::telemetry;
+
+/// Shows the whole pipeline at work on a simulated fleet whose faults are known, in two minutes
+///
+/// Trains a one-class SVM for every sensor on a clean day, streams the following days (spikes, stuck values, drift,
+/// dropouts, devices that go offline and upload later, clocks that run fast or slow, malformed and late records),
+/// scores every window, writes Parquet, and compares what was found with what was injected. The same seed gives the
+/// same result.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  atalaia demo
+  atalaia demo --devices 200 --seed 7 --out /tmp/atalaia-demo")]
+pub(crate) struct Args {
+    /// Folder for everything the demo writes; a former demo's is replaced
+    #[arg(long, value_name = "DIR", default_value = "atalaia-demo")]
+    out: PathBuf,
+
+    /// Number of devices; each has five sensors
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    devices: u32,
+
+    /// Another seed gives another fleet, with other faults
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+
+    /// Print the summary as one JSON object
+    #[arg(long, value_enum, default_value = "text")]
+    format: super::Format,
+}
+
+/// Tells a folder that a demo may replace from one that it may not.
+const MARKER: &str = ".atalaia-demo";
+
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = configuration(&args);
+    telemetry::logs(&config.telemetry)?;
+    let runtime = assemble::runtime()?;
+    let shutdown = Shutdown::on_signals(runtime.handle());
+    clear(&args.out)?;
+
+    let fleet = Fleet::new(&config.ingest.simulated)?;
+    let begun = Instant::now();
+    let models = learn::train(&config, &runtime)?;
+    let trained = begun.elapsed().as_secs_f64();
+
+    let sources = assemble::sources(&config, Bound::PresentEnd)?;
+    let assembly = assemble::Assembly::new(config, runtime)?;
+    let ending = Ending::WhenRead { close: aggregate::Close::All, partitions: sources.partitions };
+    let job = assembly.job(ending, sources.sources.len())?;
+    let totals = Progress::default();
+    let expected = fleet.readings_planned().map(|readings| readings / 2);
+    let share = || expected.map(|expected| (totals.counts().records as f64 / expected as f64).min(1.0));
+    let begun = Instant::now();
+    progress::watch("streaming", &totals, share, || assembly.run(&job, sources, &totals, &shutdown))?;
+    let streamed = begun.elapsed().as_secs_f64();
+    if shutdown.requested() {
+        return Ok(ExitCode::from(130));
+    }
+
+    let truth = fleet.truth();
+    let truth_file = args.out.join("truth.csv");
+    let file = std::fs::File::create(&truth_file).with_context(|| format!("write `{}`", truth_file.display()))?;
+    ingest::simulated::write_truth_csv(&truth, std::io::BufWriter::new(file)).context("write the truth")?;
+    let judgement = judge::judge(&args.out.join("predictions"), &truth).context("compare the predictions with the truth")?;
+    let summary = Summary { args: &args, counts: totals.counts(), models, trained, streamed, judgement: &judgement };
+    match args.format {
+        super::Format::Text => summary.print(),
+        super::Format::Json => summary.print_json(),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a user would write in a file, here in code.
+fn configuration(args: &Args) -> Config {
+    let mut config = Config { pipeline: "demo".into(), ..Config::default() };
+    let day = Span::from_secs(86_400);
+    let fleet = &mut config.ingest.simulated;
+    fleet.seed = args.seed;
+    fleet.devices = args.devices;
+    fleet.interval = Span::from_secs(10);
+    fleet.clean_lead = day;
+    fleet.duration = Span::from_secs(2 * 86_400);
+    fleet.disorder = Span::from_secs(2);
+    fleet.late = 0.0002;
+    fleet.malformed = 0.0001;
+    let Moment(start) = fleet.start;
+    config.ingest.start = Start::Time(start.saturating_add(day.micros()));
+    config.ingest.source = SourceKind::Simulated;
+    config.aggregate.window = Span::from_secs(300);
+    config.score.models = args.out.join("models").display().to_string();
+    config.score.features = learn::FEATURES.to_vec();
+    config.sink.url = args.out.display().to_string();
+    config.telemetry.log = "warn".into();
+    config
+}
+
+/// An empty folder with our marker; a folder that is somebody else's is left alone.
+fn clear(out: &Path) -> anyhow::Result<()> {
+    let shown = out.display();
+    if out.exists() {
+        let empty = out.read_dir().with_context(|| format!("read the folder `{shown}`"))?.next().is_none();
+        if !empty && !out.join(MARKER).exists() {
+            bail!("`{shown}` holds other things than a former demo: name another folder with --out");
+        }
+        std::fs::remove_dir_all(out).with_context(|| format!("remove the former demo in `{shown}`"))?;
+    }
+    std::fs::create_dir_all(out).with_context(|| format!("make the folder `{shown}`"))?;
+    std::fs::write(out.join(MARKER), "").with_context(|| format!("write into `{shown}`"))
+}
+
+struct Summary<'a> {
+    args: &'a Args,
+    counts: Counts,
+    models: usize,
+    trained: f64,
+    streamed: f64,
+    judgement: &'a Judgement,
+}
+
+impl Summary<'_> {
+    fn print(&self) {
+        let Summary { args, counts, judgement, .. } = self;
+        let mut out = Output::new();
+        let out_dir = args.out.display();
+        let rate = (counts.records as f64 / self.streamed) as u64;
+        out.line(format_args!("\nAtalaia watched {} simulated devices for a day (seed {})\n", grouped(args.devices.into()), args.seed));
+        out.table(&[
+            ("events", format!("{} in {:.1} s: {} a second", grouped(counts.records), self.streamed, grouped(rate))),
+            ("models", format!("{}, trained in {:.1} s on the day before", grouped(self.models as u64), self.trained)),
+            ("windows", format!("{} of five minutes, each scored by its sensor's own model", grouped(counts.rows))),
+            ("anomalies", format!("{} windows", grouped(counts.anomalies))),
+            ("late readings", grouped(counts.late)),
+            ("quarantined records", grouped(counts.quarantined)),
+            ("files", format!("{}, {} bytes of Parquet", grouped(counts.files), grouped(counts.file_bytes))),
+        ]);
+        out.line("\nAgainst the faults that were injected:\n");
+        out.table(&[
+            ("precision", format!("{:.1} % of alarmed windows touch a fault", 100.0 * judgement.precision())),
+            ("recall", format!("{:.1} % of {} faults raised an alarm", 100.0 * judgement.recall(), judgement.faults())),
+        ]);
+        for kind in &judgement.kinds {
+            out.line(format_args!("    {:<8}  {:>4} of {:>4} found", kind.name, kind.found, kind.faults));
+        }
+        out.line(format_args!(
+            "\nWhat to look at next:\n\
+             \x20 {out_dir}/predictions   one row for every window (is_anomaly, decision, severity, top_feature, aggregates)\n\
+             \x20 {out_dir}/truth.csv     what was injected: device, sensor, kind, start, end\n\
+             \x20 {out_dir}/late, {out_dir}/quarantine   what did not count, and why\n\
+             \n\
+             \x20 python3 -c \"import pandas as pd; d = pd.read_parquet('{out_dir}/predictions'); print(d[d.is_anomaly].nlargest(10, 'severity'))\"\n\
+             \x20 duckdb -c \"select top_feature, count(*) from '{out_dir}/predictions/**/*.parquet' where is_anomaly group by all\"\n\
+             \x20 atalaia models list {out_dir}/models\n\
+             \x20 atalaia run --help                     the same as a service on your own topic"
+        ));
+    }
+
+    fn print_json(&self) {
+        let kinds: serde_json::Map<_, _> = (self.judgement.kinds.iter())
+            .map(|kind| (kind.name.to_owned(), serde_json::json!({ "faults": kind.faults, "found": kind.found })))
+            .collect();
+        Output::new().line(serde_json::json!({
+            "counts": self.counts,
+            "models": self.models,
+            "train_seconds": self.trained,
+            "stream_seconds": self.streamed,
+            "precision": self.judgement.precision(),
+            "recall": self.judgement.recall(),
+            "kinds": kinds,
+        }));
+    }
+}

@@ -1,0 +1,64 @@
+//! One file a command: its arguments, and what it does with them.
+
+pub(crate) mod assemble;
+// demo
+// models
+mod output;
+pub(crate) mod preview;
+mod progress;
+pub(crate) mod run;
+pub(crate) mod score;
+// simulate
+// validate
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Where the configuration comes from.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ConfigArgs {
+    /// Configuration file, TOML or JSON; every setting is described in docs/configuration.md
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+
+    /// Overrides one setting; may be given several times. Environment variables ATALAIA__SECTION__KEY do the same
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+impl ConfigArgs {
+    pub(crate) fn load(&self) -> anyhow::Result<config::Config> {
+        let env = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let sources = config::Sources { file: Some(self.config.clone()), env: env.collect(), set: self.set.clone() };
+        Ok(config::load(sources)?.config)
+    }
+}
+
+/// What happens at the end of the input to windows that are still open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CloseArg {
+    /// They stay open in the state; the next run goes on with them
+    Due,
+    /// They are closed and scored as they are
+    All,
+}
+
+impl From<CloseArg> for aggregate::Close {
+    fn from(close: CloseArg) -> Self {
+        match close {
+            CloseArg::Due => aggregate::Close::Due,
+            CloseArg::All => aggregate::Close::All,
+        }
+    }
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For scripts
+    Json,
+}

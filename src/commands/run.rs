@@ -1,0 +1,113 @@
+//! `atalaia run`: the service.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use ingest::Bound;
+use tracing::info;
+
+use super::assemble::{self, Assembly, BROKER_TIMEOUT};
+use super::{CloseArg, ConfigArgs};
+use crate::pipeline::{Ending, Progress};
+use crate::shutdown::Shutdown;
+use crate::{http, telemetry};
+
+/// Runs the service: reads for ever, scores every window that closes, writes predictions
+///
+/// It can be stopped and killed at any time: the next start goes on where the last commit ended. SIGTERM commits what
+/// is due and leaves within `run.shutdown_grace`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  atalaia run -c pipeline.toml
+  atalaia run -c pipeline.toml --set ingest.start=latest --set sink.max_delay=0
+  atalaia run -c pipeline.toml --until-idle --close all     read what there is, close everything, end")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+
+    /// End when every partition is proven caught up
+    #[arg(long)]
+    until_idle: bool,
+
+    /// With --until-idle: what happens to windows that are still open then
+    #[arg(long, value_enum, default_value = "due", requires = "until_idle")]
+    close: CloseArg,
+}
+
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = args.config.load()?;
+    telemetry::logs(&config.telemetry)?;
+    let metrics = telemetry::metrics()?;
+    let runtime = assemble::runtime()?;
+    let shutdown = Shutdown::on_signals(runtime.handle());
+    let progress = Arc::new(Progress::default());
+
+    let address = config.telemetry.metrics.clone();
+    let readiness = Arc::new(Readiness::default());
+    let ready = readiness.clone();
+    let bound = http::serve(&address, metrics, Arc::new(move || ready.check()), runtime.handle())?;
+    if let Some(bound) = bound {
+        info!("metrics and probes at http://{bound}/metrics, /livez, /readyz");
+    }
+
+    let assembly = Assembly::new(config, runtime)?;
+    for (dataset, path) in assemble::paths(&assembly.sinks) {
+        info!("{dataset}: {path}");
+    }
+    let ending = if args.until_idle { end_when_idle(&assembly, args.close)? } else { Ending::Never };
+    let sources = assemble::sources(&assembly.config, Bound::Unbounded)?;
+    let job = assembly.job(ending, sources.sources.len())?;
+    info!(pipeline = assembly.config.pipeline, workers = sources.sources.len(), models = assembly.models.len(), "running");
+    readiness.serving(progress.clone(), assembly.sinks.clone());
+
+    assembly.run(&job, sources, &progress, &shutdown)?;
+    let counts = progress.counts();
+    info!(
+        records = counts.records,
+        readings = counts.readings,
+        rows = counts.durable_rows,
+        anomalies = counts.anomalies,
+        late = counts.late,
+        quarantined = counts.quarantined,
+        files = counts.files,
+        "stopped"
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn end_when_idle(assembly: &Assembly, close: CloseArg) -> anyhow::Result<Ending> {
+    let ingest = &assembly.config.ingest;
+    let partitions = match ingest.source {
+        ingest::SourceKind::Files => 1,
+        ingest::SourceKind::Simulated => ingest.simulated.partitions as usize,
+        ingest::SourceKind::Kafka => {
+            ingest::kafka::KafkaSource::check(&ingest.kafka, BROKER_TIMEOUT).context("ask the broker for the topic")?.partitions
+        }
+    };
+    Ok(Ending::WhenRead { close: close.into(), partitions })
+}
+
+/// Ready: models loaded, sinks open, and the partitions that were gained are recovered, on a store that answers.
+#[derive(Default)]
+struct Readiness {
+    parts: std::sync::OnceLock<(Arc<Progress>, sink::Sinks)>,
+}
+
+impl Readiness {
+    fn serving(&self, progress: Arc<Progress>, sinks: sink::Sinks) {
+        // Set once, by the only caller.
+        let _ = self.parts.set((progress, sinks));
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let (progress, sinks) = self.parts.get().ok_or("starting: models are being loaded and stores checked")?;
+        let health = sinks.health();
+        if let Some(trouble) = health.troubles.first().filter(|_| !health.is_ready()) {
+            return Err(format!("partition `{}` cannot commit: {}", trouble.partition, trouble.error));
+        }
+        let counts = progress.counts();
+        if counts.gained == 0 { Err("no partition has been assigned yet".into()) } else { Ok(()) }
+    }
+}

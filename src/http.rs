@@ -1,0 +1,74 @@
+//! The listener for machines: `/metrics`, `/livez`, `/readyz`. Read-only; the loopback address unless configured otherwise.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+
+/// Histograms are folded this often even if nobody scrapes, so that memory stays bounded.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Why the service is not ready, or none.
+pub(crate) type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+#[derive(Clone)]
+struct Machines {
+    metrics: PrometheusHandle,
+    readiness: Readiness,
+}
+
+/// Serves in the background until the runtime ends; `off` serves nothing. Returns the address that was bound.
+///
+/// # Errors
+/// If the address cannot be bound.
+pub(crate) fn serve(
+    address: &str,
+    metrics: PrometheusHandle,
+    readiness: Readiness,
+    runtime: &Handle,
+) -> anyhow::Result<Option<std::net::SocketAddr>> {
+    let upkeep = metrics.clone();
+    runtime.spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP_INTERVAL).await;
+            upkeep.run_upkeep();
+        }
+    });
+    if address == "off" {
+        return Ok(None);
+    }
+    let listener = runtime
+        .block_on(TcpListener::bind(address))
+        .with_context(|| format!("listen on `{address}` (`telemetry.metrics`)"))?;
+    let bound = listener.local_addr().context("read the listener's address")?;
+    let routes = Router::new()
+        .route("/metrics", get(show_metrics))
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(show_readiness))
+        .with_state(Machines { metrics, readiness });
+    runtime.spawn(async move {
+        if let Err(error) = axum::serve(listener, routes).await {
+            tracing::error!(%error, "the metrics listener has stopped");
+        }
+    });
+    Ok(Some(bound))
+}
+
+async fn show_metrics(State(machines): State<Machines>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], machines.metrics.render())
+}
+
+async fn show_readiness(State(machines): State<Machines>) -> impl IntoResponse {
+    match (machines.readiness)() {
+        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")),
+    }
+}

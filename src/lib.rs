@@ -1,0 +1,10 @@
+//! The parts of the `atalaia` binary, as a library so that tests can run the pipeline in process.
+
+pub mod cli;
+mod commands;
+mod http;
+pub mod pipeline;
+pub mod report;
+pub mod shutdown;
+mod telemetry;
+mod wall;

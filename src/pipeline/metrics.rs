@@ -1,0 +1,73 @@
+//! What the pipeline itself counts. Per batch and per commit, never per reading; a device is never a label.
+
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use types::{PartitionId, Reason, Scores, Status};
+
+use super::Counts;
+
+/// Registers descriptions, so that they show before the first value.
+pub fn describe() {
+    describe_counter!("atalaia_ingest_readings_total", Unit::Count, "Readings decoded");
+    describe_counter!("atalaia_ingest_tombstones_total", Unit::Count, "Records without a value");
+    describe_counter!("atalaia_ingest_rejects_total", Unit::Count, "Records and readings sent to quarantine, by reason");
+    describe_counter!("atalaia_aggregate_late_total", Unit::Count, "Readings whose window was already closed");
+    describe_gauge!("atalaia_aggregate_open_windows", Unit::Count, "Windows that hold data and are open, by partition");
+    describe_gauge!("atalaia_aggregate_closed_rows", Unit::Count, "Closed windows that wait to be written, by partition");
+    describe_gauge!("atalaia_aggregate_series", Unit::Count, "Series known, by partition");
+    describe_gauge!("atalaia_aggregate_devices", Unit::Count, "Devices known, by partition");
+    describe_counter!("atalaia_score_anomalies_total", Unit::Count, "Windows that are anomalies");
+    describe_histogram!(
+        "atalaia_sink_close_to_durable_seconds",
+        Unit::Seconds,
+        "From the closing of the oldest window of a commit to its durable row"
+    );
+    for reason in Reason::ALL {
+        counter!("atalaia_ingest_rejects_total", "reason" => reason.as_str()).absolute(0);
+    }
+}
+
+/// Counts a batch, and empties its counts of refusals.
+pub(super) fn folded(counts: &Counts, rejects: &mut [u64; Reason::ALL.len()]) {
+    counter!("atalaia_ingest_readings_total").increment(counts.readings);
+    counter!("atalaia_ingest_tombstones_total").increment(counts.tombstones);
+    counter!("atalaia_aggregate_late_total").increment(counts.late);
+    if counts.quarantined > 0 {
+        for reason in Reason::ALL {
+            let count = std::mem::take(&mut rejects[reason as usize]);
+            counter!("atalaia_ingest_rejects_total", "reason" => reason.as_str()).increment(count);
+        }
+    }
+}
+
+pub(super) fn scored(scores: &Scores) -> Counts {
+    let anomalies = scores.is_anomaly.iter().filter(|anomaly| **anomaly).count() as u64;
+    let unscored = scores.status.iter().filter(|status| **status != Status::Scored).count() as u64;
+    counter!("atalaia_score_anomalies_total").increment(anomalies);
+    Counts { rows: scores.status.len() as u64, anomalies, unscored, ..Counts::default() }
+}
+
+pub(super) fn durable(after: Duration) {
+    histogram!("atalaia_sink_close_to_durable_seconds").record(after);
+}
+
+pub(super) fn state_of(partition: &PartitionId, windows: &aggregate::Windows) {
+    let label = partition.index.to_string();
+    gauge!("atalaia_aggregate_open_windows", "partition" => label.clone()).set(windows.open_windows() as f64);
+    gauge!("atalaia_aggregate_closed_rows", "partition" => label.clone()).set(windows.closed().len() as f64);
+    gauge!("atalaia_aggregate_series", "partition" => label.clone()).set(windows.series() as f64);
+    gauge!("atalaia_aggregate_devices", "partition" => label).set(windows.devices() as f64);
+}
+
+/// A partition that was given up shows nothing any more, instead of its last values for ever.
+pub(super) fn forget(partition: &PartitionId) {
+    for name in [
+        "atalaia_aggregate_open_windows",
+        "atalaia_aggregate_closed_rows",
+        "atalaia_aggregate_series",
+        "atalaia_aggregate_devices",
+    ] {
+        gauge!(name, "partition" => partition.index.to_string()).set(0.0);
+    }
+}

@@ -1,0 +1,450 @@
+//! One partition's task: its decoder, windows, models resolved for its series, side rows and durable end.
+
+use std::time::{Duration, Instant};
+
+use aggregate::{Arrival, Close, Refused, Windows};
+use anyhow::Context;
+use ingest::decode::{Decoded, Decoder};
+use ingest::{RawRecord, Records, Source};
+use score::Scorer;
+use sink::{Commit, Committed, Outcome, Sink};
+use tracing::{info, warn};
+use types::{LateReadings, Micros, PartitionId, Position, Quarantine, Reading, Reason, Refusal, WindowRows};
+
+use super::{Counts, Job, Progress, metrics, state};
+use crate::wall;
+
+/// When rows and positions become durable.
+#[derive(Debug, Clone, Copy)]
+pub struct Cadence {
+    /// Position and state, at the latest.
+    pub commit_interval: Duration,
+    /// Closed rows wait for this many, or for `max_delay`.
+    pub min_rows: usize,
+    pub max_delay: Duration,
+}
+
+/// Closing by silence is looked at this often; when it happens changes nothing but when rows come out.
+const SETTLE_INTERVAL: Duration = Duration::from_secs(1);
+/// Two proofs of being caught up that are further apart than this are not one stretch of idleness.
+const PROOF_GAP_MAX: Duration = Duration::from_secs(5);
+/// Taken off the idle time, for what passes between a broker's append and our proof.
+const IDLE_MARGIN: Duration = Duration::from_secs(1);
+/// A clean stop waits in steps of this, so that a store that answers is heard at once.
+const WAIT_STEP: Duration = Duration::from_millis(200);
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    Going,
+    Fenced,
+}
+
+pub(super) struct Task<'a> {
+    job: &'a Job,
+    progress: &'a Progress,
+    partition: PartitionId,
+    decoder: Decoder,
+    windows: Windows,
+    scorer: Scorer,
+    late: LateReadings,
+    quarantine: Quarantine,
+    sink: Box<dyn Sink>,
+    /// The position after the last record folded in.
+    next: Position,
+    /// What is durable, or on its way.
+    begun: Option<Position>,
+    in_flight: bool,
+    paused: bool,
+    /// Since when the oldest row waits to be emitted.
+    waiting_since: Option<Instant>,
+    committed_at: Instant,
+    settled_at: Instant,
+    /// When the rows of the commit under way were closed: for the time from close to durable.
+    emitting_since: Option<Instant>,
+    idle: Option<Idle>,
+    refused: Vec<Refused>,
+    /// Refusals of the batch at hand, by reason.
+    rejects: [u64; Reason::ALL.len()],
+    snapshot: Vec<u8>,
+}
+
+/// A stretch of time during which the partition was proven caught up again and again.
+#[derive(Debug, Clone, Copy)]
+struct Idle {
+    /// The arrival clock when it began.
+    base: Micros,
+    since: Instant,
+    last_proof: Instant,
+}
+
+impl<'a> Task<'a> {
+    /// Takes the partition over from the last durable commit, or begins it where the job says. Blocks.
+    pub(super) fn recover(
+        job: &'a Job,
+        partition: PartitionId,
+        source: &mut dyn Source,
+        mut sink: Box<dyn Sink>,
+        progress: &'a Progress,
+    ) -> anyhow::Result<Self> {
+        let recovered = sink.recover().context("recover the partition's state")?;
+        let (next, begun, windows, late, quarantine) = match recovered {
+            Some(found) => {
+                let restored = state::decode(&found.state)?;
+                let windows = Windows::restore(job.windows, &restored.windows).context("restore the partition's windows")?;
+                info!(%partition, position = %found.next, commit = found.seq, open_windows = windows.open_windows(), "partition resumed");
+                (found.next, Some(found.next), windows, restored.late, restored.quarantine)
+            }
+            None => {
+                let next = source.resolve(&partition, job.start).context("find the start position")?;
+                info!(%partition, position = %next, "partition begun");
+                (next, None, Windows::new(job.windows), LateReadings::default(), Quarantine::default())
+            }
+        };
+        let now = Instant::now();
+        let waits = !windows.closed().is_empty() || !late.is_empty() || !quarantine.is_empty();
+        Ok(Task {
+            job,
+            progress,
+            decoder: Decoder::new(&job.decode).context("read `ingest.decode`")?,
+            windows,
+            scorer: Scorer::new(job.models.clone(), &job.score),
+            late,
+            quarantine,
+            sink,
+            next,
+            begun,
+            in_flight: false,
+            paused: false,
+            waiting_since: waits.then_some(now),
+            committed_at: stagger(&partition, now, job.cadence.commit_interval),
+            settled_at: now,
+            emitting_since: None,
+            idle: None,
+            refused: Vec::new(),
+            rejects: Default::default(),
+            snapshot: Vec::new(),
+            partition,
+        })
+    }
+
+    pub(super) fn next(&self) -> Position {
+        self.next
+    }
+
+    // === Folding: no I/O; every decision is taken at the record ===
+
+    pub(super) fn fold(&mut self, records: &Records) {
+        let wall = self.job.wall.then(wall::now);
+        let arrival_before = self.windows.arrival_clock();
+        let mut counts = Counts { records: records.len() as u64, bytes: records.bytes() as u64, ..Counts::default() };
+        self.decoder.begin(records);
+        for raw in records.iter() {
+            if raw.position >= self.next.0 {
+                self.fold_record(raw, wall, &mut counts);
+            }
+        }
+        self.next = self.next.max(records.next());
+        if self.windows.arrival_clock() != arrival_before {
+            self.idle = None;
+        }
+        self.note_waiting();
+        self.progress.add(&counts);
+        metrics::folded(&counts, &mut self.rejects);
+    }
+
+    #[inline]
+    fn fold_record(&mut self, raw: RawRecord<'_>, wall: Option<Micros>, counts: &mut Counts) {
+        let arrival = Arrival { position: raw.position, broker_time: raw.broker_time, wall };
+        let Some(payload) = raw.payload else {
+            self.windows.tombstone(arrival);
+            counts.tombstones += 1;
+            return;
+        };
+        let Task { late, quarantine, rejects, .. } = self;
+        let mut side = Side { late, quarantine, rejects, raw, payload };
+        match self.decoder.decode(payload) {
+            Decoded::One(reading) => {
+                self.windows.observe(arrival, std::iter::once(reading), &mut self.refused);
+                counts.readings += 1;
+                if !self.refused.is_empty() {
+                    side.take(&mut self.refused, std::iter::once((0, reading)), counts);
+                }
+            }
+            Decoded::Many(many) => {
+                self.windows.observe(arrival, many.iter().map(|(_, reading)| reading), &mut self.refused);
+                counts.readings += many.len() as u64;
+                if !self.refused.is_empty() {
+                    side.take(&mut self.refused, many.iter(), counts);
+                }
+                for (index, reject) in many.rejects() {
+                    counts.readings += 1;
+                    side.reject(reject.reason, Some(*index), &reject.detail, counts);
+                }
+            }
+            Decoded::Reject(reject) => {
+                self.windows.undecodable(arrival);
+                side.reject(reject.reason, None, &reject.detail, counts);
+            }
+        }
+    }
+
+    /// Everything up to the high watermark of a fresh broker answer was handed over. Only unbroken stretches of such
+    /// proofs move the arrival clock: behind, paused or cut off from the broker it stands still.
+    ///
+    /// Returns whether the proof holds for what was folded here.
+    pub(super) fn caught_up(&mut self, position: Position, now: Instant) -> bool {
+        if self.paused {
+            self.idle = None;
+            return false;
+        }
+        // Control records and compacted ones leave no trace but the position.
+        self.next = self.next.max(position);
+        let Some(arrival) = self.windows.arrival_clock() else { return true };
+        match &mut self.idle {
+            Some(idle) if now.duration_since(idle.last_proof) <= PROOF_GAP_MAX => {
+                idle.last_proof = now;
+                let elapsed = now.duration_since(idle.since).saturating_sub(IDLE_MARGIN);
+                let to = idle.base.saturating_add(Micros::try_from(elapsed.as_micros()).unwrap_or(0));
+                if to > arrival {
+                    self.windows.tick(to);
+                    self.note_waiting();
+                }
+            }
+            idle => *idle = Some(Idle { base: arrival, since: now, last_proof: now }),
+        }
+        true
+    }
+
+    pub(super) fn ended(&mut self, position: Position) {
+        self.next = self.next.max(position);
+    }
+
+    fn note_waiting(&mut self) {
+        if self.waiting_since.is_none() && self.waiting_rows() > 0 {
+            self.waiting_since = Some(Instant::now());
+        }
+    }
+
+    fn waiting_rows(&self) -> usize {
+        self.windows.closed().len() + self.late.len() + self.quarantine.runs().len()
+    }
+
+    /// About how much memory they take.
+    fn waiting_bytes(&self) -> usize {
+        const ROW: usize = 96;
+        const LATE: usize = 160;
+        const RUN: usize = 320;
+        self.windows.closed().len() * ROW + self.late.len() * LATE + self.quarantine.runs().len() * RUN
+    }
+
+    // === Making it durable ===
+
+    /// Hears from the commit under way, begins the next one if it is due, and keeps memory bounded.
+    pub(super) fn turn(&mut self, source: &mut dyn Source, now: Instant, pending_bytes_max: usize) -> anyhow::Result<Turn> {
+        match self.sink.poll() {
+            Outcome::Idle | Outcome::Pending => {}
+            Outcome::Done(committed) => self.done(source, committed),
+            Outcome::Fenced => return Ok(Turn::Fenced),
+            Outcome::Failed(error) => return Err(error).context("commit"),
+        }
+        if now.duration_since(self.settled_at) >= SETTLE_INTERVAL {
+            self.settled_at = now;
+            self.windows.settle();
+            self.note_waiting();
+            metrics::state_of(&self.partition, &self.windows);
+        }
+        if !self.in_flight && let Some(emit) = self.due(now) {
+            self.begin(emit, now)?;
+        }
+        self.press_back(source, pending_bytes_max);
+        Ok(Turn::Going)
+    }
+
+    /// Whether a commit is due, and if so whether it emits the waiting rows.
+    fn due(&self, now: Instant) -> Option<Emit> {
+        let cadence = &self.job.cadence;
+        let waited = self.waiting_since.is_some_and(|since| now.duration_since(since) >= cadence.max_delay);
+        if waited || self.waiting_rows() >= cadence.min_rows.max(1) {
+            return Some(Emit::Rows);
+        }
+        let moved = self.begun != Some(self.next);
+        (moved && now.duration_since(self.committed_at) >= cadence.commit_interval).then_some(Emit::Nothing)
+    }
+
+    fn begin(&mut self, emit: Emit, now: Instant) -> anyhow::Result<()> {
+        // Rows leave the state in the commit that emits them; their names stay known until they are recycled.
+        let rows = match emit {
+            Emit::Rows => self.windows.take_closed(),
+            Emit::Nothing => WindowRows::default(),
+        };
+        let (late, quarantine) = match emit {
+            Emit::Rows => (std::mem::take(&mut self.late), std::mem::take(&mut self.quarantine)),
+            Emit::Nothing => Default::default(),
+        };
+        let scores = self.scorer.score(&rows, self.windows.names());
+        self.snapshot.clear();
+        self.windows.snapshot(&mut self.snapshot);
+        let state = state::encode(&self.snapshot, &self.late, &self.quarantine)?;
+        let commit = Commit {
+            next: self.next,
+            state: &state,
+            rows: &rows,
+            scores: &scores,
+            names: self.windows.names(),
+            late: &late,
+            quarantine: &quarantine,
+            now: wall::now(),
+        };
+        let frozen = self.sink.encode(&commit).context("encode the commit")?;
+        self.progress.add(&metrics::scored(&scores));
+        self.windows.recycle(rows);
+        self.sink.begin(frozen);
+        self.in_flight = true;
+        self.begun = Some(self.next);
+        self.committed_at = now;
+        if emit == Emit::Rows {
+            self.emitting_since = self.waiting_since.take();
+        }
+        Ok(())
+    }
+
+    fn done(&mut self, source: &mut dyn Source, committed: Committed) {
+        self.in_flight = false;
+        source.acknowledge(&self.partition, committed.next);
+        self.progress.add(&Counts {
+            commits: 1,
+            files: u64::from(committed.files),
+            file_bytes: committed.bytes,
+            durable_rows: committed.rows,
+            ..Counts::default()
+        });
+        if let Some(since) = self.emitting_since.take() {
+            metrics::durable(since.elapsed());
+        }
+    }
+
+    /// While a commit is under way folding goes on, up to a bound; then reading pauses (and polling goes on).
+    fn press_back(&mut self, source: &mut dyn Source, pending_bytes_max: usize) {
+        let full = self.in_flight && self.waiting_bytes() >= pending_bytes_max;
+        if full && !self.paused {
+            warn!(partition = %self.partition, bytes = self.waiting_bytes(), "the store is slower than the source: reading pauses");
+            source.pause(&self.partition);
+            self.idle = None;
+        } else if !full && self.paused {
+            info!(partition = %self.partition, "reading goes on");
+            source.resume(&self.partition);
+        }
+        self.paused = full;
+    }
+
+    // === The last commit ===
+
+    /// Closes what the end of the input closes, and begins to make everything closed durable.
+    pub(super) fn begin_last(&mut self, close: Option<Close>) -> anyhow::Result<()> {
+        match close {
+            Some(close) => self.windows.end(close),
+            None => self.windows.settle(),
+        }
+        self.note_waiting();
+        if self.in_flight { Ok(()) } else { self.begin_if_anything() }
+    }
+
+    fn begin_if_anything(&mut self) -> anyhow::Result<()> {
+        if self.waiting_rows() > 0 {
+            self.begin(Emit::Rows, Instant::now())
+        } else if self.begun != Some(self.next) {
+            self.begin(Emit::Nothing, Instant::now())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Waits until everything is durable, or for the deadline: what is not committed by then will be read again.
+    pub(super) fn finish_last(&mut self, source: &mut dyn Source, deadline: Option<Instant>) -> anyhow::Result<()> {
+        while self.in_flight {
+            let left = deadline.map_or(WAIT_STEP, |deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                warn!(partition = %self.partition, "the last commit did not finish in time: its records will be read again");
+                return Ok(());
+            }
+            match self.sink.wait(left.min(WAIT_STEP)) {
+                Outcome::Idle | Outcome::Pending => {}
+                Outcome::Done(committed) => {
+                    self.done(source, committed);
+                    self.begin_if_anything()?;
+                }
+                Outcome::Fenced => {
+                    warn!(partition = %self.partition, "another owner has taken the partition over");
+                    return Ok(());
+                }
+                Outcome::Failed(error) => return Err(error).context("commit"),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a commit carries besides position and state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Emit {
+    Nothing,
+    Rows,
+}
+
+/// Where readings go that became no part of a window.
+struct Side<'a> {
+    late: &'a mut LateReadings,
+    quarantine: &'a mut Quarantine,
+    rejects: &'a mut [u64; Reason::ALL.len()],
+    raw: RawRecord<'a>,
+    payload: &'a [u8],
+}
+
+impl Side<'_> {
+    /// Takes what the windows refused; both sides are in the order of the record.
+    fn take<'r>(
+        &mut self,
+        refused: &mut Vec<Refused>,
+        readings: impl Iterator<Item = (u32, Reading<'r>)>,
+        counts: &mut Counts,
+    ) {
+        let mut refused = refused.drain(..).peekable();
+        for (ordinal, (index, reading)) in readings.enumerate() {
+            let Some(refused) = refused.next_if(|refused| refused.index as usize == ordinal) else { continue };
+            match refused.what {
+                aggregate::Refusal::Late { window_start, closed_to, closed_by } => {
+                    counts.late += 1;
+                    self.late.device.push(reading.device.to_owned());
+                    self.late.sensor.push(reading.sensor.to_owned());
+                    self.late.time.push(reading.time);
+                    self.late.value.push(reading.value);
+                    self.late.window_start.push(window_start);
+                    self.late.closed_to.push(closed_to);
+                    self.late.closed_by.push(closed_by);
+                    self.late.position.push(self.raw.position);
+                    self.late.index.push(index);
+                }
+                aggregate::Refusal::Rejected(reason) => self.reject(reason, Some(index), reason.remedy(), counts),
+            }
+        }
+    }
+
+    fn reject(&mut self, reason: Reason, index: Option<u32>, detail: &str, counts: &mut Counts) {
+        counts.quarantined += 1;
+        self.rejects[reason as usize] += 1;
+        self.quarantine.add(Refusal {
+            reason,
+            position: self.raw.position,
+            index,
+            broker_time: self.raw.broker_time,
+            detail,
+            payload: self.payload,
+        });
+    }
+}
+
+/// Spreads the commits of partitions over the interval, so that they do not all hit the store at once.
+fn stagger(partition: &PartitionId, now: Instant, interval: Duration) -> Instant {
+    let eighths = partition.index % 8;
+    now.checked_sub(interval / 8 * eighths).unwrap_or(now)
+}

@@ -1,0 +1,69 @@
+//! One flag that every loop looks at, set by a signal, by a failure, or by a test.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Asks for an orderly stop. Clones share the flag.
+#[derive(Debug, Clone, Default)]
+pub struct Shutdown {
+    requested: Arc<AtomicBool>,
+}
+
+impl Shutdown {
+    /// Requests it on SIGTERM and SIGINT; a second signal ends the process at once.
+    pub fn on_signals(runtime: &tokio::runtime::Handle) -> Self {
+        let shutdown = Shutdown::default();
+        let flag = shutdown.clone();
+        runtime.spawn(async move {
+            for hurry in [false, true] {
+                if wait_for_signal().await.is_err() {
+                    return;
+                }
+                if hurry {
+                    std::process::exit(130);
+                }
+                tracing::info!("stopping: reading has ended, what is due is being committed");
+                flag.request();
+            }
+        });
+        shutdown
+    }
+
+    pub fn request(&self) {
+        self.requested.store(true, Ordering::Release);
+    }
+
+    #[must_use]
+    pub fn requested(&self) -> bool {
+        self.requested.load(Ordering::Acquire)
+    }
+
+    /// Requests shutdown when dropped, unless the condition holds then.
+    pub fn stop_on_drop_unless<F: Fn() -> bool>(&self, condition: F) -> StopOnDrop<'_, F> {
+        StopOnDrop { shutdown: self, condition }
+    }
+}
+
+pub struct StopOnDrop<'a, F: Fn() -> bool> {
+    shutdown: &'a Shutdown,
+    condition: F,
+}
+
+impl<F: Fn() -> bool> Drop for StopOnDrop<'_, F> {
+    fn drop(&mut self) {
+        if !(self.condition)() {
+            self.shutdown.request();
+        }
+    }
+}
+
+async fn wait_for_signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
