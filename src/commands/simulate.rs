@@ -1,0 +1,207 @@
+//! `atalaia simulate`: a simulated fleet, written to a topic or to files, with the truth about its faults beside it.
+
+mod files;
+mod fleet;
+mod pace;
+mod topic;
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use indicatif::ProgressBar;
+use ingest::simulated::{self, Content, Event, Fleet};
+
+use self::pace::Pace;
+use super::output::{Output, grouped};
+use super::{assemble, progress};
+use crate::shutdown::Shutdown;
+use crate::telemetry;
+
+/// Writes the readings of a simulated fleet of devices to a Kafka topic or to files
+///
+/// Sensors have daily cycles and noise, some devices have faults (spikes, stuck values, drift, dropouts) or odd habits
+/// (offline and uploading later, bursts, clocks that run slow or fast). The same settings give the same records, byte
+/// for byte, and --truth writes down which faults they hold, so that what a pipeline finds can be compared with it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  atalaia simulate --out readings                            a day of 20 devices, one file a partition
+  atalaia simulate --out day.csv.gz --devices 100 --truth truth.csv
+  atalaia simulate --kafka localhost:9092 --topic readings --truth truth.csv
+  atalaia simulate --kafka localhost:9092 --topic readings --endless --rate 200
+                                                             a live fleet: event time is now, 200 records a second
+  atalaia simulate --out backlog --habits offline=0.5,newest_first=0.2 --late 0.001 --malformed 0.001
+                                                             a fleet that misbehaves")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+
+    #[command(flatten)]
+    topic: topic::Options,
+
+    /// What the files of a folder hold: jsonl or csv, plain or with .gz or .zst
+    #[arg(long, value_name = "ENDING", default_value = "jsonl", conflicts_with = "kafka", help_heading = "Files")]
+    format: files::Ending,
+
+    /// Replace files that are there already
+    #[arg(long, conflicts_with = "kafka", help_heading = "Files")]
+    force: bool,
+
+    /// Write every fault's device, sensor, kind, start and end to this file: CSV, or JSON lines if it ends in .jsonl
+    #[arg(long, value_name = "FILE")]
+    truth: Option<PathBuf>,
+
+    #[command(flatten)]
+    fleet: fleet::Options,
+}
+
+/// Where the records go.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Target {
+    /// Brokers of the cluster to write to, host:port, comma-separated
+    #[arg(long, value_name = "BROKERS", requires = "topic")]
+    kafka: Option<String>,
+
+    /// A folder, filled with one file a partition; or one file, if the name ends in .jsonl or .csv (then also .gz, .zst)
+    #[arg(long, value_name = "PATH")]
+    out: Option<PathBuf>,
+}
+
+/// Takes the records of a fleet.
+trait Destination {
+    fn write(&mut self, event: &Event) -> anyhow::Result<()>;
+
+    /// Everything written is where it should be when this returns.
+    fn finish(&mut self) -> anyhow::Result<()>;
+
+    /// Where the records are, and a command to try on them.
+    fn whereabouts(&self) -> Whereabouts;
+}
+
+struct Whereabouts {
+    place: String,
+    next: String,
+}
+
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    telemetry::logs(&config::Config::default().telemetry)?;
+    let runtime = assemble::runtime()?;
+    let shutdown = Shutdown::on_signals(runtime.handle());
+    let config = args.fleet.config(args.target.kafka.is_some())?;
+    let fleet = Fleet::new(&config).context("make the fleet")?;
+    if let Some(path) = &args.truth {
+        write_truth(&fleet, path)?;
+    }
+    let mut destination: Box<dyn Destination> = match (&args.target.kafka, &args.target.out) {
+        (Some(brokers), _) => Box::new(topic::Topic::open(brokers, &args.topic, &fleet)?),
+        (None, Some(out)) => Box::new(files::Files::create(out, args.format, args.force, &fleet)?),
+        (None, None) => bail!("say where the records go, with --kafka or --out"),
+    };
+    let begun = Instant::now();
+    let written = write(&fleet, destination.as_mut(), &shutdown)?;
+    Summary { fleet: &fleet, written: &written, seconds: begun.elapsed().as_secs_f64(), truth: args.truth.as_deref() }
+        .print(&destination.whereabouts());
+    Ok(if written.interrupted && !config.endless() { ExitCode::from(130) } else { ExitCode::SUCCESS })
+}
+
+#[derive(Debug, Default)]
+struct Written {
+    records: u64,
+    malformed: u64,
+    interrupted: bool,
+}
+
+fn write(fleet: &Fleet, destination: &mut dyn Destination, shutdown: &Shutdown) -> anyhow::Result<Written> {
+    /// Progress is shown, and the flag looked at, every so many records.
+    const STRIDE: u64 = 1024;
+    let config = fleet.config();
+    let bar = match fleet.readings_planned() {
+        Some(readings) => progress::bar("simulating", readings),
+        None => ProgressBar::hidden(),
+    };
+    let mut lines = pace::Lines::new(&bar, config.endless());
+    let mut pace = Pace::new(config);
+    let mut written = Written::default();
+    for event in fleet.events() {
+        if !pace.wait(written.records, event.arrival, shutdown)
+            || (written.records.is_multiple_of(STRIDE) && shutdown.requested())
+        {
+            written.interrupted = true;
+            break;
+        }
+        destination.write(&event)?;
+        written.records += 1;
+        written.malformed += u64::from(event.content != Content::Reading);
+        if written.records.is_multiple_of(STRIDE) {
+            bar.set_position(written.records);
+            lines.show(written.records);
+        }
+    }
+    destination.finish()?;
+    bar.finish_and_clear();
+    Ok(written)
+}
+
+fn write_truth(fleet: &Fleet, path: &Path) -> anyhow::Result<()> {
+    let truth = fleet.truth();
+    let file = File::create(path).with_context(|| format!("write `{}`", path.display()))?;
+    let out = BufWriter::new(file);
+    let lines = path.extension().is_some_and(|ending| ending == "jsonl");
+    let outcome =
+        if lines { simulated::write_truth_jsonl(&truth, out) } else { simulated::write_truth_csv(&truth, out) };
+    outcome.with_context(|| format!("write `{}`", path.display()))
+}
+
+struct Summary<'a> {
+    fleet: &'a Fleet,
+    written: &'a Written,
+    seconds: f64,
+    truth: Option<&'a Path>,
+}
+
+impl Summary<'_> {
+    fn print(&self, whereabouts: &Whereabouts) {
+        let config = self.fleet.config();
+        let rate = self.written.records as f64 / self.seconds.max(1e-3);
+        let stopped = if self.written.interrupted { ", stopped early" } else { "" };
+        let devices = u64::from(config.devices);
+        let mut rows = vec![
+            (
+                "records",
+                format!(
+                    "{} in {:.1} s ({}/s{stopped}), {} of them malformed",
+                    grouped(self.written.records),
+                    self.seconds,
+                    grouped(rate as u64),
+                    grouped(self.written.malformed),
+                ),
+            ),
+            (
+                "fleet",
+                format!("{} devices, {} sensors each, seed {}", grouped(devices), config.sensors.len(), config.seed),
+            ),
+            ("event time", format!("from {}, every {}", config.start, config.interval)),
+            ("faults", self.faults()),
+            ("written to", whereabouts.place.clone()),
+        ];
+        if let Some(truth) = self.truth {
+            rows.push(("truth", truth.display().to_string()));
+        }
+        rows.push(("next", whereabouts.next.clone()));
+        Output::new().table(&rows);
+    }
+
+    fn faults(&self) -> String {
+        let config = self.fleet.config();
+        let lead = format!("none in the first {}", config.clean_lead);
+        if config.endless() {
+            return format!("one in {} on every faulty device, {lead}", config.fault_every);
+        }
+        format!("{}, {lead}", grouped(self.fleet.truth().len() as u64))
+    }
+}

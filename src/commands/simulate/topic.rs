@@ -1,0 +1,131 @@
+//! A topic of a simulated fleet: each record in its device's partition, with its device as key and its time of arrival.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use ingest::kafka::{Config, Outgoing, Producer};
+use ingest::simulated::{Encoder, Event, Fleet};
+use types::Secret;
+
+use super::{Destination, Whereabouts};
+use crate::commands::assemble::BROKER_TIMEOUT;
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Kafka")]
+pub(super) struct Options {
+    /// The topic to write to; made if it is not there
+    #[arg(long, requires = "kafka")]
+    topic: Option<String>,
+
+    /// A property of the Kafka client, such as security.protocol=SASL_SSL; may be given several times
+    #[arg(long = "property", value_name = "NAME=VALUE", value_parser = pair, requires = "kafka")]
+    properties: Vec<(String, String)>,
+
+    /// A property whose value is secret, by its place: sasl.password=env:KAFKA_PASSWORD, or file:PATH
+    #[arg(long = "secret", value_name = "NAME=PLACE", value_parser = secret, requires = "kafka")]
+    secrets: Vec<(String, Secret)>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) =
+        text.split_once('=').ok_or(format!("`{text}` is not a name and a value: write `name=value`"))?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn secret(text: &str) -> Result<(String, Secret), String> {
+    // The text may hold a secret by mistake: it is not repeated.
+    let (name, place) = text.split_once('=').ok_or("write `name=env:NAME` or `name=file:path`")?;
+    Ok((name.to_owned(), Secret::parse(place)?))
+}
+
+/// Between two checks that what was sent has arrived.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(10);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The topic being written.
+pub(super) struct Topic {
+    config: Config,
+    producer: Producer,
+    encoder: Encoder,
+    /// A live fleet goes on when records are lost, as devices do.
+    endless: bool,
+    flushed: Instant,
+    key: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+impl Topic {
+    pub(super) fn open(brokers: &str, options: &Options, fleet: &Fleet) -> anyhow::Result<Self> {
+        let config = Config {
+            brokers: brokers.to_owned(),
+            topic: options.topic.clone().unwrap_or_default(),
+            properties: options.properties.iter().cloned().collect(),
+            secrets: options.secrets.iter().cloned().collect::<BTreeMap<_, _>>(),
+            ..Config::default()
+        };
+        let producer = Producer::new(&config)?;
+        let partitions = fleet.config().partitions;
+        let is_new = producer
+            .create_topic(partitions as usize, BROKER_TIMEOUT)
+            .with_context(|| format!("make the topic `{}`", config.topic))?;
+        if !is_new {
+            tracing::info!(topic = config.topic, "the topic is there already: records are added to it");
+        }
+        Ok(Topic {
+            producer,
+            encoder: Encoder::new(fleet),
+            endless: fleet.config().endless(),
+            flushed: Instant::now(),
+            key: Vec::new(),
+            payload: Vec::new(),
+            config,
+        })
+    }
+
+    fn flush(&mut self) -> anyhow::Result<()> {
+        self.flushed = Instant::now();
+        match self.producer.flush(FLUSH_TIMEOUT) {
+            Err(error) if self.endless => {
+                tracing::warn!(error = %error, "records are lost, going on");
+                Ok(())
+            }
+            outcome => outcome.map(drop).with_context(|| format!("write to the topic `{}`", self.config.topic)),
+        }
+    }
+}
+
+impl Destination for Topic {
+    fn write(&mut self, event: &Event) -> anyhow::Result<()> {
+        self.key.clear();
+        self.payload.clear();
+        self.encoder.key(event, &mut self.key);
+        self.encoder.json(event, &mut self.payload);
+        let record = Outgoing {
+            // The key decides, also in a topic that has been there with another number of partitions.
+            partition: None,
+            key: Some(&self.key),
+            payload: Some(&self.payload),
+            time: Some(event.arrival),
+        };
+        self.producer.send(record).with_context(|| format!("write to the topic `{}`", self.config.topic))?;
+        if self.endless && self.flushed.elapsed() >= FLUSH_INTERVAL {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> anyhow::Result<()> {
+        self.flush()
+    }
+
+    fn whereabouts(&self) -> Whereabouts {
+        let Config { brokers, topic, .. } = &self.config;
+        Whereabouts {
+            place: format!("topic {topic} on {brokers}"),
+            next: format!(
+                "atalaia preview -c config/pipeline.example.toml --set ingest.kafka.brokers={brokers} --set ingest.kafka.topic={topic}"
+            ),
+        }
+    }
+}
