@@ -210,7 +210,12 @@ impl Running {
     }
 
     fn fail(&self, why: &str) -> ! {
-        panic!("`{}` {why}\n--- stdout\n{}\n--- stderr\n{}", self.description, tail(&self.stdout()), tail(&self.stderr()))
+        panic!(
+            "`{}` {why}\n--- stdout\n{}\n--- stderr\n{}",
+            self.description,
+            tail(&self.stdout()),
+            tail(&self.stderr())
+        )
     }
 }
 

@@ -1,10 +1,9 @@
 //! Topics on the test broker: made for one test, filled through the product's own producer.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ingest::kafka::{Config, Outgoing, Producer};
-use types::Micros;
+use types::{Micros, Secret};
 
 use super::services;
 
@@ -16,11 +15,12 @@ pub(crate) struct Kafka {
     pub(crate) brokers: String,
 }
 
-/// The broker's second listener, TLS and SASL PLAIN: what a client has to say.
+/// The broker's second listener: TLS, and SASL PLAIN with a connection string, as Event Hubs has it.
 #[derive(Debug, Clone)]
 pub(crate) struct SaslListener {
-    pub(crate) brokers: String,
-    pub(crate) properties: BTreeMap<String, String>,
+    brokers: String,
+    username: String,
+    authority: String,
 }
 
 /// One topic.
@@ -59,18 +59,46 @@ impl Kafka {
 }
 
 impl SaslListener {
+    /// The password stays in `ATALAIA_TEST_KAFKA_PASSWORD`: secrets are given by reference.
     pub(crate) fn for_test() -> Option<Self> {
-        let brokers = services::address("ATALAIA_TEST_KAFKA_SASL", "Kafka with TLS and SASL")?;
         let read = |variable: &str| services::address(variable, "Kafka with TLS and SASL");
-        let properties = [
-            ("security.protocol", "SASL_SSL".to_owned()),
-            ("sasl.mechanism", "PLAIN".to_owned()),
-            ("sasl.username", read("ATALAIA_TEST_KAFKA_USERNAME")?),
-            ("sasl.password", read("ATALAIA_TEST_KAFKA_PASSWORD")?),
-            ("ssl.ca.location", read("ATALAIA_TEST_KAFKA_CA")?),
-        ];
-        let properties = properties.map(|(key, value)| (key.to_owned(), value)).into();
-        Some(SaslListener { brokers, properties })
+        read("ATALAIA_TEST_KAFKA_PASSWORD")?;
+        Some(SaslListener {
+            brokers: read("ATALAIA_TEST_KAFKA_SASL")?,
+            username: read("ATALAIA_TEST_KAFKA_USERNAME")?,
+            authority: read("ATALAIA_TEST_KAFKA_CA")?,
+        })
+    }
+
+    pub(crate) fn config(&self, topic: &str) -> Config {
+        let properties = self.properties().map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let password = Secret::parse("env:ATALAIA_TEST_KAFKA_PASSWORD").expect("a reference");
+        Config {
+            brokers: self.brokers.clone(),
+            topic: topic.to_owned(),
+            properties: properties.into(),
+            secrets: [("sasl.password".to_owned(), password)].into(),
+            ..Config::default()
+        }
+    }
+
+    /// The same as a section of a configuration file.
+    pub(crate) fn toml(&self, topic: &str) -> String {
+        let properties = self.properties().map(|(key, value)| format!("\"{key}\" = '{value}'")).join(", ");
+        format!(
+            "[ingest.kafka]\nbrokers = \"{}\"\ntopic = \"{topic}\"\nproperties = {{ {properties} }}\n\
+             secrets = {{ \"sasl.password\" = \"env:ATALAIA_TEST_KAFKA_PASSWORD\" }}\n",
+            self.brokers
+        )
+    }
+
+    fn properties(&self) -> [(&'static str, &str); 4] {
+        [
+            ("security.protocol", "SASL_SSL"),
+            ("sasl.mechanism", "PLAIN"),
+            ("sasl.username", &self.username),
+            ("ssl.ca.location", &self.authority),
+        ]
     }
 }
 
