@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{preview, run, score};
+use crate::commands::{preview, run, score, simulate};
 
 /// Watches fleets of devices: reads sensor events, aggregates them over event-time windows, scores each closed window
 /// with that device's own one-class SVM, and writes predictions as plain Parquet.
@@ -26,6 +26,7 @@ First steps:
 enum Command {
     Run(run::Args),
     Score(score::Args),
+    Simulate(simulate::Args),
     Preview(preview::Args),
 }
 
@@ -38,6 +39,7 @@ impl Cli {
         match self.command {
             Command::Run(args) => run::run(args),
             Command::Score(args) => score::run(args),
+            Command::Simulate(args) => simulate::run(args),
             Command::Preview(args) => preview::run(args),
         }
     }

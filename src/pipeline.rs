@@ -84,7 +84,8 @@ pub fn run(
             .collect::<Result<_, _>>()?;
         let mut first_error = None;
         for worker in workers {
-            let result = worker.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a worker thread panicked: this is a bug")));
+            let result =
+                worker.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a worker thread panicked: this is a bug")));
             if let Err(error) = result {
                 first_error.get_or_insert(error);
             }

@@ -18,12 +18,15 @@ const SECONDS: [f64; 16] =
 /// # Errors
 /// If the filter in `telemetry.log` cannot be read.
 pub(crate) fn logs(config: &Config) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.log).with_context(|| format!("read the filter `telemetry.log = \"{}\"`", config.log))?;
+    let filter = EnvFilter::try_new(&config.log)
+        .with_context(|| format!("read the filter `telemetry.log = \"{}\"`", config.log))?;
     let registry = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let installed = match config.log_format {
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
-        LogFormat::Text => registry.with(lines.with_target(false).with_ansi(std::io::stderr().is_terminal())).try_init(),
+        LogFormat::Text => {
+            registry.with(lines.with_target(false).with_ansi(std::io::stderr().is_terminal())).try_init()
+        }
     };
     installed.context("set up logs")
 }

@@ -17,7 +17,8 @@ pub(crate) const BROKER_TIMEOUT: Duration = Duration::from_secs(15);
 /// What every command that runs a pipeline has in common.
 pub(crate) struct Assembly {
     pub(crate) config: Config,
-    pub(crate) runtime: Runtime,
+    /// Kept running for as long as the sinks need it.
+    _runtime: Runtime,
     pub(crate) sinks: sink::Sinks,
     pub(crate) models: Arc<score::ModelSet>,
 }
@@ -44,7 +45,12 @@ impl Sources {
 
 /// Threads for storage, HTTP and timers; computing happens in the workers.
 pub(crate) fn runtime() -> anyhow::Result<Runtime> {
-    Builder::new_multi_thread().worker_threads(2).thread_name("io").enable_all().build().context("start the I/O threads")
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("io")
+        .enable_all()
+        .build()
+        .context("start the I/O threads")
 }
 
 impl Assembly {
@@ -54,7 +60,7 @@ impl Assembly {
         let sinks = sink::Sinks::open(&config.sink, &config.storage, identity, runtime.handle().clone())
             .context("open the places of the results")?;
         let models = load_models(&config, &runtime)?;
-        Ok(Assembly { config, runtime, sinks, models })
+        Ok(Assembly { config, _runtime: runtime, sinks, models })
     }
 
     pub(crate) fn job(&self, ending: Ending, workers: usize) -> anyhow::Result<Job> {
@@ -79,8 +85,15 @@ impl Assembly {
         })
     }
 
-    pub(crate) fn run(&self, job: &Job, sources: Sources, progress: &Progress, shutdown: &Shutdown) -> anyhow::Result<()> {
-        let open_sink = |partition: &types::PartitionId| -> Box<dyn sink::Sink> { Box::new(self.sinks.partition(partition)) };
+    pub(crate) fn run(
+        &self,
+        job: &Job,
+        sources: Sources,
+        progress: &Progress,
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<()> {
+        let open_sink =
+            |partition: &types::PartitionId| -> Box<dyn sink::Sink> { Box::new(self.sinks.partition(partition)) };
         pipeline::run(job, sources.sources, &open_sink, progress, shutdown)
     }
 }
@@ -119,7 +132,9 @@ pub(crate) fn sources(config: &Config, bound: Bound) -> anyhow::Result<Sources> 
             let kafka = &config.ingest.kafka;
             let partitions = match bound {
                 Bound::PresentEnd => {
-                    ingest::kafka::KafkaSource::check(kafka, BROKER_TIMEOUT).context("ask the broker for the topic")?.partitions
+                    ingest::kafka::KafkaSource::check(kafka, BROKER_TIMEOUT)
+                        .context("ask the broker for the topic")?
+                        .partitions
                 }
                 Bound::Unbounded => usize::MAX,
             };

@@ -8,7 +8,7 @@ pub(crate) mod preview;
 mod progress;
 pub(crate) mod run;
 pub(crate) mod score;
-// simulate
+pub(crate) mod simulate;
 // validate
 
 use std::path::PathBuf;
@@ -29,7 +29,8 @@ pub(crate) struct ConfigArgs {
 
 impl ConfigArgs {
     pub(crate) fn load(&self) -> anyhow::Result<config::Config> {
-        let env = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let env =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let sources = config::Sources { file: Some(self.config.clone()), env: env.collect(), set: self.set.clone() };
         Ok(config::load(sources)?.config)
     }

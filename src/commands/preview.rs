@@ -191,7 +191,9 @@ impl View {
         match self.format {
             Format::Json => match serde_json::to_string(shown) {
                 Ok(line) => self.out.line(line),
-                Err(error) => self.out.line(serde_json::json!({ "position": shown.position, "error": error.to_string() })),
+                Err(error) => {
+                    self.out.line(serde_json::json!({ "position": shown.position, "error": error.to_string() }))
+                }
             },
             Format::Text => self.show_text(shown, raw),
         }
@@ -201,14 +203,23 @@ impl View {
         let place = format!("{}:{}", shown.partition, shown.position);
         let mut reads = true;
         for event in &shown.events {
-            let time = Timestamp::from_microsecond(event.time_us).map_or(event.time_us.to_string(), |time| time.to_string());
-            reads = self.out.line(format_args!("{place:>10}  {} / {}  {time}  {}", escaped(&event.device), escaped(&event.sensor), event.value));
+            let time =
+                Timestamp::from_microsecond(event.time_us).map_or(event.time_us.to_string(), |time| time.to_string());
+            reads = self.out.line(format_args!(
+                "{place:>10}  {} / {}  {time}  {}",
+                escaped(&event.device),
+                escaped(&event.sensor),
+                event.value
+            ));
         }
         let rejects = if shown.rejects.is_empty() { shown.reject.as_slice() } else { &shown.rejects };
         for reject in rejects {
-            reads = self.out.line(format_args!("{place:>10}  refused as `{}`: {}", reject.reason, escaped(&reject.detail)));
+            reads =
+                self.out.line(format_args!("{place:>10}  refused as `{}`: {}", reject.reason, escaped(&reject.detail)));
         }
-        if shown.reject.is_some() && let Some(payload) = raw.payload {
+        if shown.reject.is_some()
+            && let Some(payload) = raw.payload
+        {
             let start = &payload[..payload.len().min(160)];
             reads = self.out.line(format_args!("{:>10}  {}", "", start.escape_ascii()));
         }
@@ -216,10 +227,13 @@ impl View {
     }
 
     fn close(mut self) {
-        let split: Vec<_> = self.tally.devices.iter().filter(|(_, (_, split))| *split).map(|(device, _)| escaped(device)).collect();
+        let split: Vec<_> =
+            self.tally.devices.iter().filter(|(_, (_, split))| *split).map(|(device, _)| escaped(device)).collect();
         if self.format == Format::Text {
-            let rejects: Vec<_> = self.tally.rejects.iter().map(|(reason, count)| format!("{} {reason}", grouped(*count))).collect();
-            let refused = if rejects.is_empty() { "none refused".to_owned() } else { format!("refused: {}", rejects.join(", ")) };
+            let rejects: Vec<_> =
+                self.tally.rejects.iter().map(|(reason, count)| format!("{} {reason}", grouped(*count))).collect();
+            let refused =
+                if rejects.is_empty() { "none refused".to_owned() } else { format!("refused: {}", rejects.join(", ")) };
             self.out.line(format_args!(
                 "{} records, {} readings of {} devices, {refused}",
                 grouped(self.tally.records),

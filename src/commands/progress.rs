@@ -16,7 +16,8 @@ const BAR_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A bar over a known number of steps; plain text elsewhere says only that it began and ended.
 pub(crate) fn bar(what: &str, length: u64) -> ProgressBar {
-    let target = if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let target =
+        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(Some(length), target);
     if let Ok(style) = ProgressStyle::with_template("{msg:24} {wide_bar} {human_pos}/{human_len} {eta}") {
         bar.set_style(style);
@@ -26,7 +27,12 @@ pub(crate) fn bar(what: &str, length: u64) -> ProgressBar {
 }
 
 /// Runs the job while its totals are shown; `share` tells how much of the input is done (0 to 1), where that is known.
-pub(crate) fn watch<R>(what: &str, totals: &Progress, share: impl Fn() -> Option<f64> + Send + Sync, job: impl FnOnce() -> R) -> R {
+pub(crate) fn watch<R>(
+    what: &str,
+    totals: &Progress,
+    share: impl Fn() -> Option<f64> + Send + Sync,
+    job: impl FnOnce() -> R,
+) -> R {
     let terminal = std::io::stderr().is_terminal();
     let (stop, stopped) = mpsc::sync_channel::<()>(1);
     thread::scope(|scope| {

@@ -59,7 +59,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let ending = if args.until_idle { end_when_idle(&assembly, args.close)? } else { Ending::Never };
     let sources = assemble::sources(&assembly.config, Bound::Unbounded)?;
     let job = assembly.job(ending, sources.sources.len())?;
-    info!(pipeline = assembly.config.pipeline, workers = sources.sources.len(), models = assembly.models.len(), "running");
+    info!(
+        pipeline = assembly.config.pipeline,
+        workers = sources.sources.len(),
+        models = assembly.models.len(),
+        "running"
+    );
     readiness.serving(progress.clone(), assembly.sinks.clone());
 
     assembly.run(&job, sources, &progress, &shutdown)?;
@@ -83,7 +88,9 @@ fn end_when_idle(assembly: &Assembly, close: CloseArg) -> anyhow::Result<Ending>
         ingest::SourceKind::Files => 1,
         ingest::SourceKind::Simulated => ingest.simulated.partitions as usize,
         ingest::SourceKind::Kafka => {
-            ingest::kafka::KafkaSource::check(&ingest.kafka, BROKER_TIMEOUT).context("ask the broker for the topic")?.partitions
+            ingest::kafka::KafkaSource::check(&ingest.kafka, BROKER_TIMEOUT)
+                .context("ask the broker for the topic")?
+                .partitions
         }
     };
     Ok(Ending::WhenRead { close: close.into(), partitions })

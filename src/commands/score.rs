@@ -37,11 +37,13 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     telemetry::logs(&config.telemetry)?;
     let runtime = assemble::runtime()?;
     let shutdown = Shutdown::on_signals(runtime.handle());
-    let close = args.close.unwrap_or(if config.ingest.source == SourceKind::Files { CloseArg::All } else { CloseArg::Due });
+    let close =
+        args.close.unwrap_or(if config.ingest.source == SourceKind::Files { CloseArg::All } else { CloseArg::Due });
 
     let sources = assemble::sources(&config, Bound::PresentEnd)?;
     let assembly = assemble::Assembly::new(config, runtime)?;
-    let job = assembly.job(Ending::WhenRead { close: close.into(), partitions: sources.partitions }, sources.sources.len())?;
+    let job = assembly
+        .job(Ending::WhenRead { close: close.into(), partitions: sources.partitions }, sources.sources.len())?;
     let totals = Progress::default();
     let begun = Instant::now();
     let share = sources.share();
@@ -52,8 +54,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.format {
         Format::Text => summary(&counts, begun.elapsed().as_secs_f64(), assembly.models.len(), &paths),
         Format::Json => {
-            let paths: serde_json::Map<_, _> = paths.iter().map(|(name, path)| ((*name).to_owned(), path.as_str().into())).collect();
-            Output::new().line(serde_json::json!({ "counts": counts, "seconds": begun.elapsed().as_secs_f64(), "paths": paths }));
+            let paths: serde_json::Map<_, _> =
+                paths.iter().map(|(name, path)| ((*name).to_owned(), path.as_str().into())).collect();
+            Output::new().line(
+                serde_json::json!({ "counts": counts, "seconds": begun.elapsed().as_secs_f64(), "paths": paths }),
+            );
         }
     }
     Ok(if shutdown.requested() { ExitCode::from(130) } else { ExitCode::SUCCESS })
@@ -62,7 +67,14 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 fn summary(counts: &Counts, seconds: f64, models: usize, paths: &[(&'static str, String)]) {
     let mut out = Output::new();
     let mut rows = vec![
-        ("records", format!("{} in {seconds:.1} s, {}/s", grouped(counts.records), grouped((counts.records as f64 / seconds) as u64))),
+        (
+            "records",
+            format!(
+                "{} in {seconds:.1} s, {}/s",
+                grouped(counts.records),
+                grouped((counts.records as f64 / seconds) as u64)
+            ),
+        ),
         ("readings", grouped(counts.readings)),
         ("late", grouped(counts.late)),
         ("quarantined", grouped(counts.quarantined)),

@@ -11,10 +11,18 @@ use super::Counts;
 pub fn describe() {
     describe_counter!("atalaia_ingest_readings_total", Unit::Count, "Readings decoded");
     describe_counter!("atalaia_ingest_tombstones_total", Unit::Count, "Records without a value");
-    describe_counter!("atalaia_ingest_rejects_total", Unit::Count, "Records and readings sent to quarantine, by reason");
+    describe_counter!(
+        "atalaia_ingest_rejects_total",
+        Unit::Count,
+        "Records and readings sent to quarantine, by reason"
+    );
     describe_counter!("atalaia_aggregate_late_total", Unit::Count, "Readings whose window was already closed");
     describe_gauge!("atalaia_aggregate_open_windows", Unit::Count, "Windows that hold data and are open, by partition");
-    describe_gauge!("atalaia_aggregate_closed_rows", Unit::Count, "Closed windows that wait to be written, by partition");
+    describe_gauge!(
+        "atalaia_aggregate_closed_rows",
+        Unit::Count,
+        "Closed windows that wait to be written, by partition"
+    );
     describe_gauge!("atalaia_aggregate_series", Unit::Count, "Series known, by partition");
     describe_gauge!("atalaia_aggregate_devices", Unit::Count, "Devices known, by partition");
     describe_counter!("atalaia_score_anomalies_total", Unit::Count, "Windows that are anomalies");

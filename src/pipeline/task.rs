@@ -90,7 +90,8 @@ impl<'a> Task<'a> {
         let (next, begun, windows, late, quarantine) = match recovered {
             Some(found) => {
                 let restored = state::decode(&found.state)?;
-                let windows = Windows::restore(job.windows, &restored.windows).context("restore the partition's windows")?;
+                let windows =
+                    Windows::restore(job.windows, &restored.windows).context("restore the partition's windows")?;
                 info!(%partition, position = %found.next, commit = found.seq, open_windows = windows.open_windows(), "partition resumed");
                 (found.next, Some(found.next), windows, restored.late, restored.quarantine)
             }
@@ -240,7 +241,12 @@ impl<'a> Task<'a> {
     // === Making it durable ===
 
     /// Hears from the commit under way, begins the next one if it is due, and keeps memory bounded.
-    pub(super) fn turn(&mut self, source: &mut dyn Source, now: Instant, pending_bytes_max: usize) -> anyhow::Result<Turn> {
+    pub(super) fn turn(
+        &mut self,
+        source: &mut dyn Source,
+        now: Instant,
+        pending_bytes_max: usize,
+    ) -> anyhow::Result<Turn> {
         match self.sink.poll() {
             Outcome::Idle | Outcome::Pending => {}
             Outcome::Done(committed) => self.done(source, committed),
@@ -253,7 +259,9 @@ impl<'a> Task<'a> {
             self.note_waiting();
             metrics::state_of(&self.partition, &self.windows);
         }
-        if !self.in_flight && let Some(emit) = self.due(now) {
+        if !self.in_flight
+            && let Some(emit) = self.due(now)
+        {
             self.begin(emit, now)?;
         }
         self.press_back(source, pending_bytes_max);

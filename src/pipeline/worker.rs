@@ -144,7 +144,8 @@ impl<'a> Worker<'a> {
             self.drop_task(&partition);
             self.fenced.insert(partition, now + RECLAIM_AFTER);
         }
-        let due: Vec<_> = self.fenced.iter().filter(|(_, at)| **at <= now).map(|(partition, _)| partition.clone()).collect();
+        let due: Vec<_> =
+            self.fenced.iter().filter(|(_, at)| **at <= now).map(|(partition, _)| partition.clone()).collect();
         for partition in due {
             self.fenced.remove(&partition);
             self.claim(partition.clone())?;
