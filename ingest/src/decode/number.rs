@@ -50,6 +50,9 @@ pub(super) fn finite(text: &str) -> Option<f64> {
 /// A number as text: JSON's grammar, and besides a leading `+`, leading zeros, `.5`, `5.`, and blanks around it.
 /// No words (`NaN`, `inf`), no hexadecimals, no decimal comma.
 pub(super) fn of_text(text: &str) -> Option<f64> {
+    if json_end(text.as_bytes(), 0) == Some(text.len()) {
+        return finite(text);
+    }
     let text = text.trim_matches([' ', '\t']);
     decimal(text.as_bytes())?;
     finite(text.strip_prefix('+').unwrap_or(text))

@@ -59,6 +59,15 @@ pub(super) fn of_text(text: &str, unit: TimeUnit) -> Result<Micros, Fault> {
 
 /// A time as a JSON number, whose text this is.
 pub(super) fn of_number(text: &str, unit: TimeUnit) -> Result<Micros, Fault> {
+    // Nearly all are plain milliseconds or seconds, which need no arithmetic of many digits.
+    let plain = text.len() < 15 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if plain && let Ok(number) = text.parse::<Micros>() {
+        match unit {
+            TimeUnit::S | TimeUnit::Auto if number < 100_000_000_000 => return Ok(number * SECOND),
+            TimeUnit::Ms | TimeUnit::Auto if number < 100_000_000_000_000 => return Ok(number * 1000),
+            _ => {}
+        }
+    }
     epoch(number::decimal(text.as_bytes()).ok_or(Fault::Form)?, unit)
 }
 
@@ -249,6 +258,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn short_epochs_are_those_of_the_long_way(number in 0_u64..1_000_000_000_000_000) {
+            for unit in [TimeUnit::Auto, TimeUnit::S, TimeUnit::Ms, TimeUnit::Us, TimeUnit::Ns] {
+                for number in [number, number % 1_000_000_000_000, number % 1_000_000] {
+                    let (short, long) = (number.to_string(), format!("{number:018}"));
+                    prop_assert_eq!(of_number(&short, unit), of_number(&long, unit), "{}", short);
+                }
+            }
+        }
+
         #[test]
         fn printed_times_read_back(micros in FIRST..=LAST) {
             let text = jiff::Timestamp::from_microsecond(micros).expect("within the years").to_string();
