@@ -4,10 +4,12 @@
 //! I/O, inside the partition's task. What a reading means in time is the next stage's business.
 
 mod config;
+pub mod contract;
 pub mod decode;
 mod error;
 pub mod files;
 pub mod kafka;
+pub mod memory;
 mod records;
 pub mod simulated;
 mod source;

@@ -12,7 +12,7 @@ use std::time::Instant;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 use tracing::{debug, error, info, warn};
@@ -90,8 +90,11 @@ impl ClientContext for Context {
     }
 
     /// `poll` returns the error too, and there it is judged; only here it has its reason.
-    fn error(&self, _: KafkaError, reason: &str) {
-        *lock(&self.reason) = Some(reason.to_owned());
+    fn error(&self, error: KafkaError, reason: &str) {
+        // That all are down says less than why the last one is.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            *lock(&self.reason) = Some(reason.to_owned());
+        }
     }
 
     fn stats_raw(&self, _: &[u8]) {

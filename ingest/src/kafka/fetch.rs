@@ -1,11 +1,14 @@
 //! Records of all started partitions through one queue, many at a time.
 //!
-//! librdkafka hands out an array of messages per call here, against one event per message in `BaseConsumer::poll`: about
-//! half the CPU of a drain. It also tells at which offset a partition ended, which the event interface keeps to itself.
-//! The consumer's own queue is never read this way: it carries rebalances, and librdkafka would answer those itself.
+//! librdkafka shows many messages per call here, against one event per message in `BaseConsumer::poll`. It also tells at
+//! which offset a partition ended, which the crate's event interface keeps to itself. The consumer's own queue is never
+//! read this way: it carries rebalances, and librdkafka would answer those itself.
+//!
+//! Not `rd_kafka_consume_batch_queue`: up to 2.12 at least it counts the end of a partition as a message of that offset, so
+//! that the next pause or rebalance resumes one record too late.
 #![allow(unsafe_code)]
 
-use std::ffi::CString;
+use std::ffi::{CString, c_void};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,24 +32,20 @@ pub(super) enum Fetched<'a> {
 /// A queue that partitions are forwarded to.
 pub(super) struct FetchQueue {
     queue: NonNull<sys::rd_kafka_queue_t>,
-    /// Room for one call; all null or dangling between calls, never read then.
-    messages: Vec<*mut sys::rd_kafka_message_t>,
     /// Keeps the client alive for as long as the queue.
     consumer: Arc<BaseConsumer<Context>>,
 }
 
-// SAFETY: librdkafka's queues may be used from any thread; the message pointers live only within a call of `drain`, which
-// borrows the queue exclusively.
+// SAFETY: librdkafka's queues may be used from any thread.
 unsafe impl Send for FetchQueue {}
 
 impl FetchQueue {
-    /// `batch`: messages per call.
-    pub(super) fn new(consumer: Arc<BaseConsumer<Context>>, batch: usize) -> Self {
+    pub(super) fn new(consumer: Arc<BaseConsumer<Context>>) -> Self {
         // SAFETY: the client outlives the queue (it is held beside it); librdkafka aborts rather than return null, and null
         // would be caught here.
         let queue = unsafe { sys::rd_kafka_queue_new(consumer.client().native_ptr()) };
         let queue = NonNull::new(queue).expect("librdkafka allocates or aborts");
-        FetchQueue { queue, messages: vec![std::ptr::null_mut(); batch.max(1)], consumer }
+        FetchQueue { queue, consumer }
     }
 
     /// Directs a partition's records here. Harmless to repeat: records that waited elsewhere follow in order.
@@ -64,25 +63,44 @@ impl FetchQueue {
         }
     }
 
-    /// Takes up to `max` messages (at most one call's worth) and shows each, with its partition, to `visit`. Waits up to
-    /// `wait` until there are as many, so wait only for one.
-    pub(super) fn drain(&mut self, max: usize, wait: Duration, mut visit: impl FnMut(i32, Fetched<'_>)) -> usize {
-        let room = max.min(self.messages.len());
+    /// Takes up to `max` messages and shows each, with its partition, to `visit`; waits up to `wait` for the first.
+    pub(super) fn drain(&mut self, max: usize, wait: Duration, visit: &mut dyn FnMut(i32, Fetched<'_>)) {
         let millis = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: `messages` has room for `room` pointers; the queue is alive.
-        let taken =
-            unsafe { sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), millis, self.messages.as_mut_ptr(), room) };
-        let taken = usize::try_from(taken).unwrap_or(0);
-        for &message in &self.messages[..taken] {
-            // SAFETY: librdkafka wrote `taken` valid messages, each ours until it is destroyed, once, below. What `visit`
-            // borrows from a message ends with the call, since `Fetched` carries the borrow's lifetime. (If `visit`
-            // panicked, the rest would leak, not dangle.)
-            unsafe {
-                visit((*message).partition, fetched(&*message));
-                sys::rd_kafka_message_destroy(message);
-            }
+        let client = self.consumer.client().native_ptr();
+        let mut call = Call { client, left: max, visit };
+        // SAFETY: the queue is alive, and `call` outlives this call, the only one that uses it: librdkafka calls back on
+        // this thread, before it returns.
+        unsafe {
+            sys::rd_kafka_consume_callback_queue(
+                self.queue.as_ptr(),
+                millis,
+                Some(show),
+                std::ptr::from_mut(&mut call).cast::<c_void>(),
+            );
         }
-        taken
+    }
+}
+
+/// What a callback needs to know.
+struct Call<'a> {
+    client: *mut sys::rd_kafka_t,
+    left: usize,
+    visit: &'a mut dyn FnMut(i32, Fetched<'_>),
+}
+
+/// # Safety
+/// Called by librdkafka during `drain`, with a message of its own and the `Call` that `drain` made.
+unsafe extern "C" fn show(message: *mut sys::rd_kafka_message_t, call: *mut c_void) {
+    // SAFETY: `call` is the one that `drain` passed and nobody else uses now; the message lives until this returns, and what
+    // `visit` borrows from it ends with the call, since `Fetched` carries the borrow's lifetime. A panic would abort here.
+    unsafe {
+        let call = &mut *call.cast::<Call<'_>>();
+        (call.visit)((*message).partition, fetched(&*message));
+        call.left = call.left.saturating_sub(1);
+        if call.left == 0 {
+            // The rest goes back to the head of the queue.
+            sys::rd_kafka_yield(call.client);
+        }
     }
 }
 
@@ -118,7 +136,7 @@ unsafe fn fetched(message: &sys::rd_kafka_message_t) -> Fetched<'_> {
 
 /// # Safety
 /// `start` is null or begins `len` readable bytes that outlive `'a`.
-unsafe fn bytes<'a>(start: *const std::ffi::c_void, len: usize) -> Option<&'a [u8]> {
+unsafe fn bytes<'a>(start: *const c_void, len: usize) -> Option<&'a [u8]> {
     // SAFETY: the caller's promise.
     (!start.is_null()).then(|| unsafe { std::slice::from_raw_parts(start.cast::<u8>(), len) })
 }

@@ -10,6 +10,8 @@ use types::PartitionId;
 use super::watermarks::AtEnd;
 use crate::{RawRecord, Records};
 
+/// Bytes set aside at once for a batch: one large record says little of the next.
+const CAPACITY_BYTES_MAX: usize = 1 << 20;
 /// How often an end that lasts is told again.
 const CAUGHT_UP_EVERY: Duration = Duration::from_secs(1);
 
@@ -67,6 +69,11 @@ impl Partition {
         self.next
     }
 
+    /// Takes `start` back: nothing was assigned.
+    pub(super) fn withdraw(&mut self) {
+        self.phase = Phase::Waiting;
+    }
+
     pub(super) fn start(&mut self, generation: u64, position: i64) {
         self.phase = Phase::Started;
         self.generation = generation;
@@ -93,9 +100,10 @@ impl Partition {
         }
         self.next = record.position + 1;
         self.at_end = None;
-        let bytes = record.key.len() + record.payload.map_or(0, <[u8]>::len);
         let open = self.open.get_or_insert_with(|| {
-            Records::with_capacity(self.id.clone(), capacity, capacity.saturating_mul(bytes + 8))
+            let bytes = record.key.len() + record.payload.map_or(0, <[u8]>::len);
+            let bytes = capacity.saturating_mul(bytes + 8).min(CAPACITY_BYTES_MAX);
+            Records::with_capacity(self.id.clone(), capacity, bytes)
         });
         open.push(record);
     }

@@ -207,7 +207,9 @@ impl ClientContext for Quieted {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        }
         debug!(%error, reason, "producer error, retrying");
     }
 }

@@ -81,7 +81,7 @@ impl KafkaSource {
             worker,
             bound,
             batch_records: batch_records.max(1),
-            fetch: FetchQueue::new(Arc::clone(&consumer), batch_records),
+            fetch: FetchQueue::new(Arc::clone(&consumer)),
             consumer,
             watermarks: Some(watermarks),
             partitions: Vec::new(),
@@ -212,14 +212,31 @@ impl KafkaSource {
                     self.bounds.remove(index);
                     self.acknowledged.remove(index);
                 }
-                self.news
-                    .retain(|news| !matches!(news, Polled::CaughtUp { partition, .. } if lost.contains(partition)));
+                self.withdraw_news(&mut lost);
                 if !lost.is_empty() {
                     self.news.push_back(Polled::Lost(lost));
                 }
             }
         }
         metrics::assigned(self.worker, self.partitions.len());
+    }
+
+    /// What was not told yet of lost partitions is not told any more; one whose gain was not told is not told as lost.
+    fn withdraw_news(&mut self, lost: &mut Vec<PartitionId>) {
+        for news in &mut self.news {
+            if let Polled::Gained(gained) = news {
+                gained.retain(|partition| {
+                    let stays = !lost.contains(partition);
+                    lost.retain(|found| stays || found != partition);
+                    stays
+                });
+            }
+        }
+        self.news.retain(|news| match news {
+            Polled::Gained(gained) => !gained.is_empty(),
+            Polled::CaughtUp { partition, .. } => !lost.contains(partition),
+            _ => true,
+        });
     }
 
     /// Takes what the fetch queue holds, up to a batch; waits for the first message.
@@ -243,9 +260,7 @@ impl KafkaSource {
                 Fetched::Failed(code) => failures.push((index, code)),
             }
         };
-        if wait.is_zero() || self.fetch.drain(1, wait, &mut visit) > 0 {
-            self.fetch.drain(self.batch_records, Duration::ZERO, &mut visit);
-        }
+        self.fetch.drain(self.batch_records, wait, &mut visit);
         for (index, code) in failures {
             self.fetch_failed(index, code)?;
         }
@@ -459,9 +474,14 @@ impl Source for KafkaSource {
             // Nothing to fetch: the next poll says that it ended.
             return Ok(());
         }
-        self.assign(index, position.0)
-            .map_err(|error| errors::of_action(&self.config, "assign a partition", &error))?;
-        if self.ever_paused.remove(&index) {
+        if let Err(error) = self.assign(index, position.0) {
+            self.find_mut(partition)?.withdraw();
+            return Err(errors::of_action(&self.config, "assign a partition", &error));
+        }
+        // Whether a partition is paused outlives its assignment in the client.
+        if self.find_mut(partition)?.is_paused {
+            self.pause_native(index);
+        } else if self.ever_paused.remove(&index) {
             self.resume_native(index);
         }
         Ok(())

@@ -1,0 +1,345 @@
+//! What every source must do, written once and run by each: order, positions, starting anywhere, silence before `start`
+//! and after `Lost`, pausing, ends.
+//!
+//! A test makes a [`Subject`] from a function that opens its source anew over the same records and calls [`run`]; a law
+//! that is broken panics with its name.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use types::{Micros, PartitionId, Position};
+
+use crate::{Bound, Error, Polled, Records, Source, Start};
+
+/// How long anything may take, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long silence is watched.
+const SILENCE: Duration = Duration::from_millis(300);
+const POLL: Duration = Duration::from_millis(50);
+
+/// A source under test: the same records each time it is opened.
+pub struct Subject<'a> {
+    /// How many partitions one source gets.
+    pub partitions: usize,
+    pub bound: Bound,
+    pub open: Box<dyn Fn() -> Box<dyn Source> + 'a>,
+    /// What the partitions hold, if the test knows.
+    pub payloads: Option<BTreeMap<u32, Vec<Option<Vec<u8>>>>>,
+    /// Whether a position beyond the end is refused at `start`.
+    pub knows_end: bool,
+}
+
+impl<'a> Subject<'a> {
+    #[must_use]
+    pub fn new(partitions: usize, bound: Bound, open: impl Fn() -> Box<dyn Source> + 'a) -> Self {
+        Subject { partitions, bound, open: Box::new(open), payloads: None, knows_end: true }
+    }
+}
+
+/// What a partition handed over, and where it ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Read {
+    pub records: Vec<ReadRecord>,
+    pub end: Option<Position>,
+}
+
+/// A record as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadRecord {
+    pub position: i64,
+    pub broker_time: Option<Micros>,
+    pub key: Vec<u8>,
+    pub payload: Option<Vec<u8>>,
+}
+
+/// Everything read, by partition.
+pub type Reads = BTreeMap<u32, Read>;
+
+/// Runs the suite.
+///
+/// # Panics
+/// If the source breaks the contract.
+pub fn run(subject: &Subject<'_>) {
+    let whole = reads_everything_in_order(subject);
+    silent_before_start(subject);
+    starting_anywhere_gives_the_same_tail(subject, &whole);
+    refuses_what_is_not_there(subject, &whole);
+    pauses_without_losing(subject, &whole);
+}
+
+fn reads_everything_in_order(subject: &Subject<'_>) -> Reads {
+    let mut source = (subject.open)();
+    let whole = read(&mut *source, subject.bound, subject.partitions, |_, _| None);
+    if let Some(payloads) = &subject.payloads {
+        for (partition, expected) in payloads {
+            let got: Vec<_> = whole[partition].records.iter().map(|record| record.payload.clone()).collect();
+            assert!(got == *expected, "partition {partition} handed over {} records of {}", got.len(), expected.len());
+        }
+    }
+    for (partition, read) in &whole {
+        let last = read.records.last().map_or(0, |record| record.position + 1);
+        assert!(
+            read.end.is_some_and(|end| end.0 >= last),
+            "partition {partition} ended at {:?} after {last}",
+            read.end
+        );
+    }
+    for event in watch(&mut *source, SILENCE) {
+        assert!(!matches!(event, Polled::Records(_) | Polled::Ended { .. }), "after the end came {event:?}");
+    }
+    source.leave();
+    whole
+}
+
+fn silent_before_start(subject: &Subject<'_>) {
+    let mut source = (subject.open)();
+    gain(&mut *source, subject.partitions);
+    for event in watch(&mut *source, SILENCE) {
+        assert!(matches!(event, Polled::Idle), "before start came {event:?}");
+    }
+    source.leave();
+}
+
+fn starting_anywhere_gives_the_same_tail(subject: &Subject<'_>, whole: &Reads) {
+    // Thirds, so that each partition starts elsewhere in each round; the last round starts at the ends.
+    for round in 0..4_usize {
+        let from = |partition: &PartitionId| {
+            let read = &whole[&partition.index];
+            let skip = read.records.len() * (round + partition.index as usize % 2).min(3) / 3;
+            let position = read.records.get(skip).map(|record| Position(record.position));
+            position.or(read.end).expect("a whole read has an end")
+        };
+        let mut source = (subject.open)();
+        let tail = read(&mut *source, subject.bound, subject.partitions, |_, partition| Some(from(partition)));
+        for (partition, read) in whole {
+            let id = PartitionId { topic: "".into(), index: *partition };
+            let expected: Vec<_> =
+                read.records.iter().filter(|record| record.position >= from(&id).0).cloned().collect();
+            assert!(tail[partition].records == expected, "partition {partition}, round {round}: another tail");
+            assert_eq!(tail[partition].end, read.end, "partition {partition}, round {round}");
+        }
+        source.leave();
+    }
+}
+
+fn refuses_what_is_not_there(subject: &Subject<'_>, whole: &Reads) {
+    let mut source = (subject.open)();
+    let gained = gain(&mut *source, subject.partitions);
+    for partition in &gained {
+        if subject.knows_end {
+            let beyond = Position(whole[&partition.index].end.expect("a whole read has an end").0 + 1000);
+            let refused = source.start(partition, beyond);
+            assert!(matches!(refused, Err(Error::PositionAhead { .. })), "start beyond the end: {refused:?}");
+        }
+        let first = source.resolve(partition, Start::Earliest).expect("earliest is known");
+        let read = &whole[&partition.index];
+        assert!(read.records.first().is_none_or(|record| first.0 <= record.position), "earliest is before the first");
+    }
+    let stranger = PartitionId { topic: gained[0].topic.clone(), index: 9_999 };
+    let refused = source.start(&stranger, Position(0));
+    assert!(matches!(refused, Err(Error::NotAssigned { .. })), "start of a stranger: {refused:?}");
+    source.leave();
+}
+
+fn pauses_without_losing(subject: &Subject<'_>, whole: &Reads) {
+    let mut source = (subject.open)();
+    let gained = gain(&mut *source, subject.partitions);
+    for partition in &gained {
+        let first = source.resolve(partition, Start::Earliest).expect("earliest is known");
+        source.start(partition, first).expect("the first position is held");
+    }
+    let mut reads = Reads::new();
+    // Pauses the first partition that speaks, watches its silence, and goes on.
+    let paused = loop {
+        match source.poll(POLL).expect("poll") {
+            Polled::Records(records) => {
+                let partition = records.partition().clone();
+                note(&mut reads, &records);
+                break Some(partition);
+            }
+            event if whole.values().all(|read| read.records.is_empty()) => {
+                drop(event);
+                break None;
+            }
+            event => end(&mut reads, &event),
+        }
+    };
+    if let Some(paused) = &paused {
+        source.pause(paused);
+        for event in watch(&mut *source, SILENCE) {
+            match &event {
+                Polled::Records(records) => {
+                    assert_ne!(records.partition(), paused, "records of a paused partition");
+                    note(&mut reads, records);
+                }
+                Polled::CaughtUp { partition, .. } | Polled::Ended { partition, .. } => {
+                    assert_ne!(partition, paused, "the end of a paused partition");
+                    end(&mut reads, &event);
+                }
+                _ => {}
+            }
+        }
+        source.resume(paused);
+    }
+    finish(&mut *source, subject.bound, gained.len(), &mut reads);
+    for (partition, read) in whole {
+        let got = reads.get(partition).map(|read| read.records.as_slice()).unwrap_or_default();
+        assert!(got == read.records, "partition {partition}: pausing lost or repeated records");
+    }
+    source.leave();
+}
+
+/// Takes partitions away and gives them back: silence after `Lost`, and a new start from any position.
+///
+/// # Panics
+/// If the source breaks the contract.
+pub fn loses(source: &mut dyn Source, lose: &mut dyn FnMut(&PartitionId), gain_back: &mut dyn FnMut(&PartitionId)) {
+    let gained = gain(source, 1);
+    let partition = gained[0].clone();
+    let first = source.resolve(&partition, Start::Earliest).expect("earliest is known");
+    source.start(&partition, first).expect("the first position is held");
+    let before = wait_for(source, |event| match event {
+        Polled::Records(records) if *records.partition() == partition => Some(positions(records)),
+        _ => None,
+    });
+    lose(&partition);
+    wait_for(source, |event| matches!(event, Polled::Lost(lost) if lost.contains(&partition)).then_some(()));
+    for event in watch(source, SILENCE) {
+        if let Polled::Records(records) = &event {
+            assert_ne!(records.partition(), &partition, "records after lost");
+        }
+    }
+    let refused = source.start(&partition, first);
+    assert!(matches!(refused, Err(Error::NotAssigned { .. })), "start of a lost partition: {refused:?}");
+    gain_back(&partition);
+    wait_for(source, |event| matches!(event, Polled::Gained(gained) if gained.contains(&partition)).then_some(()));
+    source.start(&partition, first).expect("the first position is held");
+    let after = wait_for(source, |event| match event {
+        Polled::Records(records) if *records.partition() == partition => Some(positions(records)),
+        _ => None,
+    });
+    assert_eq!(before.first(), after.first(), "a new stay begins where it was told to");
+}
+
+/// Reads every partition from where `from` says (`None`: the earliest) to its end.
+///
+/// # Panics
+/// If an order is broken, or the end is not reached in time.
+pub fn read(
+    source: &mut dyn Source,
+    bound: Bound,
+    partitions: usize,
+    from: impl Fn(&mut dyn Source, &PartitionId) -> Option<Position>,
+) -> Reads {
+    let gained = gain(source, partitions);
+    for partition in &gained {
+        let position = match from(source, partition) {
+            Some(position) => position,
+            None => source.resolve(partition, Start::Earliest).expect("earliest is known"),
+        };
+        source.start(partition, position).expect("the position is held");
+    }
+    let mut reads = Reads::new();
+    finish(source, bound, gained.len(), &mut reads);
+    reads
+}
+
+/// Waits until as many partitions are ours.
+///
+/// # Panics
+/// If anything but gains come, or too few.
+pub fn gain(source: &mut dyn Source, partitions: usize) -> Vec<PartitionId> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut gained = Vec::new();
+    while gained.len() < partitions {
+        assert!(Instant::now() < deadline, "gained only {gained:?} of {partitions} partitions");
+        match source.poll(POLL).expect("poll") {
+            Polled::Gained(more) => gained.extend(more),
+            Polled::Lost(lost) => gained.retain(|partition| !lost.contains(partition)),
+            Polled::Idle => {}
+            event => panic!("before start came {event:?}"),
+        }
+    }
+    gained
+}
+
+/// Polls until something is found.
+///
+/// # Panics
+/// If it does not come in time.
+pub fn wait_for<T>(source: &mut dyn Source, mut find: impl FnMut(&Polled) -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        assert!(Instant::now() < deadline, "what was waited for did not come");
+        if let Some(found) = find(&source.poll(POLL).expect("poll")) {
+            return found;
+        }
+    }
+}
+
+fn finish(source: &mut dyn Source, bound: Bound, partitions: usize, reads: &mut Reads) {
+    let deadline = Instant::now() + PATIENCE;
+    let has_all = |reads: &Reads| reads.values().filter(|read| read.end.is_some()).count() >= partitions;
+    while !has_all(reads) {
+        assert!(Instant::now() < deadline, "the end did not come: {:?}", summary(reads));
+        let event = source.poll(POLL).expect("poll");
+        match &event {
+            Polled::Records(records) => note(reads, records),
+            Polled::CaughtUp { .. } => assert_eq!(bound, Bound::Unbounded, "caught up, in a bounded read"),
+            Polled::Ended { .. } => assert_eq!(bound, Bound::PresentEnd, "ended, in an unbounded read"),
+            Polled::Idle | Polled::Gained(_) | Polled::Lost(_) => {}
+        }
+        end(reads, &event);
+    }
+}
+
+fn note(reads: &mut Reads, records: &Records) {
+    assert!(!records.is_empty(), "an empty batch");
+    let read = reads.entry(records.partition().index).or_default();
+    assert!(read.end.is_none(), "records after the end of {}", records.partition());
+    for record in records.iter() {
+        let last = read.records.last().map_or(-1, |record| record.position);
+        assert!(record.position > last, "{} after {last}", record.position);
+        read.records.push(ReadRecord {
+            position: record.position,
+            broker_time: record.broker_time,
+            key: record.key.to_vec(),
+            payload: record.payload.map(<[u8]>::to_vec),
+        });
+    }
+    let last = read.records.last().map(|record| Position(record.position + 1));
+    assert_eq!(Some(records.next()), last, "a batch ends after its last record");
+}
+
+fn end(reads: &mut Reads, event: &Polled) {
+    match event {
+        Polled::Ended { partition, position } => {
+            let read = reads.entry(partition.index).or_default();
+            assert!(read.end.is_none(), "{partition} ended twice");
+            read.end = Some(*position);
+        }
+        Polled::CaughtUp { partition, position } => {
+            let read = reads.entry(partition.index).or_default();
+            assert!(read.end.is_none_or(|end| end == *position), "{partition} caught up elsewhere");
+            read.end = Some(*position);
+        }
+        _ => {}
+    }
+}
+
+fn watch(source: &mut dyn Source, span: Duration) -> Vec<Polled> {
+    let deadline = Instant::now() + span;
+    let mut events = Vec::new();
+    while Instant::now() < deadline {
+        events.push(source.poll(POLL).expect("poll"));
+    }
+    events
+}
+
+fn positions(records: &Records) -> Vec<i64> {
+    records.iter().map(|record| record.position).collect()
+}
+
+fn summary(reads: &Reads) -> Vec<(u32, usize, Option<Position>)> {
+    reads.iter().map(|(partition, read)| (*partition, read.records.len(), read.end)).collect()
+}
