@@ -29,7 +29,7 @@ struct Found {
     /// Of the name: comparing it first makes looking for duplicates cheap.
     hash: u64,
     name: Text,
-    /// None if a later field of this name holds something else.
+    /// No number if a later field of this name holds something else.
     field: Field,
 }
 
@@ -56,7 +56,7 @@ impl Scratch {
 /// How a record's readings are to be handed over.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// `spans` are where the four fields stand in the record.
+    /// `fields` are what the item was made from: the fast path learns where they stand.
     One {
         item: Item,
         fields: [Field; 4],
