@@ -70,7 +70,9 @@ impl Producer {
                 Ok(info) if info.partitions >= partitions || Instant::now() >= deadline => return Ok(()),
                 Err(error) if Instant::now() >= deadline => return Err(error),
                 // Serves the log and waits a moment.
-                _ => drop(self.producer.poll(Duration::from_millis(50))),
+                _ => {
+                    self.producer.poll(Duration::from_millis(50));
+                }
             }
         }
     }
