@@ -143,6 +143,15 @@ impl Running {
         self.read("stderr.log")
     }
 
+    /// Where `/metrics` and the probes are, as `host:port`: waits until the service says so in its log.
+    pub(crate) fn telemetry_address(&mut self) -> String {
+        self.wait_until("the address of its metrics", TIMEOUT, |running| {
+            let log = running.stderr();
+            let (_, rest) = log.split_once("metrics and probes at http://")?;
+            rest.split_once("/metrics").map(|(address, _)| address.to_owned())
+        })
+    }
+
     /// Waits until the log holds the text; fails with the log when the process ends first or the time is over.
     pub(crate) fn wait_for_log(&mut self, text: &str, within: Duration) {
         self.wait_until(&format!("the log to hold `{text}`"), within, |running| {
