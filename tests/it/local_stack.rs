@@ -1,0 +1,102 @@
+//! The local stack without containers: the very commands and the configuration of `docker-compose.yml`, on services of
+//! the test. Only addresses, names and waiting times are replaced.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::support::{Atalaia, Azurite, Kafka, http};
+
+const WITHIN: Duration = Duration::from_secs(90);
+
+#[test]
+fn the_composed_commands_bring_rows_into_blobs() {
+    let (Some(kafka), Some(azurite)) = (Kafka::for_test(), Azurite::for_test()) else { return };
+    let topic = kafka.topic(8);
+    let container = azurite.container();
+    let pipeline = root().join("deploy/compose/pipeline.toml");
+    let places = [
+        ("kafka:9092", kafka.brokers.as_str()),
+        ("readings", topic.name.as_str()),
+        ("/etc/atalaia/pipeline.toml", pipeline.to_str().expect("the repository has a plain path")),
+    ];
+
+    let simulator = command("simulator", &places).start();
+    let mut service = command("atalaia", &places)
+        .set_all(topic.settings())
+        .set_all(azurite.settings())
+        .set("sink.url", container.url(""))
+        .set("aggregate.window", "5s")
+        .set("sink.commit_interval", "1s")
+        .set("sink.max_delay", "1s")
+        .start();
+    let address = service.telemetry_address();
+    let rows = service.wait_until("predictions", WITHIN, |_| {
+        let names = container.list("predictions/");
+        names.iter().any(|name| name.ends_with(".parquet")).then_some(names)
+    });
+    assert!(rows.iter().all(|name| name.starts_with("predictions/date=")), "{rows:?}");
+
+    // The image's health check, and what Prometheus and an orchestrator ask.
+    for path in ["/livez", "/readyz", "/metrics"] {
+        assert_eq!(http::get(&address, path).map(|response| response.status), Some(200), "{path}");
+    }
+    service.terminate(Duration::from_secs(15)).success();
+    simulator.terminate(Duration::from_secs(15)).success();
+}
+
+#[test]
+fn the_dashboard_asks_for_metrics_that_exist() {
+    let mut sources = String::new();
+    for folder in ["src", "ingest/src", "aggregate/src", "score/src", "sink/src"] {
+        gather(&root().join(folder), &mut sources);
+    }
+    let unknown: Vec<String> =
+        dashboard_metrics().into_iter().filter(|name| !sources.contains(&format!("\"{name}\""))).collect();
+    assert!(unknown.is_empty(), "no stage records {unknown:?}");
+}
+
+/// The service's `command: […]` in the compose file, with places replaced.
+fn command(service: &str, places: &[(&str, &str)]) -> Atalaia {
+    let compose = read("docker-compose.yml");
+    let section = compose.split_once(&format!("\n  {service}:\n")).expect("the service exists").1;
+    let list = section.split_once("command: [").expect("it has a command").1;
+    let list = list.split_once(']').expect("the list ends").0;
+    let mut words = list.split(", ").map(|word| {
+        let word = word.trim_matches('"');
+        places.iter().find(|(name, _)| *name == word).map_or(word, |(_, place)| place)
+    });
+    Atalaia::new(words.next().expect("a command has words")).args(words)
+}
+
+/// Every metric in the dashboard's queries, as it is exposed: a histogram's parts go by one name.
+fn dashboard_metrics() -> BTreeSet<String> {
+    let dashboard = read("deploy/grafana/dashboards/atalaia.json");
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let names = dashboard.match_indices("atalaia_").map(|(at, _)| {
+        let rest = &dashboard[at..];
+        let name = &rest[..rest.find(|c| !is_name(c)).unwrap_or(rest.len())];
+        name.trim_end_matches("_bucket").to_owned()
+    });
+    names.collect()
+}
+
+/// All Rust files below the folder, one after the other.
+fn gather(folder: &Path, sources: &mut String) {
+    for entry in std::fs::read_dir(folder).expect("a folder of the repository") {
+        let path = entry.expect("a readable entry").path();
+        if path.is_dir() {
+            gather(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push_str(&std::fs::read_to_string(&path).expect("a file of the repository"));
+        }
+    }
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).expect("a file of the repository")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
