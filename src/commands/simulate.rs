@@ -205,3 +205,29 @@ impl Summary<'_> {
         format!("{}, {lead}", grouped(self.fleet.truth().len() as u64))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::Args;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn options_agree_with_each_other() {
+        Line::command().debug_assert();
+        for line in
+            ["--out a", "--kafka b:9092 --topic t --property a=b --secret c=env:D --endless", "--out a.csv.gz --force"]
+        {
+            assert!(Line::try_parse_from(["simulate"].into_iter().chain(line.split(' '))).is_ok(), "{line}");
+        }
+        for line in ["--devices 3", "--out a --kafka b:9092 --topic t", "--kafka b:9092", "--out a --topic t"] {
+            assert!(Line::try_parse_from(["simulate"].into_iter().chain(line.split(' '))).is_err(), "{line}");
+        }
+    }
+}

@@ -42,6 +42,19 @@ impl Producer {
     /// # Errors
     /// If the brokers cannot be reached within `timeout`, or refuse.
     pub fn create_topic(&self, partitions: usize, timeout: Duration) -> Result<bool, Error> {
+        self.create_topic_with(partitions, &[], timeout)
+    }
+
+    /// The same with settings of the topic, such as `retention.ms`.
+    ///
+    /// # Errors
+    /// As [`Producer::create_topic`].
+    pub fn create_topic_with(
+        &self,
+        partitions: usize,
+        settings_of_topic: &[(&str, &str)],
+        timeout: Duration,
+    ) -> Result<bool, Error> {
         const ACTION: &str = "create the topic";
         let failed = |error: &KafkaError| self.failed(ACTION, error);
         let admin: AdminClient<Quieted> = settings::producer(&self.config)?
@@ -49,7 +62,10 @@ impl Producer {
             .map_err(|error| failed(&error))?;
         let count = i32::try_from(partitions)
             .map_err(|_| Error::Setting { setting: "partitions".into(), reason: format!("cannot be {partitions}") })?;
-        let topic = NewTopic::new(&self.config.topic, count, TopicReplication::Fixed(1));
+        let mut topic = NewTopic::new(&self.config.topic, count, TopicReplication::Fixed(1));
+        for (key, value) in settings_of_topic {
+            topic = topic.set(key, value);
+        }
         let options = AdminOptions::new().request_timeout(Some(timeout)).operation_timeout(Some(timeout));
         let outcomes = block_on(admin.create_topics([&topic], &options)).map_err(|error| failed(&error))?;
         let is_new = match outcomes.into_iter().next() {

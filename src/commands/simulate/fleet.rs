@@ -8,6 +8,7 @@ use crate::wall;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Fleet")]
+#[group(skip)]
 pub(super) struct Options {
     /// Another seed gives another fleet, with other faults
     #[arg(long, default_value_t = 1)]

@@ -13,17 +13,18 @@ use crate::commands::assemble::BROKER_TIMEOUT;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Kafka")]
+#[group(skip)]
 pub(super) struct Options {
     /// The topic to write to; made if it is not there
-    #[arg(long, requires = "kafka")]
+    #[arg(long, conflicts_with = "out")]
     topic: Option<String>,
 
     /// A property of the Kafka client, such as security.protocol=SASL_SSL; may be given several times
-    #[arg(long = "property", value_name = "NAME=VALUE", value_parser = pair, requires = "kafka")]
+    #[arg(long = "property", value_name = "NAME=VALUE", value_parser = pair, conflicts_with = "out")]
     properties: Vec<(String, String)>,
 
     /// A property whose value is secret, by its place: sasl.password=env:KAFKA_PASSWORD, or file:PATH
-    #[arg(long = "secret", value_name = "NAME=PLACE", value_parser = secret, requires = "kafka")]
+    #[arg(long = "secret", value_name = "NAME=PLACE", value_parser = secret, conflicts_with = "out")]
     secrets: Vec<(String, Secret)>,
 }
 
@@ -66,8 +67,11 @@ impl Topic {
         };
         let producer = Producer::new(&config)?;
         let partitions = fleet.config().partitions;
+        // A run begins at a fixed date, and a broker would soon delete records whose time is past its retention. A live
+        // fleet's records are of now, and without retention it would fill the disk.
+        let kept: &[(&str, &str)] = if fleet.config().endless() { &[] } else { &[("retention.ms", "-1")] };
         let is_new = producer
-            .create_topic(partitions as usize, BROKER_TIMEOUT)
+            .create_topic_with(partitions as usize, kept, BROKER_TIMEOUT)
             .with_context(|| format!("make the topic `{}`", config.topic))?;
         if !is_new {
             tracing::info!(topic = config.topic, "the topic is there already: records are added to it");
