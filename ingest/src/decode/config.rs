@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// `json` or `csv`.
+    /// `json`, `csv`, or `auto`: a record (of files: a file) that begins with `{` or `[` is JSON, any other is CSV. With `auto`, paths are plain
+    /// names, dots and all, because they stand for columns too.
     pub format: Format,
     /// `long`: one reading a record. `wide`: one field a sensor. In JSON both also take an array of such objects; a bad
     /// element is refused by itself and the others count.
@@ -37,7 +38,8 @@ pub struct Config {
     /// Empty: every top-level field that holds a JSON number (every cell that is a finite number), besides device and
     /// time; text, null and nested fields are ignored then.
     pub sensors: Vec<String>,
-    /// `csv` without a header line: the columns' names in order. Empty: the first line of each file is the header.
+    /// `csv` without a header line: the columns' names in order. The first line of a file that holds these names, in whatever order, is
+    /// its header all the same. Empty: the first line of each file is the header. JSON has no use for it.
     pub columns: Vec<String>,
     /// `csv`: the character between fields. Fields may be quoted with `"`. A row that is longer than its header is refused
     /// (unless the surplus is empty), because a stray delimiter would shift values into wrong columns.
@@ -79,6 +81,7 @@ pub enum Format {
     #[default]
     Json,
     Csv,
+    Auto,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

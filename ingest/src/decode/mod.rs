@@ -35,8 +35,8 @@ pub struct Decoder {
     templates: Templates,
     scratch: Scratch,
     cells: Vec<Text>,
-    /// From the configuration; they hold for every batch.
-    fixed_columns: bool,
+    /// From the configuration: they hold for batches that do not know their own.
+    fixed: Arc<[String]>,
     columns: Columns,
     /// What `columns` was made from.
     header: Option<Arc<[String]>>,
@@ -49,7 +49,7 @@ impl Decoder {
         let plan = Plan::new(config)?;
         Ok(Decoder {
             columns: Columns::new(&plan, &config.columns),
-            fixed_columns: !config.columns.is_empty(),
+            fixed: config.columns.clone().into(),
             plan,
             templates: Templates::default(),
             scratch: Scratch::default(),
@@ -61,7 +61,7 @@ impl Decoder {
     /// Takes over the batch's column names, if its source knows them. To be called once for each batch, before its
     /// records are decoded.
     pub fn begin(&mut self, records: &Records) {
-        if self.fixed_columns || self.plan.format == Format::Json {
+        if self.plan.format == Format::Json {
             return;
         }
         let header = records.columns();
@@ -70,7 +70,7 @@ impl Decoder {
             (ours, theirs) => ours.is_none() && theirs.is_none(),
         };
         if !same {
-            self.columns = Columns::new(&self.plan, header.map_or(&[][..], |names| names));
+            self.columns = Columns::new(&self.plan, header.unwrap_or(&self.fixed));
             self.header = header.cloned();
         }
     }
@@ -98,15 +98,18 @@ impl Decoder {
             return Decoded::Reject(Reject::new(Reason::Empty, detail));
         }
         self.scratch.clear();
-        let outcome = match self.plan.format {
+        let format = self.plan.format_of(record.as_bytes());
+        let outcome = match format {
             Format::Json => object::decode(&self.plan, record, &mut self.scratch),
-            Format::Csv if self.columns.names.is_empty() => {
+            _ if self.columns.names.is_empty() => {
                 Err(Reject::new(Reason::InvalidCsv, "the columns' names are not known: set `ingest.decode.columns`"))
             }
-            Format::Csv => row::decode(&self.plan, &self.columns, record, &mut self.scratch, &mut self.cells),
+            Format::Csv | Format::Auto => {
+                row::decode(&self.plan, &self.columns, record, &mut self.scratch, &mut self.cells)
+            }
         };
         // A column's name is a sensor's where no sensors are listed.
-        let names = match self.plan.format {
+        let names = match format {
             Format::Csv if self.plan.sensors.is_empty() => &self.columns.names,
             _ => &self.plan.sensors,
         };
@@ -114,7 +117,7 @@ impl Decoder {
         match outcome {
             Err(reject) => Decoded::Reject(reject),
             Ok(Outcome::One { item, fields }) => {
-                if self.plan.format == Format::Json {
+                if format == Format::Json {
                     self.templates.learn(record, &fields);
                 }
                 Decoded::One(item.reading(buffers))

@@ -72,6 +72,9 @@ impl SettingError {
     }
 }
 
+/// A byte order mark, which some writers put before a text.
+const BOM: &[u8] = "\u{feff}".as_bytes();
+
 /// What [`Config`] says, ready for use.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -94,9 +97,6 @@ impl Plan {
         check_limits(config)?;
         if config.shape == Shape::Long && !config.sensors.is_empty() {
             return Err(SettingError::NoUse { key: "sensors", setting: "ingest.decode.shape", value: "long" });
-        }
-        if config.format == Format::Json && !config.columns.is_empty() {
-            return Err(SettingError::NoUse { key: "columns", setting: "ingest.decode.format", value: "json" });
         }
         let paths = [&config.device, &config.sensor, &config.time, &config.value];
         let mut plan = Plan {
@@ -142,8 +142,24 @@ impl Plan {
         self.slots.get(name).map(|slot| *slot as usize)
     }
 
-    pub(crate) fn format(&self) -> Format {
-        self.format
+    /// How a record that begins like this is to be read: `auto` is decided here.
+    pub(crate) fn format_of(&self, start: &[u8]) -> Format {
+        let start = start.strip_prefix(BOM).unwrap_or(start).trim_ascii_start();
+        match self.format {
+            Format::Auto if matches!(start.first(), Some(b'{' | b'[')) => Format::Json,
+            Format::Auto => Format::Csv,
+            format => format,
+        }
+    }
+
+    /// Whether input may have columns with names.
+    pub(crate) fn may_have_columns(&self) -> bool {
+        self.format != Format::Json
+    }
+
+    /// Whether all these names, and no others, stand in the row.
+    pub(crate) fn is_header(&self, row: &[String], columns: &[String]) -> bool {
+        row.len() == columns.len() && columns.iter().all(|name| row.contains(name))
     }
 
     pub(crate) fn delimiter(&self) -> u8 {
@@ -181,7 +197,7 @@ impl Plan {
             if path.is_empty() || path.iter().any(String::is_empty) {
                 return Err(SettingError::EmptyPath { key });
             }
-            if self.format == Format::Csv && path.len() > 1 {
+            if self.format != Format::Json && path.len() > 1 {
                 return Err(SettingError::NestedColumn { key, keys: path.len() });
             }
             for other in self.roles().take_while(|other| *other != role) {
@@ -201,7 +217,7 @@ impl Plan {
     }
 
     fn check_columns(&self, columns: &[String]) -> Result<(), SettingError> {
-        if columns.is_empty() {
+        if columns.is_empty() || self.format == Format::Json {
             return Ok(());
         }
         if let Some(name) = twice(columns) {
@@ -219,7 +235,7 @@ impl Plan {
 fn keys(path: &Path, format: Format) -> Vec<String> {
     match (path, format) {
         (Path::Dotted(text), Format::Json) => text.split('.').map(str::to_owned).collect(),
-        (Path::Dotted(text), Format::Csv) => vec![text.clone()],
+        (Path::Dotted(text), Format::Csv | Format::Auto) => vec![text.clone()],
         (Path::Keys(keys), _) => keys.clone(),
     }
 }
@@ -266,7 +282,6 @@ mod tests {
             ),
             (Config { value: "ts".into(), ..Config::default() }, "`ingest.decode.time` and `ingest.decode.value` name"),
             (Config { sensors: vec!["a".into()], ..Config::default() }, "`ingest.decode.sensors` has no use where"),
-            (Config { columns: columns.clone(), ..Config::default() }, "`ingest.decode.columns` has no use where"),
             (wide(&["a", "a"]), "`a` stands twice"),
             (wide(&["ts"]), "`ingest.decode.time` and `ingest.decode.sensors` name"),
             (

@@ -54,8 +54,8 @@ pub struct FilesSource {
 struct Files {
     inputs: Vec<Input>,
     plan: Plan,
-    /// Each file begins with its columns' names.
-    has_header: bool,
+    /// The columns' names by configuration: a file need not begin with them then.
+    fixed_columns: Vec<String>,
     progress: Progress,
 }
 
@@ -72,6 +72,8 @@ struct Reading {
     next_input: usize,
     opened: Option<Opened>,
     framer: Framer,
+    /// The framer holds the first record of the file already.
+    held: bool,
     columns: Option<Arc<[String]>>,
     /// Of the next record.
     position: i64,
@@ -100,12 +102,7 @@ impl FilesSource {
         let inputs = expand::expand(&config.path)?;
         Ok(FilesSource {
             partition: PartitionId { topic: "files".into(), index: 0 },
-            files: Files {
-                progress: Progress::new(&inputs),
-                inputs,
-                has_header: decode.format == Format::Csv && decode.columns.is_empty(),
-                plan,
-            },
+            files: Files { progress: Progress::new(&inputs), inputs, fixed_columns: decode.columns.clone(), plan },
             batch_records: batch_records.max(1),
             state: State::New,
             paused: false,
@@ -191,14 +188,11 @@ impl Source for FilesSource {
 
 impl Reading {
     fn new(plan: &Plan) -> Self {
-        let framing = match plan.format() {
-            Format::Json => Framing::Lines,
-            Format::Csv => Framing::Rows { delimiter: plan.delimiter() },
-        };
         Reading {
             next_input: 0,
             opened: None,
-            framer: Framer::new(framing, plan.record_bytes_max()),
+            framer: Framer::new(Framing::Lines, plan.record_bytes_max()),
+            held: false,
             columns: None,
             position: 0,
             failure: None,
@@ -213,7 +207,7 @@ impl Reading {
         let mut records = Records::new(partition.clone());
         while records.len() < batch_records && records.bytes() < BATCH_BYTES {
             // The next file may have another header, and a batch has one.
-            if self.opened.is_none() && files.has_header && !records.is_empty() {
+            if self.opened.is_none() && files.plan.may_have_columns() && !records.is_empty() {
                 break;
             }
             match self.step(files) {
@@ -235,13 +229,14 @@ impl Reading {
     }
 
     fn step(&mut self, files: &Files) -> Result<Step, Error> {
+        if std::mem::take(&mut self.held) {
+            return Ok(Step::Record);
+        }
         let Some(opened) = &mut self.opened else {
             let Some(input) = files.inputs.get(self.next_input) else { return Ok(Step::End) };
             self.next_input += 1;
             let mut opened = Opened::new(input, &files.progress)?;
-            if files.has_header {
-                self.columns = header(&mut opened, &mut self.framer, &files.plan)?;
-            }
+            self.begin(files, &mut opened)?;
             self.opened = Some(opened);
             return Ok(Step::Between);
         };
@@ -250,6 +245,37 @@ impl Reading {
         }
         self.opened = None;
         Ok(Step::Between)
+    }
+}
+
+impl Reading {
+    /// How the file's records end, and what its columns are.
+    fn begin(&mut self, files: &Files, opened: &mut Opened) -> Result<(), Error> {
+        let plan = &files.plan;
+        let format = opened.reader.fill_buf().map(|start| plan.format_of(start));
+        let framing = match format.map_err(|source| opened.failed(source))? {
+            Format::Json => Framing::Lines,
+            Format::Csv | Format::Auto => Framing::Rows { delimiter: plan.delimiter() },
+        };
+        self.framer = Framer::new(framing, plan.record_bytes_max());
+        self.columns = match framing {
+            Framing::Lines => None,
+            Framing::Rows { .. } if files.fixed_columns.is_empty() => header(opened, &mut self.framer, plan)?,
+            Framing::Rows { .. } => self.header_or_record(files, opened)?,
+        };
+        Ok(())
+    }
+
+    /// With columns by configuration a first row of the same names is a header; any other is a record.
+    fn header_or_record(&mut self, files: &Files, opened: &mut Opened) -> Result<Option<Arc<[String]>>, Error> {
+        self.held = self.framer.advance(&mut *opened.reader).map_err(|source| opened.failed(source))?;
+        let row = str::from_utf8(self.framer.record()).ok().filter(|_| self.held);
+        let names = row.and_then(|row| row::header(row, files.plan.delimiter()).ok());
+        let names = names.filter(|names| files.plan.is_header(names, &files.fixed_columns));
+        if names.is_some() {
+            self.held = false;
+        }
+        Ok(names.map(Into::into))
     }
 }
 

@@ -209,3 +209,41 @@ fn failures_name_the_file_and_the_remedy() {
     let odd = decode::Config { sensors: vec!["a".into()], ..json };
     assert!(failure(&header, &odd).1.contains("`ingest.decode.sensors` has no use"));
 }
+
+#[test]
+fn with_columns_by_configuration_a_row_of_their_names_is_a_header_and_any_other_a_record() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.csv"), "value,ts,device,sensor\n1,1514764800,d,s\n").unwrap();
+    fs::write(folder.path().join("b.csv"), "1514764801,d,s,2\n1514764802,d,s,3\n").unwrap();
+    let columns = ["ts", "device", "sensor", "value"].map(str::to_owned).to_vec();
+    let decode = decode::Config { format: Format::Csv, columns, ..decode::Config::default() };
+    let values = |decode: &decode::Config| values(folder.path(), decode);
+    assert_eq!(values(&decode), [1.0, 2.0, 3.0]);
+
+    fs::write(folder.path().join("c.jsonl"), "\n{\"device\":\"d\",\"sensor\":\"s\",\"ts\":1514764803,\"value\":4}\n")
+        .unwrap();
+    assert_eq!(values(&decode::Config { format: Format::Auto, ..decode }), [1.0, 2.0, 3.0, 4.0]);
+}
+
+fn values(folder: &Path, decode: &decode::Config) -> Vec<f64> {
+    let config = Config { path: folder.display().to_string(), assume_sorted: false };
+    let mut source = FilesSource::new(&config, decode, 4096).unwrap();
+    let mut decoder = decode::Decoder::new(decode).unwrap();
+    let mut values = Vec::new();
+    loop {
+        match source.poll(Duration::ZERO).unwrap() {
+            Polled::Gained(gained) => source.start(&gained[0], Position(0)).unwrap(),
+            Polled::Records(records) => {
+                decoder.begin(&records);
+                for record in records.iter() {
+                    match decoder.decode(record.payload.unwrap()) {
+                        decode::Decoded::One(reading) => values.push(reading.value),
+                        other => panic!("{other:?}"),
+                    }
+                }
+            }
+            Polled::Ended { .. } => return values,
+            other => panic!("{other:?}"),
+        }
+    }
+}
