@@ -2,7 +2,7 @@
 
 use types::Span;
 
-use crate::{Flaw, ModelKey, pickle};
+use crate::{Flaw, ModelKey, Untrained, pickle, registry};
 
 /// A failure to get or to make models. `Display` is the error itself; [`Error::hint`] the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,12 @@ pub enum Error {
     File { file: String, source: Box<pickle::Refused> },
     #[error("cannot use the model of `{key}` in `{file}`")]
     Model { key: Box<ModelKey>, file: String, source: Box<Flaw> },
+    #[error("cannot use the registry file `{file}`")]
+    Registry { file: String, source: Box<registry::Broken> },
+    #[error("`{place}` holds a registry already: `{file}`")]
+    Exists { place: String, file: String },
+    #[error("no model could be trained for `{key}`")]
+    Train { key: Box<ModelKey>, source: Box<Untrained> },
 }
 
 /// What a caller does about an error.
@@ -71,6 +77,14 @@ impl Error {
             Error::Mixed { .. } => "keep a registry's Parquet files and scikit-learn files in folders of their own",
             Error::Twice { .. } => "remove one of them: a series has one model",
             Error::FileSize { .. } => "train the model on fewer rows, or with a smaller nu",
+            Error::Registry { .. } => {
+                "write the registry again with `atalaia models import`, or set `score.on_bad_model = \"skip\"` to start without this file"
+            }
+            Error::Exists { .. } => "sets are written once: choose a prefix of their own for these models",
+            Error::Train { source, .. } => match **source {
+                Untrained::TooFewRows { .. } => "train on a longer history, or with narrower windows",
+                _ => "check the options and the history that it was trained on",
+            },
             Error::File { source, .. } => return Some(source.hint().into()),
             Error::Model { source, .. } => match **source {
                 Flaw::Features { .. } => {

@@ -11,14 +11,21 @@ mod load;
 pub mod metrics;
 mod model;
 pub mod pickle;
+pub mod registry;
 mod scorer;
 mod set;
 mod severity;
+mod single;
 mod template;
+#[cfg(test)]
+mod testing;
+mod train;
 
 pub use config::{Config, Feature, Key, OnBadModel};
 pub use error::{Error, Kind};
-pub use load::load;
+pub use load::{load, read_models};
 pub use model::{Flaw, Kernel, Model, ModelKey, Threshold};
+pub use registry::{Written, write_registry};
 pub use scorer::Scorer;
 pub use set::{ModelSet, Summary};
+pub use train::{TrainOptions, Untrained, train};

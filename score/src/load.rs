@@ -15,14 +15,17 @@ use tracing::{info, warn};
 
 use crate::set::{Builder, version_of};
 use crate::template::Template;
-use crate::{Config, Error, Flaw, Model, ModelKey, ModelSet, OnBadModel, metrics, pickle};
+use crate::{Config, Error, Flaw, Model, ModelKey, ModelSet, OnBadModel, metrics, pickle, registry};
 
 /// Files read at the same time.
 const READS: usize = 32;
+/// Registry files read at the same time; each is some 50 MB.
+const REGISTRY_READS: usize = 4;
+const REGISTRY_BYTES_MAX: u64 = 2 << 30;
 /// Files that could not be used are logged by name up to this many; all are counted.
 const LOGGED_MAX: usize = 20;
 
-/// Reads all models at `location`; without one, or without a place configured, the set is empty.
+/// Reads all models at `location` into a set; without a location, or with nothing configured, the set is empty.
 /// `progress` is told the files done and the files in all.
 ///
 /// # Errors
@@ -33,22 +36,50 @@ pub async fn load(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Arc<ModelSet>, Error> {
     let began = Instant::now();
-    let set = match location {
-        Some((store, prefix)) if !config.models.is_empty() => {
-            let loader =
-                Loader { config, store, prefix, progress, done: AtomicUsize::new(0), total: AtomicUsize::new(0) };
-            let limit = config.load_timeout;
-            tokio::time::timeout(limit.duration(), loader.load()).await.unwrap_or_else(|_| {
-                let (done, total) = (loader.done.load(Ordering::Relaxed), loader.total.load(Ordering::Relaxed));
-                Err(Error::Timeout { limit, done, total })
-            })?
-        }
-        _ => ModelSet::empty(),
-    };
+    let mut builder = Builder::new();
+    let skipped = load_each(config, location, progress, &mut |model| builder.add(&model)).await?;
+    let set = builder.finish(skipped);
     let seconds = began.elapsed().as_secs_f64();
     metrics::models_loaded(set.len(), set.bytes(), seconds);
-    info!(models = set.len(), skipped = set.skipped(), bytes = set.bytes(), set = set.id(), seconds, "models loaded");
+    info!(models = set.len(), skipped, bytes = set.bytes(), set = set.id(), seconds, "models loaded");
     Ok(Arc::new(set))
+}
+
+/// The same models as plain numbers, to be written elsewhere.
+///
+/// # Errors
+/// As [`load`], but two models of one key are not looked for.
+pub async fn read_models(
+    config: &Config,
+    location: Option<(Arc<dyn ObjectStore>, Path)>,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Vec<Model>, Error> {
+    let mut models = Vec::new();
+    let mut take = |model| {
+        models.push(model);
+        Ok(())
+    };
+    load_each(config, location, progress, &mut take).await?;
+    Ok(models)
+}
+
+/// What becomes of each model; an error is that model's, and may be skipped.
+type Take<'a> = &'a mut (dyn FnMut(Model) -> Result<(), Error> + Send);
+
+/// How many files or models were skipped.
+async fn load_each(
+    config: &Config,
+    location: Option<(Arc<dyn ObjectStore>, Path)>,
+    progress: &(dyn Fn(usize, usize) + Sync),
+    take: Take<'_>,
+) -> Result<usize, Error> {
+    let Some((store, prefix)) = location.filter(|_| !config.models.is_empty()) else { return Ok(0) };
+    let loader = Loader { config, store, prefix, progress, done: AtomicUsize::new(0), total: AtomicUsize::new(0) };
+    let limit = config.load_timeout;
+    tokio::time::timeout(limit.duration(), loader.load(take)).await.unwrap_or_else(|_| {
+        let (done, total) = (loader.done.load(Ordering::Relaxed), loader.total.load(Ordering::Relaxed));
+        Err(Error::Timeout { limit, done, total })
+    })
 }
 
 struct Loader<'a> {
@@ -73,7 +104,7 @@ struct Found {
 // === impl Loader ===
 
 impl Loader<'_> {
-    async fn load(&self) -> Result<ModelSet, Error> {
+    async fn load(&self, take: Take<'_>) -> Result<usize, Error> {
         let found = self.find().await?;
         let place = || self.config.models.clone();
         match (found.registry.first(), found.files.first()) {
@@ -88,7 +119,7 @@ impl Loader<'_> {
                 files: found.others,
                 example: found.example.map(|name| format!(", for example `{name}` does not")).unwrap_or_default(),
             }),
-            (Some(_), None) => self.load_registry(found.registry).await,
+            (Some(_), None) => self.load_registry(found.registry, take).await,
             (None, Some(_)) => {
                 if found.others > 0 {
                     warn!(
@@ -97,7 +128,7 @@ impl Loader<'_> {
                         "files beside the models do not fit `score.template`"
                     );
                 }
-                self.load_files(found.files).await
+                self.load_files(found.files, take).await
             }
         }
     }
@@ -123,22 +154,15 @@ impl Loader<'_> {
         Ok(found)
     }
 
-    async fn load_files(&self, files: Vec<(ModelKey, ObjectMeta)>) -> Result<ModelSet, Error> {
+    async fn load_files(&self, files: Vec<(ModelKey, ObjectMeta)>, take: Take<'_>) -> Result<usize, Error> {
         self.expect(files.len());
-        let mut builder = Builder::new();
         let mut skipped = 0;
         let mut models = futures::stream::iter(files).map(|(key, meta)| self.read_file(key, meta)).buffered(READS);
         while let Some(model) = models.next().await {
-            match model.and_then(|model| builder.add(&model)) {
-                Err(error) if self.may_skip(&error) => {
-                    skipped += 1;
-                    skip(&error, skipped);
-                }
-                outcome => outcome?,
-            }
+            self.skip_or_fail(model.and_then(&mut *take), &mut skipped)?;
             self.did_one();
         }
-        Ok(builder.finish(skipped))
+        Ok(skipped)
     }
 
     async fn read_file(&self, key: ModelKey, meta: ObjectMeta) -> Result<Model, Error> {
@@ -155,8 +179,38 @@ impl Loader<'_> {
         Ok(model)
     }
 
-    async fn load_registry(&self, _files: Vec<ObjectMeta>) -> Result<ModelSet, Error> {
-        Ok(ModelSet::empty())
+    async fn load_registry(&self, files: Vec<ObjectMeta>, take: Take<'_>) -> Result<usize, Error> {
+        self.expect(files.len());
+        let mut skipped = 0;
+        let mut parts = futures::stream::iter(files).map(|meta| self.read_registry(meta)).buffered(REGISTRY_READS);
+        while let Some(part) = parts.next().await {
+            match part {
+                Ok(models) => {
+                    for model in models {
+                        let taken = self.check_width(&model).and_then(|()| take(model));
+                        self.skip_or_fail(taken, &mut skipped)?;
+                    }
+                }
+                Err(error) => self.skip_or_fail(Err(error), &mut skipped)?,
+            }
+            self.did_one();
+        }
+        Ok(skipped)
+    }
+
+    async fn read_registry(&self, meta: ObjectMeta) -> Result<Vec<Model>, Error> {
+        let file = meta.location.to_string();
+        if meta.size > REGISTRY_BYTES_MAX {
+            return Err(Error::FileSize { file, bytes: meta.size, max: REGISTRY_BYTES_MAX });
+        }
+        let bytes = self.get(&meta.location).await?;
+        // Decoding takes far longer than a runtime's thread may be kept from its other work.
+        let decoded = tokio::task::spawn_blocking(move || registry::read(bytes)).await;
+        // A panic of the Parquet library on a damaged file ends its task, not the service.
+        let models = decoded.unwrap_or(Err(registry::Broken::Decoder));
+        let mut models = models.map_err(|broken| Error::Registry { file: file.clone(), source: Box::new(broken) })?;
+        models.iter_mut().for_each(|model| model.source.clone_from(&file));
+        Ok(models)
     }
 
     /// A model that does not name its features is scored with the configured ones: their number must agree.
@@ -181,9 +235,17 @@ impl Loader<'_> {
         Error::Store { action, place: self.config.models.clone(), source }
     }
 
-    fn may_skip(&self, error: &Error) -> bool {
-        let of_one_file = matches!(error, Error::File { .. } | Error::Model { .. } | Error::FileSize { .. });
-        of_one_file && self.config.on_bad_model == OnBadModel::Skip
+    /// Counts what may be skipped; anything else is the load's failure.
+    fn skip_or_fail(&self, outcome: Result<(), Error>, skipped: &mut usize) -> Result<(), Error> {
+        let Err(error) = outcome else { return Ok(()) };
+        let of_one_file =
+            matches!(error, Error::File { .. } | Error::Model { .. } | Error::FileSize { .. } | Error::Registry { .. });
+        if !of_one_file || self.config.on_bad_model == OnBadModel::Refuse {
+            return Err(error);
+        }
+        *skipped += 1;
+        log_skipped(&error, *skipped);
+        Ok(())
     }
 
     fn expect(&self, total: usize) {
@@ -197,7 +259,7 @@ impl Loader<'_> {
     }
 }
 
-fn skip(error: &Error, skipped: usize) {
+fn log_skipped(error: &Error, skipped: usize) {
     metrics::file_skipped();
     let reason = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     match skipped {
@@ -206,3 +268,6 @@ fn skip(error: &Error, skipped: usize) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -278,3 +278,6 @@ fn count(statuses: &[Status]) -> [u64; metrics::STATUSES.len()] {
     }
     counts
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! What is written comes back; what was changed on the way is refused.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, RecordBatch};
+use bytes::Bytes;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+
+use super::*;
+use crate::testing::{Random, key};
+use crate::{Feature, Kernel, Threshold};
+
+fn models() -> Vec<Model> {
+    let mut random = Random::new(7);
+    let mut models = vec![
+        random.model(key("d", "a"), Kernel::Rbf { gamma: 0.1 }, 60, 2),
+        random.model(key("d", "b"), Kernel::Linear, 3, 1),
+        random.model(key("d", "c"), Kernel::Poly { gamma: 1.0, coef0: -0.5, degree: 4 }, 17, 3),
+        random.model(key("dé vice", "s/1"), Kernel::Sigmoid { gamma: 0.25, coef0: 0.0 }, 1, 1),
+    ];
+    models[0].features = Some(vec![Feature::Mean, Feature::StdPop]);
+    models[0].threshold = Some(Threshold { value: 0.7, how: "a test".into() });
+    models[0].trained_at = Some(1_700_000_000_000_000);
+    models[0].rows = Some(500);
+    models[1].mean = None;
+    models[2].scale = None;
+    models
+}
+
+async fn written(models: &[Model]) -> Bytes {
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let written = write_registry(models, &store, &Path::from("p")).await.expect("written");
+    let file = store.get(&Path::from(written.files[0].as_str())).await.expect("there");
+    file.bytes().await.expect("bytes")
+}
+
+#[tokio::test]
+async fn what_is_written_comes_back() {
+    let mut expected = models();
+    expected.reverse();
+    let bytes = written(&expected).await;
+    expected.reverse();
+    assert_eq!(read(bytes).expect("readable"), expected);
+}
+
+#[tokio::test]
+async fn a_key_twice_is_refused() {
+    let mut twice = models();
+    twice.push(twice[0].clone());
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let error = write_registry(&twice, &store, &Path::from("p")).await.expect_err("twice");
+    assert_eq!(error.to_string(), "two models of the key `d/a`: in `a test` and in `a test`");
+}
+
+/// Writes the models' only batch again, changed, with this version in the metadata.
+async fn rewritten(change: impl Fn(&RecordBatch) -> RecordBatch, version: Option<&str>) -> Result<Vec<Model>, Broken> {
+    let bytes = written(&models()).await;
+    let mut batches = ParquetRecordBatchReaderBuilder::try_new(bytes).expect("parquet").build().expect("reader");
+    let batch = change(&batches.next().expect("a batch").expect("rows"));
+    let pairs = version.map(|version| vec![KeyValue::new(VERSION_KEY.to_owned(), version.to_owned())]);
+    let properties = WriterProperties::builder().set_key_value_metadata(pairs).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).expect("writer");
+    writer.write(&batch).expect("written");
+    read(writer.into_inner().expect("closed").into())
+}
+
+#[tokio::test]
+async fn changed_files_are_refused() {
+    let same = |batch: &RecordBatch| batch.clone();
+    assert_eq!(rewritten(same, Some("1")).await.expect("unchanged").len(), 4);
+    let without = |batch: &RecordBatch| {
+        let mut batch = batch.clone();
+        batch.remove_column(batch.schema().index_of("gamma").expect("gamma"));
+        batch
+    };
+    let other_number = |batch: &RecordBatch| {
+        let at = batch.schema().index_of("intercept").expect("intercept");
+        let mut columns = batch.columns().to_vec();
+        columns[at] = Arc::new(Float64Array::from(vec![-1.0; 4])) as ArrayRef;
+        RecordBatch::try_new(batch.schema(), columns).expect("batch")
+    };
+    for (outcome, expected) in [
+        (rewritten(same, Some("2")).await, "its version is `2`, this program reads `1`"),
+        (rewritten(same, None).await, "it is not a registry of models: the metadata have no `atalaia.models.version`"),
+        (rewritten(without, Some("1")).await, "the column `gamma` is missing, or not of the type Float64"),
+        (rewritten(other_number, Some("1")).await, "the checksum of row 0 does not fit its numbers"),
+    ] {
+        assert_eq!(outcome.expect_err(expected).to_string(), expected);
+    }
+}

@@ -1,0 +1,44 @@
+//! One model by itself, judging raw feature vectors: what calibration needs, and the yardstick of the tests.
+
+use crate::Model;
+use crate::kernel::{self, Job, Lanes, Shape};
+use crate::severity::severity;
+
+/// A checked model, laid out for the kernels.
+#[derive(Debug)]
+pub(crate) struct Single<'a> {
+    model: &'a Model,
+    shape: Shape,
+    lanes: Vec<Lanes>,
+}
+
+impl<'a> Single<'a> {
+    pub(crate) fn new(model: &'a Model) -> Single<'a> {
+        let mut lanes = Vec::new();
+        let shape = Shape::lay_down(model, &mut lanes);
+        Single { model, shape, lanes }
+    }
+
+    /// `Σ coefficient · K`, without the intercept.
+    pub(crate) fn sum(&self, x: &[f64], exact: bool) -> f64 {
+        let mut sums = Vec::with_capacity(1);
+        kernel::sums(&self.lanes, &self.scaled(x), &[Job { shape: self.shape, z: 0 }], exact, &mut sums);
+        sums[0]
+    }
+
+    /// Only for models that have one.
+    pub(crate) fn severity(&self, x: &[f64]) -> f64 {
+        severity(&self.shape, &self.lanes, &self.scaled(x), 0, self.sum(x, true), self.model.intercept)
+    }
+
+    pub(crate) fn scaled(&self, x: &[f64]) -> Vec<f64> {
+        let mut z = x.to_vec();
+        for (z, mean) in z.iter_mut().zip(self.model.mean.iter().flatten()) {
+            *z -= mean;
+        }
+        for (z, scale) in z.iter_mut().zip(self.model.scale.iter().flatten()) {
+            *z /= scale;
+        }
+        z
+    }
+}
