@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{preview, run, score, simulate};
+use crate::commands::{demo, preview, run, score, simulate};
 
 /// Watches fleets of devices: reads sensor events, aggregates them over event-time windows, scores each closed window
 /// with that device's own one-class SVM, and writes predictions as plain Parquet.
@@ -24,6 +24,7 @@ First steps:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Args),
     Run(run::Args),
     Score(score::Args),
     Simulate(simulate::Args),
@@ -37,6 +38,7 @@ impl Cli {
     /// Whatever stopped it; [`crate::report::print`] shows it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
+            Command::Demo(args) => demo::run(args),
             Command::Run(args) => run::run(args),
             Command::Score(args) => score::run(args),
             Command::Simulate(args) => simulate::run(args),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use types::Span;
+use types::{Span, WindowRows};
 
 /// Which models judge the windows, and on which features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -95,6 +95,24 @@ impl Feature {
             Feature::StdPop => "std_pop",
             Feature::Delta => "delta",
         }
+    }
+
+    /// Its value in a closed window; none for the `std` of one reading and the `delta` after a gap.
+    #[inline]
+    #[must_use]
+    pub fn of(self, rows: &WindowRows, row: usize) -> Option<f64> {
+        Some(match self {
+            Feature::Count => rows.count[row] as f64,
+            Feature::Sum => rows.sum[row],
+            Feature::Mean => rows.mean[row],
+            Feature::Min => rows.min[row],
+            Feature::Max => rows.max[row],
+            Feature::First => rows.first[row],
+            Feature::Last => rows.last[row],
+            Feature::Std => return rows.std(row),
+            Feature::StdPop => rows.std_pop(row),
+            Feature::Delta => return rows.delta[row],
+        })
     }
 
     /// The statistic of that name, if there is one.

@@ -148,7 +148,7 @@ impl Scorer {
         let z = &mut self.scratch.z;
         let start = z.len();
         for ((&feature, mean), scale) in features.iter().zip(mean).zip(scale) {
-            let Some(x) = value(rows, row, feature) else {
+            let Some(x) = feature.of(rows, row) else {
                 z.truncate(start);
                 return Status::MissingFeature;
             };
@@ -246,22 +246,6 @@ fn largest(moved: &[f64], base: f64) -> Option<usize> {
         }
     }
     best
-}
-
-#[inline]
-fn value(rows: &WindowRows, row: usize, feature: Feature) -> Option<f64> {
-    Some(match feature {
-        Feature::Count => rows.count[row] as f64,
-        Feature::Sum => rows.sum[row],
-        Feature::Mean => rows.mean[row],
-        Feature::Min => rows.min[row],
-        Feature::Max => rows.max[row],
-        Feature::First => rows.first[row],
-        Feature::Last => rows.last[row],
-        Feature::Std => return rows.std(row),
-        Feature::StdPop => rows.std_pop(row),
-        Feature::Delta => return rows.delta[row],
-    })
 }
 
 fn count(statuses: &[Status]) -> [u64; metrics::STATUSES.len()] {

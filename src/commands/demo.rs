@@ -82,7 +82,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let truth_file = args.out.join("truth.csv");
     let file = std::fs::File::create(&truth_file).with_context(|| format!("write `{}`", truth_file.display()))?;
     ingest::simulated::write_truth_csv(&truth, std::io::BufWriter::new(file)).context("write the truth")?;
-    let judgement = judge::judge(&args.out.join("predictions"), &truth).context("compare the predictions with the truth")?;
+    let judgement =
+        judge::judge(&args.out.join("predictions"), &truth).context("compare the predictions with the truth")?;
     let summary = Summary { args: &args, counts: totals.counts(), models, trained, streamed, judgement: &judgement };
     match args.format {
         super::Format::Text => summary.print(),
@@ -144,7 +145,11 @@ impl Summary<'_> {
         let mut out = Output::new();
         let out_dir = args.out.display();
         let rate = (counts.records as f64 / self.streamed) as u64;
-        out.line(format_args!("\nAtalaia watched {} simulated devices for a day (seed {})\n", grouped(args.devices.into()), args.seed));
+        out.line(format_args!(
+            "\nAtalaia watched {} simulated devices for a day (seed {})\n",
+            grouped(args.devices.into()),
+            args.seed
+        ));
         out.table(&[
             ("events", format!("{} in {:.1} s: {} a second", grouped(counts.records), self.streamed, grouped(rate))),
             ("models", format!("{}, trained in {:.1} s on the day before", grouped(self.models as u64), self.trained)),

@@ -1,7 +1,7 @@
 //! One file a command: its arguments, and what it does with them.
 
 pub(crate) mod assemble;
-// demo
+pub(crate) mod demo;
 // models
 mod output;
 pub(crate) mod preview;

@@ -64,9 +64,12 @@ pub(super) fn judge(predictions: &Path, truth: &[Episode]) -> anyhow::Result<Jud
     }
     let touches = |alarm: &Alarm, episode: &Episode| alarm.start < episode.to && episode.from < alarm.end;
     let on_fault = |(device, sensor): &(String, String), alarm: &Alarm| {
-        faults.get(&(device.as_str(), sensor.as_str())).is_some_and(|own| own.iter().any(|episode| touches(alarm, episode)))
+        faults
+            .get(&(device.as_str(), sensor.as_str()))
+            .is_some_and(|own| own.iter().any(|episode| touches(alarm, episode)))
     };
-    let alarms_on_faults = alarms.iter().map(|(key, own)| own.iter().filter(|alarm| on_fault(key, alarm)).count()).sum();
+    let alarms_on_faults =
+        alarms.iter().map(|(key, own)| own.iter().filter(|alarm| on_fault(key, alarm)).count()).sum();
     let kinds = FaultKind::ALL.map(|kind| {
         let of_kind = truth.iter().filter(|episode| episode.kind == kind);
         let found = of_kind.clone().filter(|episode| {

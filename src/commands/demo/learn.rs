@@ -22,7 +22,7 @@ pub(super) fn train(config: &Config, runtime: &Runtime) -> anyhow::Result<usize>
     let history = history(config)?;
     let models = train_all(history)?;
     let location = store::open(&config.score.models, config.model_storage()).context("open the place of the models")?;
-    runtime.block_on(score::write_registry(&models, location.store, location.prefix)).context("write the models")?;
+    runtime.block_on(score::write_registry(&models, &location.store, &location.prefix)).context("write the models")?;
     Ok(models.len())
 }
 
@@ -87,7 +87,10 @@ fn train_all(history: History) -> anyhow::Result<Vec<Model>> {
             }
         };
         let threads: Vec<_> = (0..cores).map(|_| scope.spawn(train_some)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("training panicked: this is a bug")))).collect()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("training panicked: this is a bug"))))
+            .collect()
     });
     bar.finish_and_clear();
     let mut models = Vec::new();
