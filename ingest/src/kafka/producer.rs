@@ -20,6 +20,9 @@ use super::quiet::Quiet;
 use super::{Config, errors, settings};
 use crate::Error;
 
+/// What a partition of a topic made here holds at most.
+const RETENTION_BYTES: &str = "1073741824";
+
 /// Sends records to the configuration's topic, in order within a partition.
 pub struct Producer {
     config: Config,
@@ -37,15 +40,17 @@ impl Producer {
         Ok(Producer { config: config.clone(), producer, sent: 0 })
     }
 
-    /// Creates the topic with a replication of one. Returns whether it is new: one that exists is left as it is.
+    /// Creates the topic with a replication of one, its size bounded and not its age: brokers go by the records' own times,
+    /// and would delete a simulated past within minutes. Returns whether it is new: one that exists is left as it is.
     ///
     /// # Errors
     /// If the brokers cannot be reached within `timeout`, or refuse.
     pub fn create_topic(&self, partitions: usize, timeout: Duration) -> Result<bool, Error> {
-        self.create_topic_with(partitions, &[], timeout)
+        let bounded_by_size = [("retention.ms", "-1"), ("retention.bytes", RETENTION_BYTES)];
+        self.create_topic_with(partitions, &bounded_by_size, timeout)
     }
 
-    /// The same with settings of the topic, such as `retention.ms`.
+    /// The same with these settings of the topic and no others, such as `retention.ms`.
     ///
     /// # Errors
     /// As [`Producer::create_topic`].
