@@ -78,13 +78,14 @@ impl Error {
             return Error::from_io(location, cause);
         }
         let reason = brief(error);
+        // The codes first: a client gives the same answer different kinds, depending on the request.
+        if ["ContainerNotFound", "ContainerBeingDeleted", "NoSuchBucket"].iter().any(|code| reason.contains(code)) {
+            return location.missing();
+        }
+        if reason.starts_with("401") || reason.starts_with("403") {
+            return Error::Denied { place, reason };
+        }
         match error {
-            object_store::Error::NotFound { .. } if reason.contains("ContainerNotFound") => {
-                Error::ContainerMissing { container: location.container.clone(), account: location.account.clone() }
-            }
-            object_store::Error::NotFound { .. } if reason.contains("NoSuchBucket") => {
-                Error::BucketMissing { bucket: location.container.clone() }
-            }
             object_store::Error::NotFound { path, .. } => Error::NotFound { place, path: path.clone() },
             object_store::Error::AlreadyExists { path, .. } | object_store::Error::Precondition { path, .. } => {
                 Error::Exists { place, path: path.clone() }

@@ -7,6 +7,7 @@
 mod address;
 mod check;
 mod config;
+pub mod emulator;
 mod error;
 mod location;
 mod open;
@@ -16,3 +17,6 @@ pub use config::Config;
 pub use error::{Error, Kind};
 pub use location::{Location, StoreKind};
 pub use open::open;
+
+#[cfg(test)]
+mod tests;

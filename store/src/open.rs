@@ -150,7 +150,7 @@ impl Azure<'_> {
 }
 
 /// The emulator's published key, from the client library, which knows it but does not export it.
-fn emulator_credentials(url: &str) -> Result<AzureCredentialProvider, Error> {
+pub(crate) fn emulator_credentials(url: &str) -> Result<AzureCredentialProvider, Error> {
     let emulator = MicrosoftAzureBuilder::new()
         .with_use_emulator(true)
         .with_container_name("any")
