@@ -53,7 +53,7 @@ struct Running {
 }
 
 /// What a commit writes, final.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Contents {
     files: Vec<DataFile>,
     state: Bytes,

@@ -26,7 +26,7 @@ pub(crate) struct Origin<'a> {
 }
 
 /// A finished file that no reader sees yet.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct DataFile {
     pub(crate) dataset: Dataset,
     /// Below the dataset's place.

@@ -1,0 +1,131 @@
+//! Storage that fails, and places that cannot work.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use types::Position;
+
+use super::faulty::{Fault, Faulty};
+use super::fixture::{Batch, Bench, Stage, commit, identity};
+use crate::{Config, Error, Kind, Outcome, Places, Sink, Sinks};
+
+fn broken(bench: &Bench, plan: &[Fault]) -> (Stage, Arc<Faulty>) {
+    let mut stage = bench.anew();
+    let faulty = Faulty::new(Arc::clone(&stage.places.state.store), plan);
+    let Places { predictions, late, quarantine, state } = &mut stage.places;
+    for location in [predictions, late, quarantine, state] {
+        location.store = faulty.clone();
+    }
+    (stage, faulty)
+}
+
+/// Every put of a commit meets every fault, alone and in pairs.
+#[test]
+fn whatever_one_request_meets_everything_arrives() {
+    let bench = Bench::memory();
+    let batch = Batch::of(12).with_refusals(3);
+    let faults = [Fault::FailsBefore, Fault::AppliedButAnswerLost, Fault::Slow, Fault::Denied];
+    for place in 0..8 {
+        for first in faults {
+            for second in faults {
+                let mut plan = vec![Fault::None; place];
+                plan.extend([first, second]);
+                let (stage, _) = broken(&bench, &plan);
+                let sinks = stage.sinks();
+                let mut sink = sinks.partition(&super::fixture::partition(0));
+                sink.recover().expect("fresh");
+                commit(&mut sink, &batch, 10);
+                commit(&mut sink, &batch, 20);
+                assert!(sinks.health().troubles.is_empty(), "healed");
+                drop(sink);
+                let found = stage.sink().recover().expect("recovers").expect("was committed");
+                assert_eq!(found.next, Position(20), "{plan:?}");
+                assert_eq!(stage.rows(&stage.places.predictions), 24, "{plan:?}");
+                assert_eq!(stage.rows(&stage.places.late), 6, "{plan:?}");
+                assert_eq!(stage.rows(&stage.places.quarantine), 6, "{plan:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_right_taken_away_keeps_the_commit_pending_and_readiness_off() {
+    let (stage, faulty) = broken(&Bench::memory(), &[Fault::Denied; 100_000]);
+    let sinks = stage.sinks();
+    let mut sink = sinks.partition(&super::fixture::partition(0));
+    sink.recover().expect("fresh");
+    let frozen = sink.encode(&Batch::of(6).commit(10)).expect("encodes");
+    sink.begin(frozen);
+    assert!(matches!(sink.wait(Duration::from_millis(300)), Outcome::Pending));
+    let health = sinks.health();
+    assert!(!health.is_ready());
+    assert!(health.troubles[0].stuck && health.troubles[0].hint.is_some(), "{health:?}");
+
+    drop(sink);
+    std::thread::park_timeout(Duration::from_millis(100));
+    let puts = faulty.puts.load(Ordering::Relaxed);
+    std::thread::park_timeout(Duration::from_millis(200));
+    assert_eq!(faulty.puts.load(Ordering::Relaxed), puts, "nothing goes on after the sink is gone");
+    assert!(sinks.health().is_ready());
+}
+
+#[test]
+fn polling_never_waits() {
+    let (stage, _) = broken(&Bench::memory(), &[Fault::Slow; 10]);
+    let mut sink = stage.sink();
+    sink.recover().expect("fresh");
+    let frozen = sink.encode(&Batch::of(6).commit(10)).expect("encodes");
+    sink.begin(frozen);
+    let asked = Instant::now();
+    assert!(matches!(sink.poll(), Outcome::Pending));
+    assert!(asked.elapsed() < Duration::from_millis(20));
+    assert!(matches!(sink.wait(super::fixture::WAIT), Outcome::Done(_)));
+}
+
+#[test]
+fn places_that_overlap_are_refused() {
+    let bench = Bench::memory();
+    for (predictions, late, named) in [
+        ("memory://apart/x", "memory://apart/x", "late"),
+        ("memory://apart/x", "memory://apart/x/late", "late"),
+        ("memory://apart/base/state/x", "memory://apart/y", "predictions"),
+    ] {
+        let config = Config {
+            url: "memory://apart/base".to_owned(),
+            predictions: Some(predictions.to_owned()),
+            late: Some(late.to_owned()),
+            ..Config::default()
+        };
+        let opened = Sinks::open(&config, &store::Config::default(), identity(), bench.runtime.handle().clone());
+        let error = opened.expect_err("they overlap");
+        assert!(matches!(&error, Error::Overlap { inner, .. } if *inner == named), "{error}");
+        assert_eq!(error.kind(), Kind::Input);
+    }
+    let nowhere =
+        Sinks::open(&Config::default(), &store::Config::default(), identity(), bench.runtime.handle().clone());
+    assert!(matches!(nowhere, Err(Error::NoUrl { what: "predictions" })));
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_told_at_start() {
+    let bench = Bench::memory();
+    let file = tempfile::NamedTempFile::new().expect("temp file");
+    let config = Config { url: file.path().display().to_string(), ..Config::default() };
+    let opened = Sinks::open(&config, &store::Config::default(), identity(), bench.runtime.handle().clone());
+    let error = opened.expect_err("below a file");
+    assert!(error.to_string().starts_with("cannot write to folder"), "{error}");
+    assert!(error.hint().is_some());
+}
+
+#[test]
+fn leftovers_of_a_killed_owner_are_swept() {
+    let folder = tempfile::tempdir().expect("temp folder");
+    let stage = Bench::local(folder.path()).anew();
+    let root = stage.places.predictions.local_root.clone().expect("local");
+    let scratch = root.with_file_name(".predictions-tmp").join("plant-7/readings/0");
+    std::fs::create_dir_all(&scratch).expect("made");
+    std::fs::write(scratch.join("half"), "PAR1").expect("written");
+    stage.sink().recover().expect("fresh");
+    assert!(!scratch.exists());
+}
