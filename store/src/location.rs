@@ -54,10 +54,14 @@ impl Location {
         self.root == other.root && other.prefix.prefix_matches(&self.prefix)
     }
 
-    /// The place of `name` (one or more segments, separated by `/`) inside this one.
+    /// The place of `name` (one or more segments, separated by `/`) inside this one, taken as it is; what no store can
+    /// name is escaped.
     #[must_use]
     pub fn path(&self, name: &str) -> Path {
-        name.split('/').filter(|part| !part.is_empty()).fold(self.prefix.clone(), |path, part| path.join(part))
+        let name = name.trim_matches('/');
+        Path::parse(format!("{}/{name}", self.prefix)).unwrap_or_else(|_| {
+            name.split('/').filter(|part| !part.is_empty()).fold(self.prefix.clone(), |path, part| path.join(part))
+        })
     }
 
     /// How readers write the place of `name` inside this one.
