@@ -63,14 +63,14 @@ def main(folder, schema):
         for name, kind in columns:
             check(f"{dataset}.{name} in DuckDB", types[name], DUCKDB[kind])
 
-        rows = relation.aggregate("count(*)").fetchone()[0]
+        rows = relation.aggregate("count(*)").fetchall()[0][0]
         check(f"{dataset}: rows", [len(frame), polars.height, arrow.count_rows()], [rows] * 3)
         print(f"{dataset}: {rows} rows, {len(names)} columns, alike in pandas {pd.__version__}, "
               f"Polars {pl.__version__} and DuckDB {duckdb.__version__}")
 
     predictions = f"{folder}/predictions"
     total = duckdb.sql(f"select sum(value_sum), count(*) filter (is_anomaly), count(distinct (device, sensor)) "
-                       f"from '{predictions}/**/*.parquet'").fetchone()
+                       f"from '{predictions}/**/*.parquet'").fetchall()[0]
     frame = pd.read_parquet(predictions)
     check("sums", [frame.value_sum.sum(), frame.is_anomaly.sum()], list(total[:2]))
     check("anomalies have prediction 1", set(frame[frame.is_anomaly].prediction), {1})
