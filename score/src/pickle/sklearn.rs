@@ -16,6 +16,8 @@ pub(super) fn model(heap: &Heap<'_>, key: ModelKey) -> Result<Model, Refused> {
     };
     let svm = Estimator::new(heap, svm)?;
     let scaler = scaler.map(|scaler| Estimator::new(heap, scaler)).transpose()?;
+    // First: another kernel lays its numbers down in another way.
+    let name = kernel_name(&svm)?;
     let (support_vectors, coefficients) = terms(&svm)?;
     let (mean, scale) = match &scaler {
         Some(scaler) => (scaler.vector_if("with_mean", "mean_")?, scaler.vector_if("with_std", "scale_")?),
@@ -27,7 +29,7 @@ pub(super) fn model(heap: &Heap<'_>, key: ModelKey) -> Result<Model, Refused> {
         features: features(scaler.as_ref().unwrap_or(&svm)).filter(|features| features.len() == width),
         mean,
         scale,
-        kernel: kernel(&svm)?,
+        kernel: kernel(&svm, name)?,
         support_vectors,
         coefficients,
         intercept: intercept(&svm)?,
@@ -98,11 +100,18 @@ fn intercept(svm: &Estimator<'_, '_>) -> Result<f64, Refused> {
     Ok(intercept.values[0])
 }
 
-fn kernel(svm: &Estimator<'_, '_>) -> Result<Kernel, Refused> {
+fn kernel_name<'a>(svm: &Estimator<'_, 'a>) -> Result<&'a str, Refused> {
     let named = svm.get("kernel")?;
     let Some(name) = svm.heap.text(named) else {
         return Err(Refused::Type { attribute: "kernel", found: svm.heap.name(named), expected: "a text" });
     };
+    match Kernel::named(name, 0.0, 0.0, 0) {
+        Some(_) => Ok(name),
+        None => Err(Refused::Kernel { kernel: shown(name) }),
+    }
+}
+
+fn kernel(svm: &Estimator<'_, '_>, name: &str) -> Result<Kernel, Refused> {
     // The number in use: the parameter itself may be `scale` or `auto`.
     let gamma = svm.number("_gamma")?;
     let coef0 = svm.number("coef0")?;

@@ -3,18 +3,29 @@
 use super::*;
 use crate::testing::{Random, key};
 
-/// Windows of an hour with 60 readings: a daily cycle, noise, and what is added to some hours.
-fn windows(random: &mut Random, hours: usize, fault: impl Fn(usize) -> f64) -> Vec<Vec<f64>> {
+/// Windows of an hour with 60 readings: a daily cycle, noise, what is added to all readings of some hours, and to one of
+/// each hour's.
+fn windows(
+    random: &mut Random,
+    hours: usize,
+    drift: impl Fn(usize) -> f64,
+    spike: impl Fn(usize) -> f64,
+) -> Vec<Vec<f64>> {
     (0..hours)
         .map(|hour| {
-            let level = 20.0 + 3.0 * (hour as f64 / 24.0 * std::f64::consts::TAU).sin() + fault(hour);
-            let readings: Vec<f64> = (0..60).map(|_| level + 0.5 * random.normal()).collect();
+            let level = 20.0 + 3.0 * (hour as f64 / 24.0 * std::f64::consts::TAU).sin() + drift(hour);
+            let mut readings: Vec<f64> = (0..60).map(|_| level + 0.5 * random.normal()).collect();
+            readings[30] += spike(hour);
             let mean = readings.iter().sum::<f64>() / 60.0;
             let std = (readings.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 60.0).sqrt();
             let (min, max) = readings.iter().fold((f64::MAX, f64::MIN), |(min, max), &x| (min.min(x), max.max(x)));
             vec![mean, std, min, max]
         })
         .collect()
+}
+
+fn none(_: usize) -> f64 {
+    0.0
 }
 
 const FEATURES: [Feature; 4] = [Feature::Mean, Feature::StdPop, Feature::Min, Feature::Max];
@@ -30,16 +41,13 @@ fn faults_stand_out_and_ordinary_days_do_not() {
     let (mut false_alarms, mut found_spikes, mut found_drift) = (0, 0, 0);
     for seed in 0..10 {
         let mut random = Random::new(seed);
-        let history = windows(&mut random, 336, |_| 0.0);
+        let history = windows(&mut random, 336, none, none);
         let model = train(key("d", "s"), &FEATURES, &history, &TrainOptions::default()).expect("a model");
-        let quiet = windows(&mut random, 480, |_| 0.0);
+        let quiet = windows(&mut random, 480, none, none);
         false_alarms += alarms(&model, &quiet).iter().filter(|&&alarm| alarm).count();
-        let mut spiked = windows(&mut random, 48, |_| 0.0);
-        for row in spiked.iter_mut().step_by(6) {
-            row[3] += 8.0;
-        }
+        let spiked = windows(&mut random, 48, none, |hour| if hour % 6 == 0 { 6.0 } else { 0.0 });
         found_spikes += alarms(&model, &spiked).iter().step_by(6).filter(|&&alarm| alarm).count();
-        let drift = windows(&mut random, 48, |hour| 0.3 * hour as f64);
+        let drift = windows(&mut random, 48, |hour| 0.3 * hour as f64, none);
         found_drift += usize::from(alarms(&model, &drift)[24..].iter().filter(|&&alarm| alarm).count() > 12);
     }
     println!("false alarms {false_alarms} of 4800, spikes {found_spikes} of 80, drifts {found_drift} of 10");
@@ -50,7 +58,7 @@ fn faults_stand_out_and_ordinary_days_do_not() {
 
 #[test]
 fn the_same_rows_give_the_same_model() {
-    let history = windows(&mut Random::new(3), 200, |_| 0.0);
+    let history = windows(&mut Random::new(3), 200, none, none);
     let one = train(key("d", "s"), &FEATURES, &history, &TrainOptions::default()).expect("a model");
     let other = train(key("d", "s"), &FEATURES, &history, &TrainOptions::default()).expect("a model");
     assert_eq!(one, other);
