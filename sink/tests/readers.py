@@ -23,7 +23,7 @@ DUCKDB = {
 POLARS = {
     "string": pl.String, "int32": pl.Int32, "int64": pl.Int64, "double": pl.Float64, "boolean": pl.Boolean,
     "timestamp": pl.Datetime("us", "UTC"),
-    "map<string,double>": pl.List(pl.Struct({"key": pl.String, "value": pl.Float64})),
+    "map<string,double>": pl.Map(pl.String, pl.Float64),
 }
 PANDAS = {
     "string": "str", "int32": "int32", "int64": "int64", "double": "float64", "boolean": "bool",

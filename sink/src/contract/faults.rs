@@ -129,3 +129,37 @@ fn leftovers_of_a_killed_owner_are_swept() {
     stage.sink().recover().expect("fresh");
     assert!(!scratch.exists());
 }
+
+/// Needs a small file system of its own: `mount -t tmpfs -o size=200k tmpfs DIR`, and `ATALAIA_TEST_SMALL_DISK=DIR`.
+#[test]
+fn a_full_disk_shows_nothing_and_the_commit_goes_on_when_there_is_room() {
+    let Ok(disk) = std::env::var("ATALAIA_TEST_SMALL_DISK") else {
+        eprintln!("SKIPPED: ATALAIA_TEST_SMALL_DISK is not set");
+        return;
+    };
+    let folder = tempfile::tempdir_in(disk).expect("temp folder");
+    let stage = Bench::local(folder.path()).anew();
+    let sinks = stage.sinks();
+    let mut sink = sinks.partition(&super::fixture::partition(0));
+    sink.recover().expect("fresh");
+    let mut size = 1 << 20;
+    while size > 1024 {
+        // What fits stays: in the end the disk is full to the last page.
+        let _ = std::fs::write(folder.path().join(format!("filler-{size}")), vec![0; size]);
+        size /= 2;
+    }
+    let frozen = sink.encode(&Batch::of(2000).commit(10)).expect("encodes");
+    sink.begin(frozen);
+    assert!(matches!(sink.wait(Duration::from_millis(500)), Outcome::Pending));
+    let health = sinks.health();
+    assert!(health.troubles[0].error.starts_with("no space left"), "{health:?}");
+    assert!(stage.objects(&stage.places.predictions).is_empty(), "nothing partial is visible");
+
+    for entry in std::fs::read_dir(folder.path()).expect("a folder").flatten() {
+        if entry.file_name().to_string_lossy().starts_with("filler-") {
+            std::fs::remove_file(entry.path()).expect("removed");
+        }
+    }
+    assert!(matches!(sink.wait(super::fixture::WAIT), Outcome::Done(_)));
+    assert_eq!(stage.rows(&stage.places.predictions), 2000);
+}
