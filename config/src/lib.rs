@@ -8,6 +8,7 @@ mod error;
 mod file;
 mod load;
 mod overrides;
+mod reference;
 pub mod run;
 mod schema;
 mod suggest;
@@ -15,11 +16,15 @@ pub mod telemetry;
 mod tree;
 mod validate;
 
+#[cfg(test)]
+mod tests;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use error::{Error, Origin, Problem};
-pub use load::{Loaded, Sources, load};
+pub use load::{Loaded, Sources, load, read};
+pub use reference::reference_markdown;
 pub use schema::schema;
 pub use validate::{Verdict, validate};
 

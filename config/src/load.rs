@@ -42,12 +42,25 @@ impl Loaded {
     }
 }
 
-/// Reads, merges and checks a configuration.
+/// Reads, merges and checks a configuration that is to be run.
 ///
 /// # Errors
-/// If the file cannot be read, or if settings are unknown, of the wrong type or at odds with each other: all of them at once, as far as
-/// one does not hide another.
+/// As [`read`], or if settings are at odds with each other.
 pub fn load(sources: Sources) -> Result<Loaded, Error> {
+    let loaded = read(sources)?;
+    let Verdict { problems, warnings } = validate(&loaded.config);
+    if problems.is_empty() {
+        return Ok(Loaded { warnings, ..loaded });
+    }
+    let problems = problems.into_iter().map(|problem| locate(problem, &loaded.origins)).collect();
+    Err(Error::Invalid { problems })
+}
+
+/// The same without the rules between settings, for commands that need a part of them: models, credentials.
+///
+/// # Errors
+/// If the file cannot be read, or if settings are unknown or of the wrong type: all of them at once.
+pub fn read(sources: Sources) -> Result<Loaded, Error> {
     let schema = schema();
     let root = Node::root(&schema);
     let mut tree = match &sources.file {
@@ -61,16 +74,9 @@ pub fn load(sources: Sources) -> Result<Loaded, Error> {
     if !problems.is_empty() {
         return Err(Error::Invalid { problems });
     }
-
     let config = typed(&tree, root).map_err(|problem| Error::Invalid { problems: vec![problem] })?;
-    let Verdict { problems, warnings } = validate(&config);
-    let origins: BTreeMap<String, Origin> =
-        tree.into_origins().into_iter().map(|(path, origin)| (path.to_string(), origin)).collect();
-    if problems.is_empty() {
-        return Ok(Loaded { config, warnings, origins });
-    }
-    let located = problems.into_iter().map(|problem| locate(problem, &origins)).collect();
-    Err(Error::Invalid { problems: located })
+    let origins = tree.into_origins().into_iter().map(|(path, origin)| (path.to_string(), origin)).collect();
+    Ok(Loaded { config, warnings: Vec::new(), origins })
 }
 
 /// A rule knows the settings that disagree, but not where they were given.

@@ -80,10 +80,6 @@ impl Tree {
         self.origins.insert(path.clone(), origin);
     }
 
-    pub(crate) fn get(&self, path: &Path) -> Option<&Value> {
-        path.keys().iter().try_fold(&self.value, |at, key| at.get(key))
-    }
-
     /// Where a value was given: its own origin, or that of the table it came with.
     pub(crate) fn origin(&self, path: &Path) -> Option<&Origin> {
         let mut at = path.clone();

@@ -7,9 +7,6 @@ mod input;
 mod output;
 
 use std::net::SocketAddr;
-use std::time::Duration;
-
-use types::Span;
 
 use crate::{Config, Problem};
 
@@ -65,34 +62,14 @@ pub fn validate(config: &Config) -> Verdict {
 
 fn windows(config: &Config, verdict: &mut Verdict) {
     let aggregate = &config.aggregate;
-    let close_after = close_after(aggregate);
-    if aggregate.window < Span::from_secs(1) {
-        verdict
-            .refuse("aggregate.window", format!("`aggregate.window` is {}, but must be 1s or more", aggregate.window));
-    }
-    if close_after < aggregate.out_of_orderness {
-        verdict.refuse(
-            "aggregate.close_after",
-            format!(
-                "`aggregate.close_after` is {close_after} and `aggregate.out_of_orderness` {}: silence may not close a window earlier than order \
-                 would",
-                aggregate.out_of_orderness
-            ),
-        );
-    }
-    let spans = [aggregate.window, close_after, aggregate.out_of_orderness, aggregate.max_future_skew];
-    let least: Duration = spans.iter().map(|span| span.duration()).sum();
-    let ttl = aggregate.device_ttl.duration();
-    if !ttl.is_zero() && ttl < least {
-        verdict.refuse(
-            "aggregate.device_ttl",
-            format!(
-                "`aggregate.device_ttl` is {}, below `aggregate.window` + `close_after` + `out_of_orderness` + `max_future_skew`: write `{}` or \
-                 more, or `0` to keep devices for ever",
-                aggregate.device_ttl,
-                Span::from_secs(least.as_secs() + u64::from(least.subsec_nanos() > 0))
-            ),
-        );
+    let is_files = config.ingest.source == ingest::SourceKind::Files;
+    if let Err(error) = aggregate.settings(is_files, config.ingest.files.assume_sorted) {
+        let setting = match error {
+            aggregate::Error::CloseAfterTooShort { .. } => "aggregate.close_after",
+            aggregate::Error::DeviceTtlTooShort { .. } => "aggregate.device_ttl",
+            _ => "aggregate.window",
+        };
+        verdict.refuse(setting, sentence(&error, error.hint()));
     }
     if aggregate.offset >= aggregate.window {
         verdict.refuse(
@@ -110,10 +87,12 @@ fn windows(config: &Config, verdict: &mut Verdict) {
     );
 }
 
-fn close_after(aggregate: &aggregate::Config) -> Span {
-    let quarter_hour = Span::from_secs(900);
-    let default = (aggregate.out_of_orderness.duration() * 2).max(aggregate.window.min(quarter_hour).duration());
-    aggregate.close_after.unwrap_or(Span::from_millis(default.as_millis().try_into().unwrap_or(u64::MAX)))
+/// A stage's own complaint with its remedy.
+fn sentence(error: &impl std::fmt::Display, hint: Option<String>) -> String {
+    match hint {
+        Some(hint) => format!("{error}: {hint}"),
+        None => error.to_string(),
+    }
 }
 
 fn models(config: &Config, verdict: &mut Verdict) {
@@ -127,7 +106,7 @@ fn models(config: &Config, verdict: &mut Verdict) {
     );
     for (i, feature) in score.features.iter().enumerate() {
         if score.features[..i].contains(feature) {
-            verdict.refuse("score.features", format!("`score.features` names `{}` twice", word(feature)));
+            verdict.refuse("score.features", format!("`score.features` names `{}` twice", feature));
         }
     }
     verdict.refuse_if(
@@ -254,9 +233,4 @@ fn secret_in_url(setting: &str, url: &str, verdict: &mut Verdict) {
             ),
         );
     }
-}
-
-/// A choice as it is written in a file.
-fn word(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -1,12 +1,16 @@
-//! Rules of `[ingest]`: what each source needs, and what the decoder can find in it.
+//! Rules of `[ingest]`: what each source needs. The stage's own rules are asked for, not repeated.
 
-use ingest::decode::{Format, Path, Shape};
+use ingest::decode::{Decoder, Format, SettingError};
 use ingest::{Config, SourceKind, Start};
 
-use super::{Verdict, is_name, word};
+use super::{Verdict, is_name, sentence};
 
 pub(super) fn source(ingest: &Config, verdict: &mut Verdict) {
-    let source = word(&ingest.source);
+    let source = match ingest.source {
+        SourceKind::Kafka => "kafka",
+        SourceKind::Files => "files",
+        SourceKind::Simulated => "simulated",
+    };
     match ingest.source {
         SourceKind::Kafka => kafka(&ingest.kafka, verdict),
         SourceKind::Files => verdict.refuse_if(
@@ -15,11 +19,15 @@ pub(super) fn source(ingest: &Config, verdict: &mut Verdict) {
             "`ingest.source` is `files`, but `ingest.files.path` is empty: name a file, a folder, a glob like `data/*.csv.gz`, or `-` for \
              standard input",
         ),
-        SourceKind::Simulated => verdict.refuse_if(
-            ingest.simulated.devices == 0,
-            "ingest.simulated.devices",
-            "`ingest.source` is `simulated`, but `ingest.simulated.devices` is 0",
-        ),
+        SourceKind::Simulated => {
+            if let Err(error) = ingest.simulated.validate() {
+                let setting = match &error {
+                    ingest::Error::Setting { setting, .. } => setting.clone(),
+                    _ => "ingest.simulated".into(),
+                };
+                verdict.refuse(&setting, sentence(&error, error.hint()));
+            }
+        }
     }
     verdict.warn_if(
         ingest.files.assume_sorted && ingest.source != SourceKind::Files,
@@ -90,100 +98,32 @@ fn is_secret(property: &str) -> bool {
 }
 
 pub(super) fn decode(ingest: &Config, verdict: &mut Verdict) {
-    let decode = &ingest.decode;
-    let mut fields = vec![("ingest.decode.device", &decode.device), ("ingest.decode.time", &decode.time)];
-    match decode.shape {
-        Shape::Long => {
-            fields.extend([("ingest.decode.sensor", &decode.sensor), ("ingest.decode.value", &decode.value)]);
-            verdict.refuse_if(
-                !decode.sensors.is_empty(),
-                "ingest.decode.sensors",
-                "`ingest.decode.sensors` is set, but `ingest.decode.shape` is `long`: the list belongs to `wide`, where each field is a sensor",
-            );
-        }
-        Shape::Wide => {
-            for reserved in [&decode.device, &decode.time] {
-                let reserved = show(reserved);
-                if decode.sensors.contains(&reserved) {
-                    verdict.refuse(
-                        "ingest.decode.sensors",
-                        format!(
-                            "`ingest.decode.sensors` names `{reserved}`, which is the device or the time of the record"
-                        ),
-                    );
-                }
-            }
-        }
+    if let Err(error) = Decoder::new(&ingest.decode) {
+        let setting = match &error {
+            ingest::Error::Decode(error) => decode_setting(error),
+            _ => "ingest.decode".into(),
+        };
+        verdict.refuse(&setting, sentence(&error, error.hint()));
     }
-    for (i, (setting, path)) in fields.iter().enumerate() {
-        if is_empty(path) {
-            verdict.refuse(setting, format!("`{setting}` is empty: name the field of the record"));
-        }
-        if let Some((other, _)) = fields[..i].iter().find(|(_, other)| other == path) {
-            verdict.refuse(setting, format!("`{other}` and `{setting}` both name the field `{}`", show(path)));
-        }
-    }
-    csv(ingest, &fields, verdict);
-    limits(decode, verdict);
-}
-
-fn csv(ingest: &Config, fields: &[(&str, &Path)], verdict: &mut Verdict) {
-    let decode = &ingest.decode;
-    if decode.format != Format::Csv {
-        return;
-    }
-    if !decode.columns.is_empty() {
-        for (setting, path) in fields {
-            let column = show(path);
-            if !decode.columns.contains(&column) {
-                verdict.refuse(
-                    setting,
-                    format!(
-                        "`{setting}` is `{column}`, but `ingest.decode.columns` has no such column: it has `{}`",
-                        decode.columns.join("`, `")
-                    ),
-                );
-            }
-        }
-    }
-    if ingest.source == SourceKind::Kafka && decode.columns.is_empty() {
+    if ingest.source == SourceKind::Kafka && ingest.decode.format == Format::Csv && ingest.decode.columns.is_empty() {
         verdict.refuse(
             "ingest.decode.columns",
             "`ingest.decode.format` is `csv` and `ingest.source` is `kafka`, where no record is a header line: name the columns in order \
              in `ingest.decode.columns`",
         );
     }
-    verdict.refuse_if(
-        !decode.delimiter.is_ascii() || matches!(decode.delimiter, '"' | '\n' | '\r' | '\0'),
-        "ingest.decode.delimiter",
-        "`ingest.decode.delimiter` must be one ASCII character and neither a quote nor the end of a line",
-    );
 }
 
-fn limits(decode: &ingest::decode::Config, verdict: &mut Verdict) {
-    for (name, value, most) in [
-        ("record_bytes_max", decode.record_bytes_max, 1 << 30),
-        ("depth_max", decode.depth_max, 128),
-        ("id_bytes_max", decode.id_bytes_max, 1 << 16),
-        ("fields_max", decode.fields_max, 1 << 20),
-    ] {
-        if value == 0 || value > most {
-            let setting = format!("ingest.decode.{name}");
-            verdict.refuse(&setting, format!("`{setting}` is {value}, but must be from 1 to {most}"));
-        }
-    }
-}
-
-fn is_empty(path: &Path) -> bool {
-    match path {
-        Path::Dotted(text) => text.is_empty(),
-        Path::Keys(keys) => keys.is_empty() || keys.iter().any(String::is_empty),
-    }
-}
-
-fn show(path: &Path) -> String {
-    match path {
-        Path::Dotted(text) => text.clone(),
-        Path::Keys(keys) => keys.join("."),
-    }
+fn decode_setting(error: &SettingError) -> String {
+    let key = match error {
+        SettingError::EmptyPath { key }
+        | SettingError::NestedColumn { key, .. }
+        | SettingError::NoUse { key, .. }
+        | SettingError::Twice { key, .. }
+        | SettingError::NoColumn { key, .. }
+        | SettingError::Range { key, .. }
+        | SettingError::Overlap { second: key, .. } => key,
+        SettingError::Delimiter { .. } => "delimiter",
+    };
+    format!("ingest.decode.{key}")
 }
