@@ -4,3 +4,6 @@ mod support;
 
 // The reference's readings and models give the reference's predictions.
 mod golden;
+
+// Killed, fed nonsense, misconfigured, cut off: nothing is lost, and what is wrong is said.
+mod faults;

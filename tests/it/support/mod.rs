@@ -7,6 +7,7 @@
 
 pub(crate) mod binary;
 pub(crate) mod blobs;
+pub(crate) mod fleet;
 pub(crate) mod http;
 pub(crate) mod judge;
 pub(crate) mod services;

@@ -1,0 +1,172 @@
+//! What the program says when it cannot work: the words that name the cause and the remedy, and a status that scripts see.
+//! `cargo test --test it -- messages --nocapture` prints the exact messages; the manual shows them.
+
+use std::path::Path;
+
+use crate::support::fleet::{self, Fleet, MINUTE, SECOND, START};
+use crate::support::{Atalaia, Azurite, Kafka, Message, Outcome, wait};
+
+const INPUT: &str = r#"{"device":"d0","sensor":"s0","ts":"2024-01-01T00:00:00Z","value":1.5}"#;
+
+/// Insists on a failure that says all of this; a panic or a bare "error" is no message.
+#[track_caller]
+fn refused(command: Atalaia, says: &[&str]) -> Outcome {
+    let outcome = command.run().status_is(1);
+    let lines = outcome.stderr.lines().skip_while(|line| !line.starts_with("error: "));
+    let message = lines.collect::<Vec<_>>().join("\n");
+    println!("$ {}\n{message}\n", outcome.description);
+    for words in says {
+        assert!(message.contains(words), "`{words}` is missing in:\n{}", outcome.stderr);
+    }
+    assert!(!outcome.stderr.contains("panicked"), "{}", outcome.stderr);
+    outcome
+}
+
+/// `atalaia score` of one line of JSON with everything else in order.
+fn score(folder: &Path) -> Atalaia {
+    let input = folder.join("readings.jsonl");
+    std::fs::write(&input, format!("{INPUT}\n")).expect("the folder is ours");
+    Atalaia::new("score")
+        .set("ingest.source", "files")
+        .set("ingest.files.path", input.display())
+        .set("sink.url", folder.join("scored").display())
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+#[test]
+fn settings() {
+    let folder = folder();
+    let with = |toml: &str| score(folder.path()).config(toml);
+    refused(with("[aggregate]\nwindw = \"1h\"\n"), &["`aggregate.windw`", "line 2", "did you mean", "`window`"]);
+    refused(with("[sink]\nmin_rows = \"many\"\n"), &["`sink.min_rows`", "line 2", "expected"]);
+    let secret = "Endpoint=sb://x/;SharedAccessKey=c2VjcmV0";
+    let literal = format!("[ingest.kafka]\ntopic = \"t\"\nsecrets = {{ \"sasl.password\" = \"{secret}\" }}\n");
+    let said = refused(with(&literal), &["sasl.password", "`env:", "`file:"]);
+    assert!(!said.stderr.contains("c2VjcmV0"), "a secret is not repeated: {}", said.stderr);
+    let as_property = format!("[ingest.kafka]\ntopic = \"t\"\nproperties = {{ \"sasl.password\" = \"{secret}\" }}\n");
+    let kafka = with(&as_property).set("ingest.source", "kafka");
+    let said = refused(kafka, &["sasl.password", "`ingest.kafka.secrets`"]);
+    assert!(!said.stderr.contains("c2VjcmV0"), "a secret is not repeated: {}", said.stderr);
+    refused(with("[storage]\nkey = \"c2VjcmV0\"\n"), &["`storage.key`", "env:"]);
+    refused(with("[sink\nurl = 1\n"), &["pipeline.toml", "line 1"]);
+    refused(with("[aggregate]\nclose_after = \"1s\"\n"), &["`aggregate.close_after`", "`aggregate.out_of_orderness`"]);
+    refused(with("").set("telemetry.log", "info,=="), &["`telemetry.log", "=="]);
+    refused(Atalaia::new("score").arg("-c").arg("absent.toml"), &["no configuration file `absent.toml`"]);
+}
+
+#[test]
+fn input_paths() {
+    let folder = folder();
+    let with = |path: &Path| score(folder.path()).set("ingest.files.path", path.display());
+    refused(with(&folder.path().join("absent.csv")), &["absent.csv"]);
+    let empty = folder.path().join("empty");
+    std::fs::create_dir(&empty).expect("the folder is ours");
+    refused(with(&empty), &["empty", "no "]);
+    let broken = folder.path().join("broken.jsonl.gz");
+    std::fs::write(&broken, b"\x1f\x8b\x08\x00garbage").expect("the folder is ours");
+    refused(with(&broken), &["broken.jsonl.gz", "gzip"]);
+}
+
+#[test]
+fn brokers_and_topics() {
+    let nowhere = format!("127.0.0.1:{}", wait::free_port());
+    let folder = folder();
+    let on = |command: &str, brokers: &str| {
+        Atalaia::new(command)
+            .set("ingest.kafka.brokers", brokers)
+            .set("ingest.kafka.topic", "absent")
+            .set("sink.url", folder.path().display())
+    };
+    refused(on("score", &nowhere), &["cannot", &nowhere, "Connection refused"]);
+    let Some(kafka) = Kafka::for_test() else { return };
+    refused(on("score", &kafka.brokers), &["topic `absent`", &kafka.brokers]);
+    refused(on("run", &kafka.brokers), &["topic `absent`", &kafka.brokers]);
+    refused(on("preview", &kafka.brokers), &["topic `absent`", &kafka.brokers]);
+}
+
+#[test]
+fn stores() {
+    let folder = folder();
+    let file = folder.path().join("a-file");
+    std::fs::write(&file, "").expect("the folder is ours");
+    refused(score(folder.path()).set("sink.url", file.join("scored").display()), &["a-file/scored/predictions"]);
+    refused(score(folder.path()).set("sink.url", "ftp://host/x"), &["`ftp://`", "az://"]);
+    refused(score(folder.path()).set("score.models", folder.path().join("absent").display()), &["absent"]);
+    let Some(azurite) = Azurite::for_test() else { return };
+    let missing = azurite.named("missing-container");
+    let emulated = || score(folder.path()).set_all(azurite.settings());
+    refused(
+        emulated().set("sink.url", missing.url("x")),
+        &["container `missing-container` does not exist", "create it"],
+    );
+    refused(emulated().set("score.models", missing.url("x")), &["container `missing-container` does not exist"]);
+    let nowhere = format!("http://127.0.0.1:{}", wait::free_port());
+    let unreachable = emulated().set("storage.endpoint", &nowhere).set("sink.url", missing.url("x"));
+    refused(unreachable, &["missing-container", "cannot be reached"]);
+}
+
+#[test]
+fn models() {
+    let folder = folder();
+    let models = folder.path().join("models");
+    std::fs::create_dir(&models).expect("the folder is ours");
+    std::fs::write(models.join("model_d0_s0"), b"\x80\x04\x95 this is no model").expect("the folder is ours");
+    let with = || score(folder.path()).set("score.models", models.display());
+    refused(with(), &["model_d0_s0", "skip"]);
+    let skipped = with().set("score.on_bad_model", "skip").args(["--format", "json"]).run().success();
+    assert_eq!(skipped.json_lines()[0]["counts"]["unscored"], 1, "its rows have no score");
+    assert!(skipped.stderr.contains("model_d0_s0"), "{}", skipped.stderr);
+}
+
+#[test]
+fn state_that_does_not_fit() {
+    let folder = folder();
+    score(folder.path()).run().success();
+    refused(
+        score(folder.path()).set("aggregate.window", "2h"),
+        &["other rules", "window=1h", "window=2h", "`pipeline`"],
+    );
+    let state = folder.path().join("scored/state/atalaia/files/0/state");
+    let mut bytes = std::fs::read(&state).expect("the state is there");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&state, bytes).expect("the folder is ours");
+    refused(score(folder.path()), &["state/atalaia/files/0/state` is corrupt"]);
+}
+
+#[test]
+fn changed_files_and_a_trimmed_topic() {
+    let folder = folder();
+    score(folder.path()).run().success();
+    let shorter = score(folder.path());
+    std::fs::write(folder.path().join("readings.jsonl"), "").expect("the folder is ours");
+    refused(shorter, &["position"]);
+
+    // A topic made anew is shorter than what was committed of the old one.
+    let Some(kafka) = Kafka::for_test() else { return };
+    let (long, short) = (kafka.topic(1), kafka.topic(1));
+    let fleet = Fleet { devices: 1, sensors: 1, every: SECOND };
+    long.produce(fleet.records(START, START + MINUTE));
+    short.produce([Message::keyed("d0", INPUT)]);
+    let job = || fleet::eager("score").set("sink.url", folder.path().join("topic").display());
+    job().set_all(long.settings()).run().success();
+    let state = folder.path().join("topic/state/fleet");
+    std::fs::rename(state.join(&long.name), state.join(&short.name)).expect("the folder is ours");
+    // The state names its topic, so this cannot go unnoticed.
+    refused(job().set_all(short.settings()), &[&long.name, &short.name, "belongs to"]);
+}
+
+#[test]
+fn a_port_in_use() {
+    let folder = folder();
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port can be bound");
+    let address = listener.local_addr().expect("bound").to_string();
+    let run = Atalaia::new("run")
+        .set("ingest.source", "simulated")
+        .set("sink.url", folder.path().display())
+        .set("telemetry.metrics", &address);
+    refused(run, &[&address, "`telemetry.metrics`", "in use"]);
+}
