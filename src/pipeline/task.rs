@@ -305,7 +305,9 @@ impl<'a> Task<'a> {
         };
         let frozen = self.sink.encode(&commit).context("encode the commit")?;
         self.progress.add(&metrics::scored(&scores));
-        self.windows.recycle(rows);
+        if emit == Emit::Rows {
+            self.windows.recycle(rows);
+        }
         self.sink.begin(frozen);
         self.in_flight = true;
         self.begun = Some(self.next);

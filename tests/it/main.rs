@@ -7,3 +7,6 @@ mod golden;
 
 // Killed, fed nonsense, misconfigured, cut off: nothing is lost, and what is wrong is said.
 mod faults;
+
+// However the work is cut into jobs, restarts and uploads, the same rows come out.
+mod jobs;
