@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::fleet::{self, Fleet, HOUR, MINUTE, SECOND, START};
+use crate::support::fleet::{self, Fleet, HOUR, MINUTE, SECOND, start};
 use crate::support::{Atalaia, Judge, Kafka, Message, Running, Topic, http};
 
 const PARTITIONS: usize = 4;
@@ -25,6 +25,8 @@ impl Pipeline<'_> {
         fleet::eager(subcommand)
             .set_all(self.topic.settings())
             .set("ingest.kafka.group", format!("{}-{}", self.topic.name, self.name))
+            // A killed member that comes back under its name need not wait until it is given up.
+            .set("ingest.kafka.instance_id", "only")
             .set("pipeline", self.name)
             .set("aggregate.window", self.window)
             .set("aggregate.close_after", self.close_after)
@@ -71,13 +73,6 @@ fn wait_for_records(service: &mut Running, records: u64) {
     });
 }
 
-fn models(judge: &Judge, folder: &Path, fleet: Fleet) -> PathBuf {
-    let models = folder.join("models");
-    let path = models.display().to_string();
-    judge.run("judges/models.py", [path, fleet.devices.to_string(), fleet.sensors.to_string()]);
-    models
-}
-
 fn same(judge: &Judge, one: &Pipeline<'_>, other: &Pipeline<'_>) {
     let found = judge.run("judges/same.py", [&one.folder, &other.folder]);
     println!("{} and {}: {found}", one.name, other.name);
@@ -92,7 +87,7 @@ fn three_jobs_over_a_growing_topic_equal_one_continuous_run() {
     let (Some(kafka), Some(judge)) = (Kafka::for_test(), Judge::for_test()) else { return };
     let topic = kafka.topic(PARTITIONS);
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let models = models(&judge, folder.path(), FLEET);
+    let models = fleet::models(&judge);
     let pipeline = |name: &'static str| Pipeline {
         topic: &topic,
         name,
@@ -105,9 +100,9 @@ fn three_jobs_over_a_growing_topic_equal_one_continuous_run() {
     let mut service = continuous.service();
     let (mut produced, mut rows) = (0, 0);
     // Cut in the middle of windows; d7 reads nothing for an hour, so that silence closes windows too.
-    let cuts = [START, START + 63 * MINUTE, START + 124 * MINUTE, START + 3 * HOUR + 17 * MINUTE];
+    let cuts = [start(), start() + 63 * MINUTE, start() + 124 * MINUTE, start() + 3 * HOUR + 17 * MINUTE];
     for part in cuts.windows(2) {
-        let silent = START + 70 * MINUTE..START + 130 * MINUTE;
+        let silent = start() + 70 * MINUTE..start() + 130 * MINUTE;
         let messages = FLEET
             .records(part[0], part[1])
             .filter(|message| message.key.as_deref() != Some(b"d7") || !silent.contains(&message.time.expect("given")));
@@ -138,20 +133,20 @@ fn a_day_uploaded_afterwards_is_not_late() {
     let (Some(kafka), Some(judge)) = (Kafka::for_test(), Judge::for_test()) else { return };
     let topic = kafka.topic(2);
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let models = models(&judge, folder.path(), FLEET);
+    let models = fleet::models(&judge);
     let is_offline = |device: usize| device % 2 == 1;
 
     // The evening before all are live; then every second device falls silent for the day.
-    let mut messages: Vec<Message> = FLEET.records(START - 2 * HOUR, START).collect();
-    for time in (START..START + DAY).step_by(FLEET.every as usize) {
+    let mut messages: Vec<Message> = FLEET.records(start() - 2 * HOUR, start()).collect();
+    for time in (start()..start() + DAY).step_by(FLEET.every as usize) {
         let live = (0..FLEET.devices).filter(|device| !is_offline(*device));
         messages.extend(live.flat_map(|device| FLEET.of_device(device, time)));
     }
     // From half past midnight on each sends its day, a reading a second, while the others go on.
-    let upload = START + DAY + 30 * MINUTE;
-    for (i, time) in (START..START + DAY).step_by(FLEET.every as usize).enumerate() {
+    let upload = start() + DAY + 30 * MINUTE;
+    for (i, time) in (start()..start() + DAY).step_by(FLEET.every as usize).enumerate() {
         let now = upload + i64::try_from(i).expect("small") * SECOND;
-        if (now - START).rem_euclid(FLEET.every) < SECOND {
+        if (now - start()).rem_euclid(FLEET.every) < SECOND {
             let live = (0..FLEET.devices).filter(|device| !is_offline(*device));
             messages.extend(live.flat_map(|device| FLEET.of_device(device, now - now.rem_euclid(FLEET.every))));
         }
@@ -184,7 +179,7 @@ fn a_restart_with_hours_of_lag_gives_the_same_rows() {
     let (Some(kafka), Some(judge)) = (Kafka::for_test(), Judge::for_test()) else { return };
     let topic = kafka.topic(PARTITIONS);
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let models = models(&judge, folder.path(), FLEET);
+    let models = fleet::models(&judge);
     let pipeline = |name: &'static str| Pipeline {
         topic: &topic,
         name,
@@ -196,17 +191,17 @@ fn a_restart_with_hours_of_lag_gives_the_same_rows() {
     let (interrupted, at_once) = (pipeline("interrupted"), pipeline("at-once"));
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     let now = i64::try_from(now.as_micros()).expect("before 292277");
-    let start = (now - 6 * HOUR).div_euclid(MINUTE) * MINUTE + 20 * SECOND;
+    let begin = (now - 6 * HOUR).div_euclid(MINUTE) * MINUTE + 20 * SECOND;
 
     // An hour is read live, then the service is killed, and five more hours come before it is back.
-    let mut produced = topic.produce(FLEET.records(start, start + HOUR));
+    let mut produced = topic.produce(FLEET.records(begin, begin + HOUR));
     let mut service = interrupted.service();
     wait_for_records(&mut service, produced);
     std::thread::park_timeout(Duration::from_secs(3));
     service.kill();
-    produced += topic.produce(FLEET.records(start + HOUR, now - MINUTE));
+    produced += topic.produce(FLEET.records(begin + HOUR, now - MINUTE));
     let mut service = interrupted.service();
-    wait_for_records(&mut service, FLEET.count(start + HOUR, now - MINUTE));
+    wait_for_records(&mut service, FLEET.count(begin + HOUR, now - MINUTE));
     assert!(service.stderr().contains("partition resumed"), "{}", service.stderr());
     service.terminate(Duration::from_secs(10)).success();
     interrupted.close_all();
@@ -238,7 +233,7 @@ fn the_same_files_again_bring_nothing_new() {
     const FLEET: Fleet = Fleet { devices: 3, sensors: 2, every: 10 * SECOND };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let input = folder.path().join("readings.jsonl");
-    let lines: Vec<Vec<u8>> = FLEET.records(START, START + HOUR).filter_map(|message| message.payload).collect();
+    let lines: Vec<Vec<u8>> = FLEET.records(start(), start() + HOUR).filter_map(|message| message.payload).collect();
     std::fs::write(&input, lines.join(&b'\n')).expect("the folder is ours");
     let results = folder.path().join("scored");
     let score = || {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::fleet::{self, Fleet, SECOND, START};
+use crate::support::fleet::{self, Fleet, SECOND, start};
 use crate::support::{Atalaia, Judge, Kafka, Running, Topic, http, wait};
 
 const FLEET: Fleet = Fleet { devices: 40, sensors: 2, every: SECOND };
@@ -58,12 +58,11 @@ fn moments(seed: u64) -> impl FnMut() -> Duration {
 fn killed_again_and_again_in_mid_topic() {
     let (Some(kafka), Some(judge)) = (Kafka::for_test(), Judge::for_test()) else { return };
     let topic = kafka.topic(PARTITIONS);
-    let to = START + 2500 * SECOND;
-    let produced = topic.produce(FLEET.records(START, to));
+    let to = start() + 2500 * SECOND;
+    let produced = topic.produce(FLEET.records(start(), to));
     assert_eq!(produced, 200_000);
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (models, results) = (folder.path().join("models"), folder.path().join("scored"));
-    judge.run("judges/models.py", [models.to_str().expect("plain"), "40", "2"]);
+    let (models, results) = (fleet::models(&judge), folder.path().join("scored"));
 
     let seed = u64::from(std::process::id());
     let mut moment = moments(seed);
@@ -110,11 +109,10 @@ fn asked_to_leave_it_commits_what_is_due_and_the_next_start_goes_on() {
     const GRACE: Duration = Duration::from_secs(10);
     let (Some(kafka), Some(judge)) = (Kafka::for_test(), Judge::for_test()) else { return };
     let topic = kafka.topic(PARTITIONS);
-    let to = START + 1000 * SECOND;
-    let produced = topic.produce(FLEET.records(START, to));
+    let to = start() + 1000 * SECOND;
+    let produced = topic.produce(FLEET.records(start(), to));
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (models, results) = (folder.path().join("models"), folder.path().join("scored"));
-    judge.run("judges/models.py", [models.to_str().expect("plain"), "40", "2"]);
+    let (models, results) = (fleet::models(&judge), folder.path().join("scored"));
     // By itself nothing would be committed for a long while: what is there afterwards, the stop has written.
     let patient = || {
         service(&topic, &models, &results)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::fleet::{self, Fleet, HOUR, SECOND, START};
+use crate::support::fleet::{self, Fleet, HOUR, SECOND, start};
 use crate::support::{Judge, Kafka, http};
 
 const FLEET: Fleet = Fleet { devices: 40, sensors: 2, every: SECOND };
@@ -66,13 +66,13 @@ fn full_it_waits_and_with_room_it_goes_on() {
             .set("sink.min_rows", 500)
             .set("sink.max_delay", "500ms")
     };
-    topic.produce(FLEET.records(START, START + 200 * SECOND));
+    topic.produce(FLEET.records(start(), start() + 200 * SECOND));
     let mut running = service().start();
     let address = fleet::listener(&mut running);
     running.wait_until("files", Duration::from_secs(60), |_| (rows(&results) > 0).then_some(()));
 
     let filler = disk.fill();
-    topic.produce(FLEET.records(START + 200 * SECOND, START + 600 * SECOND));
+    topic.produce(FLEET.records(start() + 200 * SECOND, start() + 600 * SECOND));
     running.wait_for_log("no space left where", Duration::from_secs(60));
     assert_eq!(http::get(&address, "/livez").expect("it lives").status, 200);
     let said = running.stderr();
@@ -92,7 +92,7 @@ fn full_it_waits_and_with_room_it_goes_on() {
     let address = fleet::listener(&mut running);
     running.wait_until("more files", Duration::from_secs(60), |_| (rows(&results) > before).then_some(()));
     let filler = disk.fill();
-    topic.produce(FLEET.records(START + 600 * SECOND, START + 1000 * SECOND));
+    topic.produce(FLEET.records(start() + 600 * SECOND, start() + 1000 * SECOND));
     running.wait_for_log("no space left where", Duration::from_secs(60));
     std::fs::remove_file(&filler).expect("the folder is ours");
     running.wait_for_log("storage answers again", Duration::from_secs(60));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::fleet::{self, Fleet, HOUR, SECOND, START};
+use crate::support::fleet::{self, Fleet, HOUR, SECOND, start};
 use crate::support::{Judge, Kafka, Message, http};
 
 const FLEET: Fleet = Fleet { devices: 10, sensors: 2, every: SECOND };
@@ -57,7 +57,7 @@ fn a_thousand_malformed_records_among_good_ones() {
     // Ten portions, a bad record after every tenth good one; two bad ones in a row here and there.
     let (mut sent, mut worst) = (0, 0);
     for portion in 0..10 {
-        let from = START + portion * 50 * SECOND;
+        let from = start() + portion * 50 * SECOND;
         let mut messages = Vec::new();
         for (i, good) in FLEET.records(from, from + 50 * SECOND).enumerate() {
             let time = good.time.expect("given");
@@ -75,7 +75,7 @@ fn a_thousand_malformed_records_among_good_ones() {
         assert_eq!((alive.status, alive.body.as_str()), (200, "ok\n"));
     }
     assert_eq!(sent, BAD);
-    let good = FLEET.count(START, START + 500 * SECOND);
+    let good = FLEET.count(start(), start() + 500 * SECOND);
     let all = (good + BAD as u64) as f64;
     let metrics = service.wait_until("all records to be read", Duration::from_secs(60), |_| {
         let metrics = http::get(&address, "/metrics")?.body;
@@ -84,7 +84,7 @@ fn a_thousand_malformed_records_among_good_ones() {
     let counted =
         |reason: &str| http::metric(&metrics, "atalaia_ingest_rejects_total", &format!("reason=\"{reason}\""));
     for n in 0..10 {
-        let (reason, _) = bad(n, START);
+        let (reason, _) = bad(n, start());
         let expected = if reason == "invalid_json" { 200.0 } else { 100.0 };
         assert_eq!(counted(reason), Some(expected), "{reason}");
     }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::support::fleet::{self, Fleet, MINUTE, SECOND, START};
+use crate::support::fleet::{self, Fleet, MINUTE, SECOND, start};
 use crate::support::{Atalaia, Azurite, Kafka, Message, Outcome, wait};
 
 const INPUT: &str = r#"{"device":"d0","sensor":"s0","ts":"2024-01-01T00:00:00Z","value":1.5}"#;
@@ -156,7 +156,7 @@ fn changed_files_and_a_trimmed_topic() {
     let Some(kafka) = Kafka::for_test() else { return };
     let (long, short) = (kafka.topic(1), kafka.topic(1));
     let fleet = Fleet { devices: 1, sensors: 1, every: SECOND };
-    long.produce(fleet.records(START, START + MINUTE));
+    long.produce(fleet.records(start(), start() + MINUTE));
     short.produce([Message::keyed("d0", INPUT)]);
     let job = || fleet::eager("score").set("sink.url", folder.path().join("topic").display());
     job().set_all(long.settings()).run().success();

@@ -1,14 +1,26 @@
 //! A fleet whose every reading follows from a few figures: input for tests whose judges recompute what must come out.
 
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use types::Micros;
 
-use super::{Atalaia, Message, Running};
+use super::{Atalaia, Judge, Message, Running};
 
-/// 2024-01-01T00:00:00Z: long ago, so that nothing is ever ahead of a clock.
-pub(crate) const START: Micros = 1_704_067_200_000_000;
 pub(crate) const SECOND: Micros = 1_000_000;
 pub(crate) const MINUTE: Micros = 60 * SECOND;
 pub(crate) const HOUR: Micros = 60 * MINUTE;
+
+/// Midnight three days ago: nothing of it is ahead of a clock, and no broker deletes it for its age meanwhile.
+pub(crate) fn start() -> Micros {
+    static START: LazyLock<Micros> = LazyLock::new(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let midnight = i64::try_from(now / 86_400).expect("a date") - 3;
+        midnight * 24 * HOUR
+    });
+    *START
+}
 
 /// Devices `d0`, `d1`, … that read sensors `s0`, `s1`, … in a fixed rhythm and send at once, in order.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +57,17 @@ pub(crate) fn record(device: &str, sensor: &str, time: Micros) -> Message {
     let value = ((hash >> 20) % 100_000) as f64 / 1000.0;
     let json = format!(r#"{{"device":"{device}","sensor":"{sensor}","ts":{},"value":{value}}}"#, time / 1000);
     Message::keyed(device, json)
+}
+
+/// A folder of small models for two of three devices, up to `d39` and `s1`; made by scikit-learn, once in a run of the tests.
+pub(crate) fn models(judge: &Judge) -> PathBuf {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    let make = || {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fleet-models");
+        judge.run("judges/models.py", [&folder.display().to_string(), "40", "2"]);
+        folder
+    };
+    MADE.get_or_init(make).clone()
 }
 
 /// The figures that a run prints last, by name.
