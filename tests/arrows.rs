@@ -45,7 +45,7 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
         if path.is_dir() {
             found.extend(sources(&path));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push((path.clone(), fs::read_to_string(&path).unwrap()));
+            found.push((path.clone(), fs::read_to_string(&path).expect("sources are text")));
         }
     }
     found
@@ -73,7 +73,7 @@ fn names(code: &str, name: &str) -> bool {
 }
 
 fn manifest(folder: &str) -> String {
-    fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap()
+    fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("every crate has a manifest")
 }
 
 /// The names below `[dependencies]`, `[dev-dependencies]`, `[build-dependencies]`, plain or by target.

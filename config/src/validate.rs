@@ -106,7 +106,7 @@ fn models(config: &Config, verdict: &mut Verdict) {
     );
     for (i, feature) in score.features.iter().enumerate() {
         if score.features[..i].contains(feature) {
-            verdict.refuse("score.features", format!("`score.features` names `{}` twice", feature));
+            verdict.refuse("score.features", format!("`score.features` names `{feature}` twice"));
         }
     }
     verdict.refuse_if(
