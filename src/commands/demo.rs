@@ -79,11 +79,13 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 
     let truth = fleet.truth();
+    let Moment(start) = fleet.config().start;
+    let begins = start.saturating_add(fleet.config().clean_lead.micros());
     let truth_file = args.out.join("truth.csv");
     let file = std::fs::File::create(&truth_file).with_context(|| format!("write `{}`", truth_file.display()))?;
     ingest::simulated::write_truth_csv(&truth, std::io::BufWriter::new(file)).context("write the truth")?;
     let judgement =
-        judge::judge(&args.out.join("predictions"), &truth).context("compare the predictions with the truth")?;
+        judge::judge(&args.out.join("predictions"), &truth, begins).context("compare the predictions with the truth")?;
     let summary = Summary { args: &args, counts: totals.counts(), models, trained, streamed, judgement: &judgement };
     match args.format {
         super::Format::Text => summary.print(),
@@ -102,8 +104,6 @@ fn configuration(args: &Args) -> Config {
     fleet.interval = Span::from_secs(10);
     fleet.clean_lead = day;
     fleet.duration = Span::from_secs(2 * 86_400);
-    fleet.disorder = Span::from_secs(2);
-    fleet.late = 0.0002;
     fleet.malformed = 0.0001;
     let Moment(start) = fleet.start;
     config.ingest.start = Start::Time(start.saturating_add(day.micros()));

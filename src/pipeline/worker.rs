@@ -116,7 +116,14 @@ impl<'a> Worker<'a> {
         let sink = (self.open_sink)(&partition);
         let task = Task::recover(self.job, partition.clone(), self.source.as_mut(), sink, self.progress)
             .with_context(|| format!("take over partition `{partition}`"))?;
-        self.source.start(&partition, task.next()).with_context(|| format!("start reading partition `{partition}`"))?;
+        match self.source.start(&partition, task.next()) {
+            Ok(()) => {}
+            Err(ingest::Error::NotAssigned { .. }) => {
+                info!(%partition, "lost while it was being recovered");
+                return Ok(());
+            }
+            Err(error) => return Err(error).with_context(|| format!("start reading partition `{partition}`")),
+        }
         self.progress.add(&super::Counts { gained: 1, started: 1, ..Default::default() });
         self.tasks.insert(partition, task);
         Ok(())

@@ -152,11 +152,6 @@ impl Plan {
         }
     }
 
-    /// Whether input may have columns with names.
-    pub(crate) fn may_have_columns(&self) -> bool {
-        self.format != Format::Json
-    }
-
     /// Whether all these names, and no others, stand in the row.
     pub(crate) fn is_header(&self, row: &[String], columns: &[String]) -> bool {
         row.len() == columns.len() && columns.iter().all(|name| row.contains(name))

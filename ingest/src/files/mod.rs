@@ -205,19 +205,18 @@ impl Reading {
             return Err(failure);
         }
         let mut records = Records::new(partition.clone());
+        let mut columns = self.columns.clone();
         while records.len() < batch_records && records.bytes() < BATCH_BYTES {
-            // The next file may have another header, and a batch has one.
-            if self.opened.is_none() && files.plan.may_have_columns() && !records.is_empty() {
-                break;
-            }
             match self.step(files) {
                 Ok(Step::Record) => {
                     let payload = Some(self.framer.record());
                     records.push(RawRecord { position: self.position, broker_time: None, key: &[], payload });
                     self.position += 1;
                 }
-                Ok(Step::Between) => {}
-                Ok(Step::End) => break,
+                // The next file may have another header, and a batch has one.
+                Ok(Step::Between) if same(&columns, &self.columns) => {}
+                Ok(Step::Between) if records.is_empty() => columns.clone_from(&self.columns),
+                Ok(Step::Between | Step::End) => break,
                 Err(error) if records.is_empty() => return Err(error),
                 Err(error) => {
                     self.failure = Some(error);
@@ -225,7 +224,7 @@ impl Reading {
                 }
             }
         }
-        Ok(records.with_columns(self.columns.clone()))
+        Ok(records.with_columns(columns))
     }
 
     fn step(&mut self, files: &Files) -> Result<Step, Error> {
@@ -276,6 +275,13 @@ impl Reading {
             self.held = false;
         }
         Ok(names.map(Into::into))
+    }
+}
+
+fn same(ours: &Option<Arc<[String]>>, theirs: &Option<Arc<[String]>>) -> bool {
+    match (ours, theirs) {
+        (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
+        (ours, theirs) => ours.is_none() && theirs.is_none(),
     }
 }
 

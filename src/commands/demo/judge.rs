@@ -53,10 +53,14 @@ struct Alarm {
     end: Micros,
 }
 
-pub(super) fn judge(predictions: &Path, truth: &[Episode]) -> anyhow::Result<Judgement> {
+/// Windows that began before the stream did hold a part of their readings only, and are left out.
+pub(super) fn judge(predictions: &Path, truth: &[Episode], begins: Micros) -> anyhow::Result<Judgement> {
     let mut alarms: HashMap<(String, String), Vec<Alarm>> = HashMap::new();
     for file in parquet_files(predictions)? {
         read_alarms(&file, &mut alarms).with_context(|| format!("read `{}`", file.display()))?;
+    }
+    for own in alarms.values_mut() {
+        own.retain(|alarm| alarm.start >= begins);
     }
     let mut faults: HashMap<(&str, &str), Vec<&Episode>> = HashMap::new();
     for episode in truth {
