@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{demo, preview, run, score, simulate};
+use crate::commands::{demo, models, preview, run, score, simulate, validate};
 
 /// Watches fleets of devices: reads sensor events, aggregates them over event-time windows, scores each closed window
 /// with that device's own one-class SVM, and writes predictions as plain Parquet.
@@ -29,6 +29,8 @@ enum Command {
     Score(score::Args),
     Simulate(simulate::Args),
     Preview(preview::Args),
+    Validate(validate::Args),
+    Models(models::Args),
 }
 
 impl Cli {
@@ -43,6 +45,8 @@ impl Cli {
             Command::Score(args) => score::run(args),
             Command::Simulate(args) => simulate::run(args),
             Command::Preview(args) => preview::run(args),
+            Command::Validate(args) => validate::run(args),
+            Command::Models(args) => models::run(args),
         }
     }
 }

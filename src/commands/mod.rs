@@ -2,14 +2,14 @@
 
 pub(crate) mod assemble;
 pub(crate) mod demo;
-// models
+pub(crate) mod models;
 mod output;
 pub(crate) mod preview;
 mod progress;
 pub(crate) mod run;
 pub(crate) mod score;
 pub(crate) mod simulate;
-// validate
+pub(crate) mod validate;
 
 use std::path::PathBuf;
 
