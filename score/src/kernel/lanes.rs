@@ -35,46 +35,24 @@ pub(super) fn sums_portable(lanes: &[Lanes], z: &[f64], jobs: &[Job], sums: &mut
 fn run<const FUSED: bool>(lanes: &[Lanes], z: &[f64], jobs: &[Job], sums: &mut [f64]) {
     for (job, sum) in jobs.iter().zip(sums) {
         let (shape, z) = (&job.shape, job.shape.z(z, job.z));
-        *sum = match shape.kernel {
-            _ if shape.is_exact() => exact::sum(shape, lanes, z),
-            Kernel::Rbf { gamma } => rbf::<FUSED>(shape, lanes, z, gamma),
-            Kernel::Linear => fold::<FUSED>(shape, lanes, |features| dot::<FUSED>(features, z)),
-            Kernel::Poly { gamma, coef0, degree } => fold::<FUSED>(shape, lanes, |features| {
-                let mut base = dot::<FUSED>(features, z);
-                for lane in &mut base {
-                    *lane = exact::power(gamma * *lane + coef0, degree);
-                }
-                base
-            }),
-            Kernel::Sigmoid { .. } => exact::sum(shape, lanes, z),
-        };
+        *sum = if shape.is_exact() { exact::sum(shape, lanes, z) } else { fold::<FUSED>(shape, lanes, z) };
     }
 }
 
-#[inline(always)]
-fn rbf<const FUSED: bool>(shape: &Shape, lanes: &[Lanes], z: &[f64], gamma: f64) -> f64 {
-    fold::<FUSED>(shape, lanes, |features| {
-        let mut squares = [0.0; LANES];
-        for (feature, &z) in features.iter().zip(z) {
-            for lane in 0..LANES {
-                let difference = z - feature.0[lane];
-                squares[lane] = add_product::<FUSED>(difference, difference, squares[lane]);
-            }
-        }
-        for lane in &mut squares {
-            *lane *= -gamma;
-        }
-        exp::<FUSED>(squares)
-    })
-}
+// No closures from here on: what is not inlined by force is compiled for any machine, and slow on this one.
 
 #[inline(always)]
-fn fold<const FUSED: bool>(shape: &Shape, lanes: &[Lanes], kernel: impl Fn(&[Lanes]) -> [f64; LANES]) -> f64 {
+fn fold<const FUSED: bool>(shape: &Shape, lanes: &[Lanes], z: &[f64]) -> f64 {
     let mut sums = [0.0; LANES];
     for (features, coefficients) in shape.blocks(lanes) {
-        let values = kernel(features);
-        for lane in 0..LANES {
-            sums[lane] = add_product::<FUSED>(coefficients.0[lane], values[lane], sums[lane]);
+        let values = match shape.kernel {
+            Kernel::Rbf { gamma } => rbf::<FUSED>(features, z, gamma),
+            Kernel::Linear => dot::<FUSED>(features, z),
+            Kernel::Poly { gamma, coef0, degree } => poly::<FUSED>(features, z, gamma, coef0, degree),
+            Kernel::Sigmoid { .. } => [f64::NAN; LANES], // takes the exact path
+        };
+        for (lane, sum) in sums.iter_mut().enumerate() {
+            *sum = add_product::<FUSED>(coefficients.0[lane], values[lane], *sum);
         }
     }
     // Halves onto halves: the same tree of additions on every machine.
@@ -87,11 +65,35 @@ fn fold<const FUSED: bool>(shape: &Shape, lanes: &[Lanes], kernel: impl Fn(&[Lan
 }
 
 #[inline(always)]
+fn rbf<const FUSED: bool>(features: &[Lanes], z: &[f64], gamma: f64) -> [f64; LANES] {
+    let mut squares = [0.0; LANES];
+    for (feature, &z) in features.iter().zip(z) {
+        for (lane, square) in squares.iter_mut().enumerate() {
+            let difference = z - feature.0[lane];
+            *square = add_product::<FUSED>(difference, difference, *square);
+        }
+    }
+    for square in &mut squares {
+        *square *= -gamma;
+    }
+    exp::<FUSED>(squares)
+}
+
+#[inline(always)]
+fn poly<const FUSED: bool>(features: &[Lanes], z: &[f64], gamma: f64, coef0: f64, degree: u32) -> [f64; LANES] {
+    let mut values = dot::<FUSED>(features, z);
+    for value in &mut values {
+        *value = exact::power(gamma * *value + coef0, degree);
+    }
+    values
+}
+
+#[inline(always)]
 fn dot<const FUSED: bool>(features: &[Lanes], z: &[f64]) -> [f64; LANES] {
     let mut sums = [0.0; LANES];
     for (feature, &z) in features.iter().zip(z) {
-        for lane in 0..LANES {
-            sums[lane] = add_product::<FUSED>(z, feature.0[lane], sums[lane]);
+        for (lane, sum) in sums.iter_mut().enumerate() {
+            *sum = add_product::<FUSED>(z, feature.0[lane], *sum);
         }
     }
     sums
@@ -131,8 +133,8 @@ const SERIES: [f64; 14] = [
 #[inline(always)]
 pub(super) fn exp<const FUSED: bool>(x: [f64; LANES]) -> [f64; LANES] {
     let mut result = [0.0; LANES];
-    for lane in 0..LANES {
-        let x = x[lane].max(LEAST);
+    for (result, x) in result.iter_mut().zip(x) {
+        let x = x.max(LEAST);
         // x = n · ln 2 + r with |r| <= ln 2 / 2.
         let shifted = add_product::<FUSED>(x, std::f64::consts::LOG2_E, ROUND);
         let n = shifted - ROUND;
@@ -143,7 +145,7 @@ pub(super) fn exp<const FUSED: bool>(x: [f64; LANES]) -> [f64; LANES] {
         }
         // n is at least -1022, so the biased exponent is positive: 2^n by its bits.
         let power = f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52);
-        result[lane] = series * power;
+        *result = series * power;
     }
     result
 }

@@ -67,12 +67,11 @@ impl Shape {
     /// The model's blocks: for each the lanes of its features and those of its coefficients.
     #[inline(always)]
     fn blocks<'a>(&self, lanes: &'a [Lanes]) -> impl Iterator<Item = (&'a [Lanes], &'a Lanes)> + use<'a> {
-        let block = self.dimensions as usize + 1;
+        let width = self.dimensions as usize;
         let count = (self.vectors as usize).div_ceil(LANES);
-        lanes[self.start..self.start + count * block].chunks_exact(block).map(|block| {
-            let (coefficients, features) = block.split_last().expect("a block has at least its coefficients");
-            (features, coefficients)
-        })
+        lanes[self.start..self.start + count * (width + 1)]
+            .chunks_exact(width + 1)
+            .map(move |block| (&block[..width], &block[width]))
     }
 
     #[inline(always)]

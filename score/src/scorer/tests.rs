@@ -156,13 +156,20 @@ fn measure_ten_thousand_models() {
             let mut scorer = Scorer::new(set(models.clone()), &config);
             let scores = scorer.score(&rows, &named);
             let anomalies = scores.is_anomaly.iter().filter(|&&anomaly| anomaly).count();
-            let (began, mut batches) = (std::time::Instant::now(), 0);
-            while began.elapsed().as_secs() < 2 {
+            // Time on the processor: what else the machine does is no concern of this figure.
+            let (began, mut batches) = (cpu_seconds(), 0);
+            while cpu_seconds() - began < 1.0 {
                 std::hint::black_box(scorer.score(&rows, &named));
                 batches += 1;
             }
-            let rate = f64::from(batches) * f64::from(MODELS) / began.elapsed().as_secs_f64() / 1e6;
+            let rate = f64::from(batches) * f64::from(MODELS) / (cpu_seconds() - began) / 1e6;
             println!("{what}, exact {exact}: {rate:.2} M rows/s, {anomalies} anomalies");
         }
     }
+}
+
+/// What this thread has used, in seconds (Linux).
+fn cpu_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
+    text.split(' ').next().and_then(|nanoseconds| nanoseconds.parse::<f64>().ok()).expect("a number") / 1e9
 }
