@@ -50,11 +50,20 @@ enum Choice {
 struct Scratch {
     /// Scaled features of all jobs.
     z: Vec<f64>,
+    pending: Vec<Pending>,
+    /// One for each that is pending, in the same order.
     jobs: Vec<Job>,
-    /// The row and the model of each job.
-    rows: Vec<(usize, u32)>,
     sums: Vec<f64>,
     explained: Vec<f64>,
+}
+
+/// A row whose features are ready.
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    row: usize,
+    model: u32,
+    /// Index of the first of its scaled features.
+    z: usize,
 }
 
 // === impl Scorer ===
@@ -104,6 +113,7 @@ impl Scorer {
             let status = self.prepare(rows, row, names, &mut scores);
             scores.status.push(status);
         }
+        self.lay_out_jobs();
         let Scratch { z, jobs, sums, .. } = &mut self.scratch;
         kernel::sums(self.set.lanes(), z, jobs, self.exact, sums);
         for job in 0..self.scratch.jobs.len() {
@@ -119,13 +129,23 @@ impl Scorer {
             self.resolved.clear();
             self.batch = 1;
         }
-        let Scratch { z, jobs, rows, .. } = &mut self.scratch;
+        let Scratch { z, pending, jobs, .. } = &mut self.scratch;
         z.clear();
+        pending.clear();
         jobs.clear();
-        rows.clear();
     }
 
-    /// Finds a row's model and makes its feature vector; `Scored` means that a job was made of it.
+    /// Rows in the order of their models: together these are larger than any cache, and one walk through memory takes half the
+    /// time that jumps take.
+    fn lay_out_jobs(&mut self) {
+        let Scratch { pending, jobs, .. } = &mut self.scratch;
+        if !pending.is_sorted_by_key(|pending| pending.model) {
+            pending.sort_unstable_by_key(|pending| (pending.model, pending.row));
+        }
+        jobs.extend(pending.iter().map(|pending| Job { shape: self.set.entry(pending.model).shape, z: pending.z }));
+    }
+
+    /// Finds a row's model and makes its feature vector; `Scored` means that it is pending.
     #[inline]
     fn prepare(&mut self, rows: &WindowRows, row: usize, names: &dyn SeriesNames, scores: &mut Scores) -> Status {
         let Some(model) = self.resolve(rows.series[row], names) else { return Status::NoModel };
@@ -158,8 +178,7 @@ impl Scorer {
             z.truncate(start);
             return Status::NonFinite;
         }
-        self.scratch.jobs.push(Job { shape: entry.shape, z: start });
-        self.scratch.rows.push((row, model));
+        self.scratch.pending.push(Pending { row, model, z: start });
         Status::Scored
     }
 
@@ -184,7 +203,7 @@ impl Scorer {
 
     #[inline]
     fn judge(&mut self, job: usize, scores: &mut Scores) {
-        let (row, model) = self.scratch.rows[job];
+        let Pending { row, model, .. } = self.scratch.pending[job];
         let (Job { shape, z: start }, sum) = (self.scratch.jobs[job], self.scratch.sums[job]);
         let entry = self.set.entry(model);
         let decision = sum + entry.intercept;
