@@ -16,7 +16,7 @@
 //! | `trained_at` | timestamp (µs, UTC), or null | |
 //! | `rows` | int64, or null | rows it was trained on |
 //! | `version`, `source` | text | where it came from |
-//! | `checksum` | text | SHA-256 of all the above, see [`checksum`] |
+//! | `checksum` | text | SHA-256 of all the above, see `checksum` below |
 //!
 //! Which set is in use, and its history, is the caller's: here a set is the Parquet files under one prefix.
 
