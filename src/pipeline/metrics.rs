@@ -7,8 +7,11 @@ use types::{PartitionId, Reason, Scores, Status};
 
 use super::Counts;
 
-/// Registers descriptions, so that they show before the first value.
+/// Registers descriptions, the stages' too, so that they show before the first value.
 pub fn describe() {
+    ingest::kafka::describe_metrics();
+    score::metrics::describe();
+    sink::describe_metrics();
     describe_counter!("atalaia_ingest_readings_total", Unit::Count, "Readings decoded");
     describe_counter!("atalaia_ingest_tombstones_total", Unit::Count, "Records without a value");
     describe_counter!(
