@@ -189,8 +189,7 @@ fn a_restart_with_hours_of_lag_gives_the_same_rows() {
         close_after: "30s",
     };
     let (interrupted, at_once) = (pipeline("interrupted"), pipeline("at-once"));
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-    let now = i64::try_from(now.as_micros()).expect("before 292277");
+    let now = fleet::now();
     let begin = (now - 6 * HOUR).div_euclid(MINUTE) * MINUTE + 20 * SECOND;
 
     // An hour is read live, then the service is killed, and five more hours come before it is back.

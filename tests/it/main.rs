@@ -10,3 +10,9 @@ mod faults;
 
 // However the work is cut into jobs, restarts and uploads, the same rows come out.
 mod jobs;
+
+// What a running service tells machines: probes, metrics, logs.
+mod service;
+
+// Each record of the events corpus through a topic or a file, as `preview` shows it.
+mod events;

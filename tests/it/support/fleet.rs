@@ -14,12 +14,14 @@ pub(crate) const HOUR: Micros = 60 * MINUTE;
 
 /// Midnight three days ago: nothing of it is ahead of a clock, and no broker deletes it for its age meanwhile.
 pub(crate) fn start() -> Micros {
-    static START: LazyLock<Micros> = LazyLock::new(|| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-        let midnight = i64::try_from(now / 86_400).expect("a date") - 3;
-        midnight * 24 * HOUR
-    });
+    static START: LazyLock<Micros> = LazyLock::new(|| (now().div_euclid(24 * HOUR) - 3) * 24 * HOUR);
     *START
+}
+
+#[allow(clippy::disallowed_methods, reason = "tests choose the times of their input")]
+pub(crate) fn now() -> Micros {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    Micros::try_from(since.as_micros()).expect("before the year 292277")
 }
 
 /// Devices `d0`, `d1`, … that read sensors `s0`, `s1`, … in a fixed rhythm and send at once, in order.
