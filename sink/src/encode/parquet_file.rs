@@ -7,20 +7,27 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
 
 use super::{Dataset, Origin};
 use crate::Error;
+
+/// Columns of computed numbers, which hardly ever repeat: looking for repetitions would cost more than it saves.
+const COMPUTED: [&str; 6] = ["value_sum", "value_mean", "value_std", "value_delta", "decision", "severity"];
 
 pub(super) fn write(dataset: Dataset, batch: &RecordBatch, origin: Origin<'_>) -> Result<Bytes, Error> {
     try_write(batch, origin).map_err(|e| Error::Encode { dataset, reason: e.to_string() })
 }
 
 fn try_write(batch: &RecordBatch, origin: Origin<'_>) -> Result<Bytes, ParquetError> {
-    let properties = WriterProperties::builder()
+    let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_created_by(concat!("atalaia ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_key_value_metadata(Some(footer(origin)))
-        .build();
+        .set_key_value_metadata(Some(footer(origin)));
+    for column in COMPUTED {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(column), false);
+    }
+    let properties = properties.build();
     // About what a row takes when compressed, so that the buffer rarely moves.
     let buffer = Vec::with_capacity(4096 + batch.num_rows() * 64);
     let mut writer = ArrowWriter::try_new(buffer, batch.schema(), Some(properties))?;

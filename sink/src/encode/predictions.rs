@@ -26,22 +26,43 @@ pub(super) fn batches(commit: &Commit<'_>, origin: Origin<'_>) -> Result<Vec<(Da
         .collect()
 }
 
-/// Row numbers by date, device, sensor and window start. Names are compared once per series, not once per row.
+/// Row numbers by date, device, sensor and window start. Names are compared once per series, not once per row, and rows
+/// are counted into place: they mostly come in order of time already.
 fn sorted(rows: &WindowRows, names: &dyn SeriesNames) -> Vec<u32> {
-    let mut series = rows.series.clone();
-    series.sort_unstable();
-    series.dedup();
-    series.sort_by_cached_key(|&s| (names.device(s).to_owned(), names.sensor(s).to_owned()));
-    let mut rank = vec![0u32; series.iter().max().map_or(0, |&s| s as usize + 1)];
-    for (place, &s) in (0..).zip(&series) {
-        rank[s as usize] = place;
+    let bound = rows.series.iter().max().map_or(0, |&series| series as usize + 1);
+    let mut ends = vec![0usize; bound];
+    for &series in &rows.series {
+        ends[series as usize] += 1;
     }
-    let mut keyed: Vec<(Date, u32, i64, u32)> = (0..)
-        .zip(rows.series.iter().zip(&rows.start))
-        .map(|(row, (&series, &start))| (Date::of(start), rank[series as usize], start, row))
-        .collect();
-    keyed.sort_unstable();
-    keyed.into_iter().map(|(_, _, _, row)| row).collect()
+    let mut known: Vec<u32> = (0..).zip(&ends).filter(|(_, count)| **count > 0).map(|(series, _)| series).collect();
+    known.sort_by(|&a, &b| (names.device(a), names.sensor(a)).cmp(&(names.device(b), names.sensor(b))));
+
+    let mut places = ends;
+    let mut before = 0;
+    for &series in &known {
+        let count = std::mem::replace(&mut places[series as usize], before);
+        before += count;
+    }
+    let mut order = vec![0u32; rows.len()];
+    for (row, &series) in (0..).zip(&rows.series) {
+        let place = &mut places[series as usize];
+        order[*place] = row;
+        *place += 1;
+    }
+
+    // `places` now says where each series ends.
+    let start = |row: &u32| rows.start[*row as usize];
+    let mut from = 0;
+    for &series in &known {
+        let to = places[series as usize];
+        let of_series = &mut order[from..to];
+        if !of_series.is_sorted_by_key(start) {
+            of_series.sort_by_key(start);
+        }
+        from = to;
+    }
+    order.sort_by_key(|row| Date::of(start(row)));
+    order
 }
 
 /// The rows of one date, in order.
