@@ -23,6 +23,7 @@ First steps:
   atalaia run -c pipeline.toml         the service";
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one, made once")]
 enum Command {
     Demo(demo::Args),
     Run(run::Args),

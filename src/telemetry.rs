@@ -20,6 +20,8 @@ const SECONDS: [f64; 16] =
 pub(crate) fn logs(config: &Config) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&config.log)
         .with_context(|| format!("read the filter `telemetry.log = \"{}\"`", config.log))?;
+    // Its complaint that a consumer was closed before it was dropped, as ours are on purpose.
+    let filter = filter.add_directive("rdkafka::consumer::base_consumer=off".parse().context("read a filter")?);
     let registry = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let installed = match config.log_format {
@@ -44,5 +46,8 @@ pub(crate) fn metrics() -> anyhow::Result<PrometheusHandle> {
     metrics::describe_gauge!("atalaia_build_info", "Version of the running program, as a label; always 1");
     metrics::gauge!("atalaia_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     crate::pipeline::describe_metrics();
+    ingest::kafka::describe_metrics();
+    score::metrics::describe();
+    sink::describe_metrics();
     Ok(handle)
 }

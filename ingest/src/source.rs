@@ -38,6 +38,16 @@ pub trait Source: Send {
     /// ([`Error::PositionExpired`], [`Error::PositionAhead`]: never silently moved).
     fn start(&mut self, partition: &PartitionId, position: Position) -> Result<(), Error>;
 
+    /// What a bounded input consists of, where that can change under its name: positions and state made from other
+    /// content are worth nothing.
+    ///
+    /// # Errors
+    /// If the input cannot be read.
+    fn content(&mut self, partition: &PartitionId) -> Result<Option<String>, Error> {
+        let _ = partition;
+        Ok(None)
+    }
+
     /// Stops (and resumes) fetching for back-pressure; polling goes on.
     fn pause(&mut self, partition: &PartitionId);
     fn resume(&mut self, partition: &PartitionId);

@@ -84,8 +84,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let truth_file = args.out.join("truth.csv");
     let file = std::fs::File::create(&truth_file).with_context(|| format!("write `{}`", truth_file.display()))?;
     ingest::simulated::write_truth_csv(&truth, std::io::BufWriter::new(file)).context("write the truth")?;
-    let judgement =
-        judge::judge(&args.out.join("predictions"), &truth, begins).context("compare the predictions with the truth")?;
+    let judgement = judge::judge(&args.out.join("predictions"), &truth, begins)
+        .context("compare the predictions with the truth")?;
     let summary = Summary { args: &args, counts: totals.counts(), models, trained, streamed, judgement: &judgement };
     match args.format {
         super::Format::Text => summary.print(),

@@ -15,6 +15,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::telemetry;
+
 /// Where the configuration comes from.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ConfigArgs {
@@ -28,11 +30,17 @@ pub(crate) struct ConfigArgs {
 }
 
 impl ConfigArgs {
+    /// Reads the configuration and sets up logs as it says.
     pub(crate) fn load(&self) -> anyhow::Result<config::Config> {
         let env =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let sources = config::Sources { file: Some(self.config.clone()), env: env.collect(), set: self.set.clone() };
-        Ok(config::load(sources)?.config)
+        let loaded = config::load(sources)?;
+        telemetry::logs(&loaded.config.telemetry)?;
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+        Ok(loaded.config)
     }
 }
 

@@ -12,7 +12,6 @@ use serde::Serialize;
 
 use super::output::{Output, grouped};
 use super::{ConfigArgs, Format, assemble};
-use crate::telemetry;
 
 /// Shows what becomes of the first records: the readings they decode to, or why they are refused
 ///
@@ -75,7 +74,6 @@ struct Reject {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut config = args.config.load()?;
-    telemetry::logs(&config.telemetry)?;
     config.ingest.kafka.group = format!("{}-preview-{}", config.ingest.kafka.group, std::process::id());
     config.ingest.kafka.instance_id = None;
     config.run.workers = Some(1);

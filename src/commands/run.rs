@@ -38,7 +38,6 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
-    telemetry::logs(&config.telemetry)?;
     let metrics = telemetry::metrics()?;
     let runtime = assemble::runtime()?;
     let shutdown = Shutdown::on_signals(runtime.handle());

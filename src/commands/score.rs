@@ -9,7 +9,6 @@ use super::output::{Output, grouped};
 use super::{CloseArg, ConfigArgs, Format, assemble, progress};
 use crate::pipeline::{Counts, Ending, Progress};
 use crate::shutdown::Shutdown;
-use crate::telemetry;
 
 /// Scores files, or a topic up to its present end, then ends: the batch job
 ///
@@ -34,7 +33,6 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
-    telemetry::logs(&config.telemetry)?;
     let runtime = assemble::runtime()?;
     let shutdown = Shutdown::on_signals(runtime.handle());
     let close =

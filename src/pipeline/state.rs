@@ -11,6 +11,7 @@ const VERSION: u8 = 1;
 /// Borrowed for writing, owned after reading.
 #[derive(Serialize)]
 struct Layout<'a> {
+    content: Option<&'a str>,
     windows: &'a [u8],
     late: &'a LateReadings,
     quarantine: &'a Quarantine,
@@ -18,16 +19,23 @@ struct Layout<'a> {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Restored {
+    /// What the input consisted of, for inputs that can change under their name.
+    pub(super) content: Option<String>,
     /// Snapshot of `aggregate::Windows`.
     pub(super) windows: Vec<u8>,
     pub(super) late: LateReadings,
     pub(super) quarantine: Quarantine,
 }
 
-pub(super) fn encode(windows: &[u8], late: &LateReadings, quarantine: &Quarantine) -> anyhow::Result<Vec<u8>> {
+pub(super) fn encode(
+    content: Option<&str>,
+    windows: &[u8],
+    late: &LateReadings,
+    quarantine: &Quarantine,
+) -> anyhow::Result<Vec<u8>> {
     let bytes = Vec::with_capacity(windows.len() + 1024);
     let start = [bytes, vec![VERSION]].concat();
-    postcard::to_extend(&Layout { windows, late, quarantine }, start).context("encode the partition's state")
+    postcard::to_extend(&Layout { content, windows, late, quarantine }, start).context("encode the partition's state")
 }
 
 pub(super) fn decode(bytes: &[u8]) -> anyhow::Result<Restored> {
@@ -53,7 +61,7 @@ mod tests {
             detail: "`ts` is missing",
             payload: b"{}",
         });
-        let bytes = encode(b"windows", &LateReadings::default(), &quarantine).unwrap();
+        let bytes = encode(Some("1 file"), b"windows", &LateReadings::default(), &quarantine).unwrap();
         let restored = decode(&bytes).unwrap();
         assert_eq!(restored.windows, b"windows");
         assert_eq!(restored.quarantine, quarantine);

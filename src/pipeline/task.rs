@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use aggregate::{Arrival, Close, Refused, Windows};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use ingest::decode::{Decoded, Decoder};
 use ingest::{RawRecord, Records, Source};
 use score::Scorer;
@@ -43,6 +43,8 @@ pub(super) struct Task<'a> {
     job: &'a Job,
     progress: &'a Progress,
     partition: PartitionId,
+    /// What the input consists of, if it can change under its name.
+    content: Option<String>,
     decoder: Decoder,
     windows: Windows,
     scorer: Scorer,
@@ -86,10 +88,12 @@ impl<'a> Task<'a> {
         mut sink: Box<dyn Sink>,
         progress: &'a Progress,
     ) -> anyhow::Result<Self> {
+        let content = source.content(&partition).context("look at the input")?;
         let recovered = sink.recover().context("recover the partition's state")?;
         let (next, begun, windows, late, quarantine) = match recovered {
             Some(found) => {
                 let restored = state::decode(&found.state)?;
+                check_content(restored.content.as_deref(), content.as_deref())?;
                 let windows =
                     Windows::restore(job.windows, &restored.windows).context("restore the partition's windows")?;
                 info!(%partition, position = %found.next, commit = found.seq, open_windows = windows.open_windows(), "partition resumed");
@@ -106,6 +110,7 @@ impl<'a> Task<'a> {
         Ok(Task {
             job,
             progress,
+            content,
             decoder: Decoder::new(&job.decode).context("read `ingest.decode`")?,
             windows,
             scorer: Scorer::new(job.models.clone(), &job.score),
@@ -292,7 +297,7 @@ impl<'a> Task<'a> {
         let scores = self.scorer.score(&rows, self.windows.names());
         self.snapshot.clear();
         self.windows.snapshot(&mut self.snapshot);
-        let state = state::encode(&self.snapshot, &self.late, &self.quarantine)?;
+        let state = state::encode(self.content.as_deref(), &self.snapshot, &self.late, &self.quarantine)?;
         let commit = Commit {
             next: self.next,
             state: &state,
@@ -451,6 +456,18 @@ impl Side<'_> {
             payload: self.payload,
         });
     }
+}
+
+fn check_content(scored: Option<&str>, present: Option<&str>) -> anyhow::Result<()> {
+    if let (Some(scored), Some(present)) = (scored, present)
+        && scored != present
+    {
+        bail!(
+            "the input has changed since it was scored: it was {scored}, it is {present}\n\
+             Score changed files into another place (`sink.url`), or under another `pipeline` name"
+        );
+    }
+    Ok(())
 }
 
 /// Spreads the commits of partitions over the interval, so that they do not all hit the store at once.

@@ -1,5 +1,11 @@
 //! The built binary against real services. `make test` starts them; without them these tests are skipped, visibly.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests print what they find, and know the time of day"
+)]
+
 mod support;
 
 // The reference's readings and models give the reference's predictions.
@@ -16,3 +22,6 @@ mod service;
 
 // Each record of the events corpus through a topic or a file, as `preview` shows it.
 mod events;
+
+// What docker-compose.yml runs, without containers.
+mod local_stack;

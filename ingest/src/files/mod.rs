@@ -6,6 +6,7 @@
 mod error;
 mod expand;
 mod frame;
+mod identity;
 mod open;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ const BATCH_BYTES: usize = 8 << 20;
 
 /// Files, read one after the other.
 pub struct FilesSource {
+    path: String,
     partition: PartitionId,
     files: Files,
     batch_records: usize,
@@ -101,8 +103,9 @@ impl FilesSource {
         let plan = Plan::new(decode)?;
         let inputs = expand::expand(&config.path)?;
         Ok(FilesSource {
-            partition: PartitionId { topic: "files".into(), index: 0 },
+            partition: PartitionId { topic: identity::topic(&config.path, &inputs).into(), index: 0 },
             files: Files { progress: Progress::new(&inputs), inputs, fixed_columns: decode.columns.clone(), plan },
+            path: config.path.clone(),
             batch_records: batch_records.max(1),
             state: State::New,
             paused: false,
@@ -167,6 +170,11 @@ impl Source for FilesSource {
         }
         self.state = State::Reading(Box::new(reading));
         Ok(())
+    }
+
+    fn content(&mut self, _: &PartitionId) -> Result<Option<String>, crate::Error> {
+        let content = identity::content(&self.files.inputs);
+        Ok(content.map_err(|source| Error::Unreadable { path: self.path.clone().into(), source })?)
     }
 
     fn pause(&mut self, _: &PartitionId) {

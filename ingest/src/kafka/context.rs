@@ -4,7 +4,7 @@
 //! partitions that stay keep flowing; a gained partition is assigned later, with its position, when the pipeline starts
 //! it. All callbacks run on the thread that polls.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -15,6 +15,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtoc
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
+use serde::Deserialize;
 use tracing::{debug, error, info, warn};
 
 use super::quiet::Quiet;
@@ -97,8 +98,11 @@ impl ClientContext for Context {
         }
     }
 
-    fn stats_raw(&self, _: &[u8]) {
+    fn stats_raw(&self, statistics: &[u8]) {
         self.served.fetch_add(1, Ordering::Relaxed);
+        if let Ok(statistics) = serde_json::from_slice::<Statistics>(statistics) {
+            statistics.count_lag();
+        }
     }
 }
 
@@ -152,4 +156,35 @@ fn unassign(consumer: &BaseConsumer<Context>, revoked: &[i32]) -> KafkaResult<()
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+// === impl Statistics ===
+
+/// What we look at in librdkafka's statistics.
+#[derive(Deserialize)]
+struct Statistics {
+    topics: BTreeMap<String, TopicStatistics>,
+}
+
+#[derive(Deserialize)]
+struct TopicStatistics {
+    partitions: BTreeMap<String, PartitionStatistics>,
+}
+
+/// Offsets are negative while they are not known.
+#[derive(Deserialize)]
+struct PartitionStatistics {
+    partition: i32,
+    /// The next one to be handed over.
+    app_offset: i64,
+    hi_offset: i64,
+}
+
+impl Statistics {
+    fn count_lag(&self) {
+        let partitions = self.topics.values().flat_map(|topic| topic.partitions.values());
+        for partition in partitions.filter(|partition| partition.app_offset >= 0 && partition.hi_offset >= 0) {
+            metrics::lag(partition.partition, (partition.hi_offset - partition.app_offset).max(0));
+        }
+    }
 }

@@ -7,6 +7,7 @@ pub fn describe() {
     describe_counter!("atalaia_ingest_records_total", "Records handed over by the source");
     describe_counter!("atalaia_ingest_bytes_total", "Bytes of keys and payloads handed over by the source");
     describe_gauge!("atalaia_ingest_partitions_assigned", "Partitions that the group gave to a worker");
+    describe_gauge!("atalaia_ingest_lag_records", "Records of a partition that were not handed over yet");
     describe_counter!(
         "atalaia_ingest_rebalances_total",
         "Changes of a worker's partitions, by kind: gained, revoked, lost"
@@ -25,6 +26,10 @@ pub(super) fn handed_over(records: usize, bytes: usize) {
 
 pub(super) fn assigned(worker: usize, partitions: usize) {
     gauge!("atalaia_ingest_partitions_assigned", "worker" => worker.to_string()).set(partitions as f64);
+}
+
+pub(super) fn lag(partition: i32, records: i64) {
+    gauge!("atalaia_ingest_lag_records", "partition" => partition.to_string()).set(records as f64);
 }
 
 pub(super) fn rebalanced(kind: &'static str) {

@@ -36,7 +36,7 @@ const SECRET: [&str; 6] = [
 
 /// Suggestions that a user may replace. Records wait in one queue of 24 MiB per consumer, whatever the number of
 /// partitions, and a fetch brings at most 8 MiB, of one partition at most 1 MiB: about 40 MiB at the very worst.
-const SUGGESTED: [(&str, &str); 8] = [
+const SUGGESTED: [(&str, &str); 9] = [
     ("queued.max.messages.kbytes", "24576"),
     ("queued.min.messages", "200000"),
     ("fetch.max.bytes", "8388608"),
@@ -46,6 +46,8 @@ const SUGGESTED: [(&str, &str); 8] = [
     // Azure closes connections that are silent for four minutes.
     ("socket.keepalive.enable", "true"),
     ("metadata.max.age.ms", "180000"),
+    // For the lag; it costs one small document each time.
+    ("statistics.interval.ms", "5000"),
 ];
 
 /// Settings of worker `worker`'s consumer: one member of the group.

@@ -151,7 +151,7 @@ impl Message {
         Message { time: Some(time), ..self }
     }
 
-    pub(crate) fn to_partition(self, partition: i32) -> Self {
+    pub(crate) fn in_partition(self, partition: i32) -> Self {
         Message { partition: Some(partition), ..self }
     }
 }
