@@ -38,7 +38,8 @@ pub(super) fn content(inputs: &[Input]) -> io::Result<Option<String>> {
             sample(&mut file, &mut hasher)?;
         }
     }
-    Ok(Some(format!("{} files, {total} bytes, checksum {:08x}", inputs.len(), hasher.finalize())))
+    let files = if inputs.len() == 1 { "file" } else { "files" };
+    Ok(Some(format!("{} {files}, {total} bytes, checksum {:08x}", inputs.len(), hasher.finalize())))
 }
 
 fn sample(file: &mut File, hasher: &mut crc32fast::Hasher) -> io::Result<()> {
