@@ -143,11 +143,14 @@ impl Findings {
     }
 }
 
+/// Cases of the same settings, each with its payload; by those settings.
+type Groups = BTreeMap<Vec<(&'static str, String)>, Vec<(Value, Option<Vec<u8>>)>>;
+
 /// One partition of a topic for each group of settings; what does not fit into a topic, as a file.
 #[test]
 fn every_record_of_the_corpus_comes_out_as_allowed() {
     let Some(kafka) = Kafka::for_test() else { return };
-    let mut groups: BTreeMap<Vec<(&str, String)>, Vec<(Value, Option<Vec<u8>>)>> = BTreeMap::new();
+    let mut groups = Groups::new();
     let mut large = Vec::new();
     for case in cases() {
         let payload = payload(&case);

@@ -153,6 +153,9 @@ fn changed_files_and_a_trimmed_topic() {
     let shorter = score(folder.path());
     std::fs::write(folder.path().join("readings.jsonl"), "").expect("the folder is ours");
     refused(shorter, &["has changed since it was scored", "1 file, 0 bytes", "`sink.url`"]);
+    let as_long = score(folder.path());
+    std::fs::write(folder.path().join("readings.jsonl"), INPUT.replace("1.5", "2.5")).expect("the folder is ours");
+    refused(as_long, &["has changed since it was scored"]);
 
     // A topic made anew is shorter than what was committed of the old one.
     let Some(kafka) = Kafka::for_test() else { return };
