@@ -12,6 +12,8 @@ pub fn describe() {
     ingest::kafka::describe_metrics();
     score::metrics::describe();
     sink::describe_metrics();
+    describe_counter!("atalaia_ingest_records_total", Unit::Count, "Records taken from the source");
+    describe_counter!("atalaia_ingest_bytes_total", Unit::Bytes, "Bytes of keys and payloads taken from the source");
     describe_counter!("atalaia_ingest_readings_total", Unit::Count, "Readings decoded");
     describe_counter!("atalaia_ingest_tombstones_total", Unit::Count, "Records without a value");
     describe_counter!(
@@ -41,6 +43,8 @@ pub fn describe() {
 
 /// Counts a batch, and empties its counts of refusals.
 pub(super) fn folded(counts: &Counts, rejects: &mut [u64; Reason::ALL.len()]) {
+    counter!("atalaia_ingest_records_total").increment(counts.records);
+    counter!("atalaia_ingest_bytes_total").increment(counts.bytes);
     counter!("atalaia_ingest_readings_total").increment(counts.readings);
     counter!("atalaia_ingest_tombstones_total").increment(counts.tombstones);
     counter!("atalaia_aggregate_late_total").increment(counts.late);

@@ -164,8 +164,9 @@ impl<'a> Worker<'a> {
     /// The end of a run and a clean stop alike: everything that is closed becomes durable, within the grace period.
     fn commit_the_rest(&mut self) -> anyhow::Result<()> {
         let close = self.finish.decided().then(|| self.finish.close()).flatten();
-        // A run that ends by itself has all the time its store needs; a stop on request has not.
-        let deadline = close.is_none().then(|| Instant::now() + self.job.grace);
+        // A run that ends by itself has all the time its store needs; a stop on request has not, and leaving the group
+        // takes its share.
+        let deadline = close.is_none().then(|| Instant::now() + self.job.grace / 2);
         for task in self.tasks.values_mut() {
             task.begin_last(close)?;
         }

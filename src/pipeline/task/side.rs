@@ -1,0 +1,59 @@
+//! Where readings go that became no part of a window, and records that hold none: counted, and kept with the reason.
+
+use aggregate::Refused;
+use ingest::RawRecord;
+use types::{LateReadings, Quarantine, Reading, Reason, Refusal};
+
+use crate::pipeline::Counts;
+
+/// Where readings go that became no part of a window.
+pub(super) struct Side<'a> {
+    pub(super) late: &'a mut LateReadings,
+    pub(super) quarantine: &'a mut Quarantine,
+    pub(super) rejects: &'a mut [u64; Reason::ALL.len()],
+    pub(super) raw: RawRecord<'a>,
+    pub(super) payload: &'a [u8],
+}
+
+impl Side<'_> {
+    /// Takes what the windows refused; both sides are in the order of the record.
+    pub(super) fn take<'r>(
+        &mut self,
+        refused: &mut Vec<Refused>,
+        readings: impl Iterator<Item = (u32, Reading<'r>)>,
+        counts: &mut Counts,
+    ) {
+        let mut refused = refused.drain(..).peekable();
+        for (ordinal, (index, reading)) in readings.enumerate() {
+            let Some(refused) = refused.next_if(|refused| refused.index as usize == ordinal) else { continue };
+            match refused.what {
+                aggregate::Refusal::Late { window_start, closed_to, closed_by } => {
+                    counts.late += 1;
+                    self.late.device.push(reading.device.to_owned());
+                    self.late.sensor.push(reading.sensor.to_owned());
+                    self.late.time.push(reading.time);
+                    self.late.value.push(reading.value);
+                    self.late.window_start.push(window_start);
+                    self.late.closed_to.push(closed_to);
+                    self.late.closed_by.push(closed_by);
+                    self.late.position.push(self.raw.position);
+                    self.late.index.push(index);
+                }
+                aggregate::Refusal::Rejected(reason) => self.reject(reason, Some(index), reason.remedy(), counts),
+            }
+        }
+    }
+
+    pub(super) fn reject(&mut self, reason: Reason, index: Option<u32>, detail: &str, counts: &mut Counts) {
+        counts.quarantined += 1;
+        self.rejects[reason as usize] += 1;
+        self.quarantine.add(Refusal {
+            reason,
+            position: self.raw.position,
+            index,
+            broker_time: self.raw.broker_time,
+            detail,
+            payload: self.payload,
+        });
+    }
+}
