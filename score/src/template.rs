@@ -43,7 +43,11 @@ impl Template {
     }
 
     /// The key that a file's name stands for; none if the name does not fit.
+    ///
+    /// The usual endings of model files are no part of an id: a template that ends with a placeholder leaves them out.
     pub(crate) fn read(&self, name: &str) -> Result<Option<ModelKey>, Error> {
+        let ending = ENDINGS.iter().find(|ending| self.after.is_empty() && name.ends_with(**ending));
+        let name = ending.and_then(|ending| name.strip_suffix(ending)).unwrap_or(name);
         let middle = name.strip_prefix(self.before.as_str()).and_then(|rest| rest.strip_suffix(self.after.as_str()));
         let Some(middle) = middle else { return Ok(None) };
         let mut found: Option<ModelKey> = None;
@@ -73,6 +77,9 @@ impl Template {
     }
 }
 
+/// What files of models are commonly called behind their own name.
+const ENDINGS: [&str; 5] = [".pkl", ".pickle", ".joblib", ".skops", ".onnx"];
+
 fn is_id(text: &str) -> bool {
     !text.is_empty() && !text.contains('/')
 }
@@ -93,6 +100,9 @@ mod tests {
     fn names_give_keys_or_say_why_not() {
         for (template, name, expected) in [
             ("model_{device}_{sensor}", "model_3_5", "3 | 5"),
+            ("model_{device}_{sensor}", "model_3_5.pkl", "3 | 5"),
+            ("model_{device}_{sensor}", "model_3_5.v2", "3 | 5.v2"),
+            ("{device}_{sensor}.pkl", "3_5.pkl", "3 | 5"),
             ("model_{device}_{sensor}", "model_3", "none"),
             ("model_{device}_{sensor}", "model__5", "none"),
             ("model_{device}_{sensor}", "old/model_3_5", "none"),

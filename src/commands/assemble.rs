@@ -159,6 +159,8 @@ pub(crate) fn load_models(config: &Config, runtime: &Runtime) -> anyhow::Result<
         true => None,
         false => {
             let location = store::open(models, storage).context("open the place of the models")?;
+            // Says what is wrong with the place itself; listing it would only say what the service answered.
+            runtime.block_on(store::check(&location)).context("open the place of the models")?;
             Some((location.store, location.prefix))
         }
     };

@@ -4,8 +4,6 @@ use metrics::{counter, describe_counter, describe_gauge, gauge};
 
 /// Describes every metric of this source, for the reference page and the `/metrics` endpoint.
 pub fn describe() {
-    describe_counter!("atalaia_ingest_records_total", "Records handed over by the source");
-    describe_counter!("atalaia_ingest_bytes_total", "Bytes of keys and payloads handed over by the source");
     describe_gauge!("atalaia_ingest_partitions_assigned", "Partitions that the group gave to a worker");
     describe_gauge!("atalaia_ingest_lag_records", "Records of a partition that were not handed over yet");
     describe_counter!(
@@ -17,11 +15,6 @@ pub fn describe() {
         "atalaia_ingest_stray_records_total",
         "Records of an earlier assignment, or before the position asked for, dropped"
     );
-}
-
-pub(super) fn handed_over(records: usize, bytes: usize) {
-    counter!("atalaia_ingest_records_total").increment(records as u64);
-    counter!("atalaia_ingest_bytes_total").increment(bytes as u64);
 }
 
 pub(super) fn assigned(worker: usize, partitions: usize) {

@@ -118,7 +118,6 @@ impl KafkaSource {
             let partition = &mut self.partitions[turn];
             if let Some(records) = partition.hand_over() {
                 self.turn = turn + 1;
-                metrics::handed_over(records.len(), records.bytes());
                 return Some(Polled::Records(records));
             }
             if let Some(bound) = partition.end() {
