@@ -15,6 +15,6 @@ pub use duration::{Span, parse_span};
 pub use partition::{PartitionId, Position};
 pub use prediction::{ModelRef, Scores, Status};
 pub use reading::{Micros, Reading};
-pub use refused::{LateReadings, Quarantine, QuarantineRun, Reason, Refusal};
+pub use refused::{LateReading, LateReadings, Quarantine, QuarantineRun, Reason, Refusal};
 pub use secret::Secret;
 pub use window::{ClosedBy, SeriesNames, WindowRows};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClosedBy, Micros};
+use crate::{ClosedBy, Micros, Reading};
 
 /// Why a record or a reading is not usable. The words are part of the output's schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -95,6 +95,7 @@ impl Reason {
 
 /// Late readings, column by column: understood, in range, but their window is already closed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(from = "LateColumns")]
 pub struct LateReadings {
     pub device: Vec<String>,
     pub sensor: Vec<String>,
@@ -107,9 +108,47 @@ pub struct LateReadings {
     /// Position of the record it came in, and its place in that record.
     pub position: Vec<i64>,
     pub index: Vec<u32>,
+    /// Of all strings. Follows from the columns: not serialised.
+    #[serde(skip)]
+    text_bytes: usize,
+}
+
+/// One late reading, on its way into [`LateReadings`].
+#[derive(Debug, Clone, Copy)]
+pub struct LateReading<'a> {
+    pub reading: Reading<'a>,
+    pub window_start: Micros,
+    pub closed_to: Micros,
+    pub closed_by: ClosedBy,
+    pub position: i64,
+    pub index: u32,
 }
 
 impl LateReadings {
+    /// Memory of a row without the text of its names.
+    const ROW_BYTES: usize = 2 * size_of::<String>() + 5 * size_of::<i64>() + size_of::<ClosedBy>() + size_of::<u32>();
+
+    /// Adds one late reading.
+    pub fn push(&mut self, late: LateReading<'_>) {
+        let Reading { device, sensor, time, value } = late.reading;
+        self.device.push(device.to_owned());
+        self.sensor.push(sensor.to_owned());
+        self.time.push(time);
+        self.value.push(value);
+        self.window_start.push(late.window_start);
+        self.closed_to.push(late.closed_to);
+        self.closed_by.push(late.closed_by);
+        self.position.push(late.position);
+        self.index.push(late.index);
+        self.text_bytes += device.len() + sensor.len();
+    }
+
+    /// About how much memory the rows take, at once.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.len() * Self::ROW_BYTES + self.text_bytes
+    }
+
     #[must_use]
     pub fn len(&self) -> usize {
         self.time.len()
@@ -121,12 +160,54 @@ impl LateReadings {
     }
 }
 
+/// What of [`LateReadings`] is serialised.
+#[derive(Deserialize)]
+struct LateColumns {
+    device: Vec<String>,
+    sensor: Vec<String>,
+    time: Vec<Micros>,
+    value: Vec<f64>,
+    window_start: Vec<Micros>,
+    closed_to: Vec<Micros>,
+    closed_by: Vec<ClosedBy>,
+    position: Vec<i64>,
+    index: Vec<u32>,
+}
+
+impl From<LateColumns> for LateReadings {
+    fn from(columns: LateColumns) -> Self {
+        let LateColumns { device, sensor, time, value, window_start, closed_to, closed_by, position, index } = columns;
+        let text_bytes = device.iter().chain(&sensor).map(String::len).sum();
+        LateReadings { device, sensor, time, value, window_start, closed_to, closed_by, position, index, text_bytes }
+    }
+}
+
 /// What was refused: exact counts as runs of consecutive items of one reason, with samples within a bound.
 ///
 /// A flood of bad records costs a few bytes, not a row each.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(from = "Runs")]
 pub struct Quarantine {
     runs: Vec<QuarantineRun>,
+    /// Samples kept, by reason. This and the next follow from the runs: not serialised.
+    #[serde(skip)]
+    sampled: [usize; Reason::ALL.len()],
+    #[serde(skip)]
+    text_bytes: usize,
+}
+
+/// What of [`Quarantine`] is serialised.
+#[derive(Deserialize)]
+struct Runs {
+    runs: Vec<QuarantineRun>,
+}
+
+impl From<Runs> for Quarantine {
+    fn from(Runs { runs }: Runs) -> Self {
+        let mut quarantine = Quarantine { runs: Vec::with_capacity(runs.len()), ..Quarantine::default() };
+        runs.into_iter().for_each(|run| quarantine.begin(run));
+        quarantine
+    }
 }
 
 /// Consecutive refused items of one reason.
@@ -179,9 +260,8 @@ impl Quarantine {
             run.index = None;
             return;
         }
-        let sampled = self.runs.iter().filter(|run| run.reason == item.reason && run.sample.is_some()).count();
-        let sample = (sampled < Self::SAMPLES_PER_REASON).then(|| escape(item.payload));
-        self.runs.push(QuarantineRun {
+        let keeps = self.sampled[item.reason as usize] < Self::SAMPLES_PER_REASON;
+        self.begin(QuarantineRun {
             reason: item.reason,
             first: item.position,
             last: item.position,
@@ -189,8 +269,20 @@ impl Quarantine {
             count: 1,
             broker_time: item.broker_time,
             detail: item.detail.chars().take(200).collect(),
-            sample,
+            sample: keeps.then(|| escape(item.payload)),
         });
+    }
+
+    fn begin(&mut self, run: QuarantineRun) {
+        self.sampled[run.reason as usize] += usize::from(run.sample.is_some());
+        self.text_bytes += run.detail.len() + run.sample.as_ref().map_or(0, String::len);
+        self.runs.push(run);
+    }
+
+    /// About how much memory the runs take, at once.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.runs.len() * size_of::<QuarantineRun>() + self.text_bytes
     }
 }
 
@@ -222,6 +314,8 @@ fn escape(payload: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     fn refusal(reason: Reason, position: i64) -> Refusal<'static> {
@@ -243,5 +337,57 @@ mod tests {
         assert_eq!(quarantine.runs()[0].sample.as_deref(), Some("a\\u{1b}\\xff"));
         let last = quarantine.runs().last().expect("runs");
         assert_eq!((last.first, last.last, last.count), (999, 1000, 2));
+    }
+
+    /// By looking at every run, as memory is not counted in production.
+    fn text_bytes(quarantine: &Quarantine) -> usize {
+        quarantine.runs().iter().map(|run| run.detail.len() + run.sample.as_ref().map_or(0, String::len)).sum()
+    }
+
+    #[test]
+    fn a_flood_of_changing_reasons_takes_time_by_its_length_only() {
+        let begun = Instant::now();
+        let mut quarantine = Quarantine::default();
+        for position in 0..200_000 {
+            let reason = Reason::ALL[position as usize % Reason::ALL.len()];
+            quarantine.add(Refusal { detail: "no", ..refusal(reason, position) });
+        }
+        assert_eq!((quarantine.count(), quarantine.runs().len()), (200_000, 200_000));
+        let samples = quarantine.runs().iter().filter(|run| run.sample.is_some()).count();
+        assert_eq!(samples, Reason::ALL.len() * Quarantine::SAMPLES_PER_REASON);
+        assert_eq!(quarantine.bytes(), 200_000 * size_of::<QuarantineRun>() + text_bytes(&quarantine));
+        // Looking at all runs for each new one took minutes.
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn what_is_restored_counts_on_as_if_never_written() {
+        let (mut whole, mut restored) = (Quarantine::default(), Quarantine::default());
+        for position in 0..100 {
+            let reason = if position % 2 == 0 { Reason::BadTime } else { Reason::Empty };
+            whole.add(refusal(reason, position));
+            restored.add(refusal(reason, position));
+            let written = serde_json::to_string(&restored).expect("json");
+            assert!(written.starts_with(r#"{"runs":["#) && !written.contains("text_bytes"), "{written}");
+            restored = serde_json::from_str(&written).expect("json");
+            assert_eq!(restored, whole);
+        }
+    }
+
+    #[test]
+    fn late_readings_know_how_much_they_hold() {
+        let mut late = LateReadings::default();
+        assert_eq!(late.bytes(), 0);
+        for index in 0..3 {
+            let reading = Reading { device: "pump-1", sensor: "tag", time: 5, value: 1.5 };
+            let (window_start, closed_to, closed_by) = (0, 9, ClosedBy::Floor);
+            late.push(LateReading { reading, window_start, closed_to, closed_by, position: 7, index });
+        }
+        assert_eq!((late.len(), late.index.as_slice()), (3, &[0, 1, 2][..]));
+        assert_eq!(late.bytes(), 3 * (LateReadings::ROW_BYTES + "pump-1tag".len()));
+        let written = serde_json::to_string(&late).expect("json");
+        let restored: LateReadings = serde_json::from_str(&written).expect("json");
+        assert_eq!(restored, late);
+        assert_eq!(restored.bytes(), late.bytes());
     }
 }

@@ -14,8 +14,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use store::Location;
 use tokio::runtime::Runtime;
 use types::{
-    ClosedBy, LateReadings, Micros, ModelRef, PartitionId, Position, Quarantine, Reason, Refusal, Scores, SeriesNames,
-    Status, WindowRows,
+    ClosedBy, LateReading, LateReadings, Micros, ModelRef, PartitionId, Position, Quarantine, Reading, Reason, Refusal,
+    Scores, SeriesNames, Status, WindowRows,
 };
 
 use crate::writer::Patience;
@@ -220,15 +220,19 @@ impl Batch {
     pub(super) fn with_refusals(mut self, count: usize) -> Self {
         for i in 0..count {
             let late = &mut self.late;
-            late.device.push(format!("pump-{}", i % 2));
-            late.sensor.push("tag_1".to_owned());
-            late.time.push(17_771 * DAY + i as i64);
-            late.value.push(1.5);
-            late.window_start.push(17_771 * DAY);
-            late.closed_to.push(17_771 * DAY + 10_000_000);
-            late.closed_by.push(ClosedBy::Floor);
-            late.position.push(i as i64);
-            late.index.push(0);
+            late.push(LateReading {
+                reading: Reading {
+                    device: &format!("pump-{}", i % 2),
+                    sensor: "tag_1",
+                    time: 17_771 * DAY + i as i64,
+                    value: 1.5,
+                },
+                window_start: 17_771 * DAY,
+                closed_to: 17_771 * DAY + 10_000_000,
+                closed_by: ClosedBy::Floor,
+                position: i as i64,
+                index: 0,
+            });
             self.quarantine.add(Refusal {
                 reason: if i % 2 == 0 { Reason::BadTime } else { Reason::Empty },
                 position: i as i64,

@@ -51,7 +51,7 @@ fn columns(late: &LateReadings, order: &[usize], origin: Origin<'_>) -> Vec<Arra
 }
 
 fn check(late: &LateReadings) -> Result<(), Error> {
-    let LateReadings { device, sensor, time, value, window_start, closed_to, closed_by, position, index } = late;
+    let LateReadings { device, sensor, time, value, window_start, closed_to, closed_by, position, index, .. } = late;
     let lengths = [
         ("device", device.len()),
         ("sensor", sensor.len()),

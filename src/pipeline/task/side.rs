@@ -2,7 +2,7 @@
 
 use aggregate::Refused;
 use ingest::RawRecord;
-use types::{LateReadings, Quarantine, Reading, Reason, Refusal};
+use types::{LateReading, LateReadings, Quarantine, Reading, Reason, Refusal};
 
 use crate::pipeline::Counts;
 
@@ -29,15 +29,8 @@ impl Side<'_> {
             match refused.what {
                 aggregate::Refusal::Late { window_start, closed_to, closed_by } => {
                     counts.late += 1;
-                    self.late.device.push(reading.device.to_owned());
-                    self.late.sensor.push(reading.sensor.to_owned());
-                    self.late.time.push(reading.time);
-                    self.late.value.push(reading.value);
-                    self.late.window_start.push(window_start);
-                    self.late.closed_to.push(closed_to);
-                    self.late.closed_by.push(closed_by);
-                    self.late.position.push(self.raw.position);
-                    self.late.index.push(index);
+                    let position = self.raw.position;
+                    self.late.push(LateReading { reading, window_start, closed_to, closed_by, position, index });
                 }
                 aggregate::Refusal::Rejected(reason) => self.reject(reason, Some(index), reason.remedy(), counts),
             }
