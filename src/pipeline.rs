@@ -81,7 +81,9 @@ pub fn run(
                     })
                     .context("start a worker thread")
             })
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<_, _>>()
+            // Those that did start must not be waited for without end.
+            .inspect_err(|_| shutdown.request())?;
         let mut first_error = None;
         for worker in workers {
             let result =

@@ -95,7 +95,8 @@ fn end_when_idle(assembly: &Assembly, close: CloseArg) -> anyhow::Result<Ending>
     Ok(Ending::WhenRead { close: close.into(), partitions })
 }
 
-/// Ready: models loaded, sinks open, and the partitions that were gained are recovered, on a store that answers.
+/// Ready: models loaded, sinks open, all partitions that are ours taken over, on a store that answers. An instance that
+/// the group gave nothing is a stand-by, and ready.
 #[derive(Default)]
 struct Readiness {
     parts: std::sync::OnceLock<(Arc<Progress>, sink::Sinks)>,
@@ -114,6 +115,11 @@ impl Readiness {
             return Err(format!("partition `{}` cannot commit: {}", trouble.partition, trouble.error));
         }
         let counts = progress.counts();
-        if counts.gained == 0 { Err("no partition has been assigned yet".into()) } else { Ok(()) }
+        let (owned, taken_over) = (counts.gained - counts.lost, counts.started - counts.stopped);
+        match () {
+            () if counts.joined == 0 => Err("the group has not answered yet".into()),
+            () if taken_over < owned => Err(format!("{taken_over} of {owned} partitions are taken over")),
+            () => Ok(()),
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! When a run is over by itself: a decision over all workers, taken once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use aggregate::Close;
+use tracing::warn;
 use types::PartitionId;
 
 /// Whether and how a run ends by itself.
@@ -28,21 +29,25 @@ pub struct Finish {
 }
 
 struct State {
-    /// Our partitions, and whether each is read.
-    owned: BTreeMap<PartitionId, bool>,
+    /// Each worker's partitions, and whether each is read. A partition on its way from one worker to another stands here
+    /// twice until both have heard of it.
+    owned: BTreeMap<(usize, PartitionId), bool>,
     /// Workers that have not heard of any assignment yet.
-    waiting: usize,
+    waiting: BTreeSet<usize>,
     changed: Instant,
     decided: bool,
 }
 
 /// With partitions owned elsewhere, ours must have been stable for this long before we call it the end.
 const SETTLED: Duration = Duration::from_secs(5);
+/// As long again for a process that was given nothing at all.
+const NOTHING_SETTLED: Duration = Duration::from_secs(15);
 
 impl Finish {
     #[must_use]
     pub fn new(ending: Ending, workers: usize) -> Self {
-        let state = State { owned: BTreeMap::new(), waiting: workers, changed: Instant::now(), decided: false };
+        let state =
+            State { owned: BTreeMap::new(), waiting: (0..workers).collect(), changed: Instant::now(), decided: false };
         Finish { ending, state: Mutex::new(state) }
     }
 
@@ -55,23 +60,23 @@ impl Finish {
         }
     }
 
-    pub(super) fn gained(&self, partitions: &[PartitionId], first: bool) {
+    pub(super) fn gained(&self, worker: usize, partitions: &[PartitionId]) {
         let mut state = self.lock();
-        state.waiting -= usize::from(first);
-        state.owned.extend(partitions.iter().map(|partition| (partition.clone(), false)));
+        state.waiting.remove(&worker);
+        state.owned.extend(partitions.iter().map(|partition| ((worker, partition.clone()), false)));
         state.changed = Instant::now();
     }
 
-    pub(super) fn lost(&self, partitions: &[PartitionId]) {
+    pub(super) fn lost(&self, worker: usize, partitions: &[PartitionId]) {
         let mut state = self.lock();
         for partition in partitions {
-            state.owned.remove(partition);
+            state.owned.remove(&(worker, partition.clone()));
         }
         state.changed = Instant::now();
     }
 
-    pub(super) fn read(&self, partition: &PartitionId) {
-        if let Some(read) = self.lock().owned.get_mut(partition) {
+    pub(super) fn read(&self, worker: usize, partition: &PartitionId) {
+        if let Some(read) = self.lock().owned.get_mut(&(worker, partition.clone())) {
             *read = true;
         }
     }
@@ -81,9 +86,15 @@ impl Finish {
     pub fn decided(&self) -> bool {
         let Ending::WhenRead { partitions, .. } = self.ending else { return false };
         let mut state = self.lock();
-        if !state.decided && !state.owned.is_empty() && state.owned.values().all(|read| *read) {
-            let all_ours = state.owned.len() >= partitions;
-            state.decided = all_ours || (state.waiting == 0 && state.changed.elapsed() >= SETTLED);
+        if !state.decided && state.owned.values().all(|read| *read) {
+            let here = state.owned.len();
+            let settled = if here == 0 { NOTHING_SETTLED } else { SETTLED };
+            state.decided = here >= partitions || (state.waiting.is_empty() && state.changed.elapsed() >= settled);
+            if state.decided && here < partitions {
+                warn!(
+                    "{here} of {partitions} partitions were read here: the others belong to other members of the group"
+                );
+            }
         }
         state.decided
     }
@@ -105,24 +116,33 @@ mod tests {
     fn ends_when_every_partition_was_read_and_not_before() {
         let finish = Finish::new(Ending::WhenRead { close: Close::Due, partitions: 2 }, 2);
         assert!(!finish.decided());
-        finish.gained(&[partition(0)], true);
-        finish.read(&partition(0));
+        finish.gained(0, &[partition(0)]);
+        finish.read(0, &partition(0));
         assert!(!finish.decided(), "the other worker may still get partition 1");
-        finish.gained(&[partition(1)], true);
+        finish.gained(1, &[partition(1)]);
         assert!(!finish.decided());
-        finish.lost(&[partition(1)]);
-        finish.gained(&[partition(1)], false);
-        finish.read(&partition(1));
+        // Partition 1 moves: its new owner hears of it before the former one does.
+        finish.gained(0, &[partition(1)]);
+        finish.lost(1, &[partition(1)]);
+        assert!(!finish.decided(), "moved, and not read");
+        finish.read(0, &partition(1));
         assert!(finish.decided());
-        finish.lost(&[partition(1)]);
+        finish.lost(0, &[partition(1)]);
         assert!(finish.decided(), "never taken back");
+    }
+
+    #[test]
+    fn a_member_without_partitions_waits_and_does_not_end_at_once() {
+        let finish = Finish::new(Ending::WhenRead { close: Close::Due, partitions: 1 }, 1);
+        finish.gained(0, &[]);
+        assert!(!finish.decided());
     }
 
     #[test]
     fn a_service_never_ends() {
         let finish = Finish::new(Ending::Never, 1);
-        finish.gained(&[partition(0)], true);
-        finish.read(&partition(0));
+        finish.gained(0, &[partition(0)]);
+        finish.read(0, &partition(0));
         assert!(!finish.decided());
     }
 }

@@ -46,9 +46,12 @@ counters! {
     files,
     file_bytes,
     durable_rows,
-    /// Partitions that this process owns: gained and lost.
+    /// Answers of the group that gave this process partitions, or none.
+    joined,
+    /// Partitions that became this process's own, and that ceased to be.
     gained,
     lost,
-    /// Partitions that are recovered and being read.
+    /// Partitions that were taken over with their state, and that were given up again.
     started,
+    stopped,
 }

@@ -36,6 +36,8 @@ const IDLE_MARGIN: Duration = Duration::from_secs(1);
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     Going,
+    /// Where it begins is durable: its records may come.
+    Ready,
     Fenced,
 }
 
@@ -56,6 +58,9 @@ pub(super) struct Task<'a> {
     /// What is durable, or on its way.
     begun: Option<Position>,
     in_flight: bool,
+    is_started: bool,
+    /// What building the last commit took: the next one waits twenty times as long.
+    commit_cost: Duration,
     paused: bool,
     /// Since when the oldest row waits to be emitted.
     waiting_since: Option<Instant>,
@@ -120,6 +125,8 @@ impl<'a> Task<'a> {
             next,
             begun,
             in_flight: false,
+            is_started: false,
+            commit_cost: Duration::ZERO,
             paused: false,
             waiting_since: waits.then_some(now),
             committed_at: stagger(&partition, now, job.cadence.commit_interval),
@@ -133,8 +140,22 @@ impl<'a> Task<'a> {
         })
     }
 
+    pub(super) fn partition(&self) -> &PartitionId {
+        &self.partition
+    }
+
     pub(super) fn next(&self) -> Position {
         self.next
+    }
+
+    /// Whether nothing of it is durable yet, not even where it begins.
+    pub(super) fn is_new(&self) -> bool {
+        self.begun.is_none()
+    }
+
+    /// Its records come from now on.
+    pub(super) fn started(&mut self) {
+        self.is_started = true;
     }
 
     // === Folding: no I/O; every decision is taken at the record ===

@@ -15,6 +15,8 @@ use crate::wall;
 
 /// Closing by silence is looked at this often; when it happens changes nothing but when rows come out.
 const SETTLE_INTERVAL: Duration = Duration::from_secs(1);
+/// Commits take at most one part in this many of a worker's time.
+const COST_SHARE: u32 = 20;
 /// A clean stop waits in steps of this, so that a store that answers is heard at once.
 const WAIT_STEP: Duration = Duration::from_millis(200);
 
@@ -51,12 +53,15 @@ impl Task<'_> {
             self.begin(emit, now)?;
         }
         self.press_back(source, pending_bytes_max);
-        Ok(Turn::Going)
+        Ok(if self.is_started || self.in_flight { Turn::Going } else { Turn::Ready })
     }
 
     /// Whether a commit is due, and if so whether it emits the waiting rows.
     fn due(&self, now: Instant) -> Option<Emit> {
         let cadence = &self.job.cadence;
+        if now.duration_since(self.committed_at) < self.commit_cost * COST_SHARE {
+            return None;
+        }
         let waited = self.waiting_since.is_some_and(|since| now.duration_since(since) >= cadence.max_delay);
         if waited || self.waiting_rows() >= cadence.min_rows.max(1) {
             return Some(Emit::Rows);
@@ -94,6 +99,7 @@ impl Task<'_> {
         if emit == Emit::Rows {
             self.windows.recycle(rows);
         }
+        self.commit_cost = now.elapsed();
         self.sink.begin(frozen);
         self.in_flight = true;
         self.begun = Some(self.next);
@@ -133,7 +139,12 @@ impl Task<'_> {
         self.paused = full;
     }
 
-    // === The last commit ===
+    // === The first and the last commit ===
+
+    /// Makes durable where the partition begins, so that `latest` and a time mean the same place for ever.
+    pub(in crate::pipeline) fn begin_first(&mut self) -> anyhow::Result<()> {
+        self.begin(Emit::Nothing, Instant::now())
+    }
 
     /// Closes what the end of the input closes, and begins to make everything closed durable.
     pub(in crate::pipeline) fn begin_last(&mut self, close: Option<Close>) -> anyhow::Result<()> {
@@ -159,10 +170,10 @@ impl Task<'_> {
     pub(in crate::pipeline) fn finish_last(
         &mut self,
         source: &mut dyn Source,
-        deadline: Option<Instant>,
+        deadline: &mut dyn FnMut() -> Option<Instant>,
     ) -> anyhow::Result<()> {
         while self.in_flight {
-            let left = deadline.map_or(WAIT_STEP, |deadline| deadline.saturating_duration_since(Instant::now()));
+            let left = deadline().map_or(WAIT_STEP, |deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 warn!(partition = %self.partition, "the last commit did not finish in time: its records will be read again");
                 return Ok(());

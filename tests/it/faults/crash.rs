@@ -94,12 +94,13 @@ fn records_read(service: &Running, address: &str) -> Option<f64> {
     http::metric(&http::get(address, "/metrics")?.body, "atalaia_ingest_records_total", "")
 }
 
-/// Starts the service and waits until it has read so much.
+/// Starts the service and waits until it has taken over all its partitions and read so much.
 fn started(service: Atalaia, records: f64) -> Running {
     let mut service = service.start();
     let address = fleet::listener(&mut service);
     service.wait_until("records to be read", Duration::from_secs(90), |service| {
-        records_read(service, &address).filter(|read| *read >= records)
+        let ready = http::get(&address, "/readyz").is_some_and(|answer| answer.status == 200);
+        records_read(service, &address).filter(|read| ready && *read >= records)
     });
     service
 }
