@@ -1,5 +1,5 @@
 //! What every source must do, written once and run by each: order, positions, starting anywhere, silence before `start`
-//! and after `Lost`, pausing, ends.
+//! and after `Lost`, pausing, stopping, ends.
 //!
 //! A test makes a [`Subject`] from a function that opens its source anew over the same records and calls [`run`]; a law
 //! that is broken panics with its name.
@@ -65,6 +65,7 @@ pub fn run(subject: &Subject<'_>) {
     starting_anywhere_gives_the_same_tail(subject, &whole);
     refuses_what_is_not_there(subject, &whole);
     pauses_without_losing(subject, &whole);
+    stops_and_starts_anywhere(subject, &whole);
 }
 
 fn reads_everything_in_order(subject: &Subject<'_>) -> Reads {
@@ -101,24 +102,32 @@ fn silent_before_start(subject: &Subject<'_>) {
 }
 
 fn starting_anywhere_gives_the_same_tail(subject: &Subject<'_>, whole: &Reads) {
-    // Thirds, so that each partition starts elsewhere in each round; the last round starts at the ends.
-    for round in 0..4_usize {
-        let from = |partition: &PartitionId| {
-            let read = &whole[&partition.index];
-            let skip = read.records.len() * (round + partition.index as usize % 2).min(3) / 3;
-            let position = read.records.get(skip).map(|record| Position(record.position));
-            position.or(read.end).expect("a whole read has an end")
-        };
+    for round in 0..=THIRDS {
+        let from = |partition: &PartitionId| third(whole, partition.index, round);
         let mut source = (subject.open)();
-        let tail = read(&mut *source, subject.bound, subject.partitions, |_, partition| Some(from(partition)));
-        for (partition, read) in whole {
-            let id = PartitionId { topic: "".into(), index: *partition };
-            let expected: Vec<_> =
-                read.records.iter().filter(|record| record.position >= from(&id).0).cloned().collect();
-            assert!(tail[partition].records == expected, "partition {partition}, round {round}: another tail");
-            assert_eq!(tail[partition].end, read.end, "partition {partition}, round {round}");
-        }
+        let tails = read(&mut *source, subject.bound, subject.partitions, |_, partition| Some(from(partition)));
+        assert_tails(whole, &tails, round);
         source.leave();
+    }
+}
+
+const THIRDS: usize = 3;
+
+/// Where a partition starts in this round: elsewhere in each, and in the last at its end.
+fn third(whole: &Reads, partition: u32, round: usize) -> Position {
+    let read = &whole[&partition];
+    let skip = read.records.len() * (round + partition as usize % 2).min(THIRDS) / THIRDS;
+    let position = read.records.get(skip).map(|record| Position(record.position));
+    position.or(read.end).expect("a whole read has an end")
+}
+
+fn assert_tails(whole: &Reads, tails: &Reads, round: usize) {
+    for (partition, read) in whole {
+        let from = third(whole, *partition, round);
+        let expected: Vec<_> = read.records.iter().filter(|record| record.position >= from.0).cloned().collect();
+        let tail = &tails[partition];
+        assert!(tail.records == expected, "partition {partition}, round {round}: another tail");
+        assert_eq!(tail.end, read.end, "partition {partition}, round {round}");
     }
 }
 
@@ -187,6 +196,69 @@ fn pauses_without_losing(subject: &Subject<'_>, whole: &Reads) {
         assert!(got == read.records, "partition {partition}: pausing lost or repeated records");
     }
     source.leave();
+}
+
+fn stops_and_starts_anywhere(subject: &Subject<'_>, whole: &Reads) {
+    let mut source = (subject.open)();
+    let gained = gain(&mut *source, subject.partitions);
+    for partition in &gained {
+        // Nothing to stop yet.
+        source.stop(partition);
+        source.start(partition, third(whole, partition.index, 1)).expect("the position is held");
+    }
+    let mut reads = Reads::new();
+    if whole.values().any(|read| !read.records.is_empty()) {
+        stops_amid_others(&mut *source, whole, &mut reads);
+    }
+    finish(&mut *source, subject.bound, gained.len(), &mut reads);
+    // From the end back to the beginning, and forth to the end.
+    for round in 0..=THIRDS {
+        for partition in &gained {
+            source.stop(partition);
+            source.stop(partition);
+        }
+        for event in watch(&mut *source, SILENCE) {
+            assert!(matches!(event, Polled::Idle), "while all are stopped came {event:?}");
+        }
+        for partition in &gained {
+            source.start(partition, third(whole, partition.index, round)).expect("the position is held");
+        }
+        reads.clear();
+        finish(&mut *source, subject.bound, gained.len(), &mut reads);
+        assert_tails(whole, &reads, round);
+    }
+    source.leave();
+}
+
+/// Stops the first partition that speaks, paused as it is, while the others go on, and starts it further back.
+fn stops_amid_others(source: &mut dyn Source, whole: &Reads, reads: &mut Reads) {
+    let stopped = wait_for(source, |event| match event {
+        Polled::Records(records) => {
+            note(reads, records);
+            Some(records.partition().clone())
+        }
+        event => {
+            end(reads, event);
+            None
+        }
+    });
+    source.pause(&stopped);
+    source.stop(&stopped);
+    reads.remove(&stopped.index);
+    for event in watch(source, SILENCE) {
+        match &event {
+            Polled::Records(records) => {
+                assert_ne!(*records.partition(), stopped, "records of a stopped partition");
+                note(reads, records);
+            }
+            Polled::CaughtUp { partition, .. } | Polled::Ended { partition, .. } => {
+                assert_ne!(*partition, stopped, "the end of a stopped partition");
+                end(reads, &event);
+            }
+            _ => {}
+        }
+    }
+    source.start(&stopped, third(whole, stopped.index, 0)).expect("the position is held");
 }
 
 /// Takes partitions away and gives them back: silence after `Lost`, and a new start from any position.

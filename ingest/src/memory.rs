@@ -125,7 +125,14 @@ impl Topic {
             })
             .collect();
         drop(log);
-        MemorySource { topic: self.clone(), bound, batch_records: batch_records.max(1), partitions, turn: 0 }
+        MemorySource {
+            topic: self.clone(),
+            bound,
+            batch_records: batch_records.max(1),
+            partitions,
+            turn: 0,
+            told_none: false,
+        }
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Log) -> T) -> T {
@@ -147,6 +154,8 @@ pub struct MemorySource {
     batch_records: usize,
     partitions: Vec<Reader>,
     turn: usize,
+    /// That no partition is ours was said already.
+    told_none: bool,
 }
 
 #[derive(Debug)]
@@ -200,7 +209,10 @@ impl MemorySource {
                 gained.push(reader.id.clone());
             }
         }
-        (!gained.is_empty()).then_some(Polled::Gained(gained))
+        let has_none = self.partitions.iter().all(|reader| reader.phase == Phase::Absent);
+        let is_news = !gained.is_empty() || has_none && !self.told_none;
+        self.told_none = has_none;
+        is_news.then_some(Polled::Gained(gained))
     }
 
     fn records(&mut self, log: &Log) -> Option<Polled> {
@@ -319,6 +331,15 @@ impl Source for MemorySource {
         Ok(())
     }
 
+    fn stop(&mut self, partition: &PartitionId) {
+        if let Ok(reader) = self.reader(partition)
+            && reader.phase != Phase::Waiting
+        {
+            reader.phase = Phase::Waiting;
+            reader.is_paused = false;
+        }
+    }
+
     fn pause(&mut self, partition: &PartitionId) {
         if let Ok(reader) = self.reader(partition) {
             reader.is_paused = true;
@@ -351,6 +372,8 @@ pub struct Scripted {
     pub script: VecDeque<Polled>,
     /// What the pipeline started, in order.
     pub started: Vec<(PartitionId, Position)>,
+    /// What it stopped.
+    pub stopped: Vec<PartitionId>,
 }
 
 impl Source for Scripted {
@@ -365,6 +388,10 @@ impl Source for Scripted {
     fn start(&mut self, partition: &PartitionId, position: Position) -> Result<(), Error> {
         self.started.push((partition.clone(), position));
         Ok(())
+    }
+
+    fn stop(&mut self, partition: &PartitionId) {
+        self.stopped.push(partition.clone());
     }
 
     fn pause(&mut self, _: &PartitionId) {}
@@ -410,6 +437,23 @@ mod tests {
         contract::loses(&mut source, &mut |partition| topic.lose(partition.index), &mut |partition| {
             topic.gain(partition.index);
         });
+    }
+
+    #[test]
+    fn a_reader_without_partitions_is_told_so_once() {
+        let is_none = |polled| matches!(polled, Ok(Polled::Gained(gained)) if gained.is_empty());
+        let mut source = Topic::new("t", 0).source(Bound::Unbounded, 5);
+        assert!(is_none(source.poll(Duration::ZERO)));
+        assert!(matches!(source.poll(Duration::ZERO), Ok(Polled::Idle)));
+
+        let topic = Topic::new("t", 1);
+        let mut source = topic.source(Bound::Unbounded, 5);
+        assert_eq!(contract::gain(&mut source, 1).len(), 1);
+        topic.lose(0);
+        assert!(matches!(source.poll(Duration::ZERO), Ok(Polled::Lost(_))));
+        assert!(is_none(source.poll(Duration::ZERO)));
+        topic.gain(0);
+        assert_eq!(contract::gain(&mut source, 1).len(), 1);
     }
 
     #[test]

@@ -16,7 +16,8 @@ use crate::{Error, Records};
 /// are ours) and fetching (their records) come through the same `poll`, in order.
 ///
 /// The life of a partition: `Gained` -> the pipeline recovers its position -> [`start`](Source::start) -> `Records`… ->
-/// `Lost` or `Ended`. No record of a partition comes before `start` or after `Lost`.
+/// `Lost` or `Ended`. No record of a partition comes before `start` or after `Lost`; after [`stop`](Source::stop) it waits
+/// for `start` once more.
 pub trait Source: Send {
     /// What happened next; waits up to `wait` if nothing has. Must be called often, also while all partitions are
     /// paused: a broker takes a silent member for dead.
@@ -37,6 +38,10 @@ pub trait Source: Send {
     /// If the partition is not ours any more, or the position lies outside what the source holds
     /// ([`Error::PositionExpired`], [`Error::PositionAhead`]: never silently moved).
     fn start(&mut self, partition: &PartitionId, position: Position) -> Result<(), Error>;
+
+    /// Stops fetching a started partition without giving it up: it waits for `start` again, at any position, before or
+    /// after where it was. Records in flight are dropped, and a pause ends. Nothing happens to one that was not started.
+    fn stop(&mut self, partition: &PartitionId);
 
     /// What a bounded input consists of, where that can change under its name: positions and state made from other
     /// content are worth nothing.
@@ -64,7 +69,8 @@ pub trait Source: Send {
 pub enum Polled {
     /// Nothing within the wait.
     Idle,
-    /// These partitions are ours from now on; they wait for `start`.
+    /// These partitions are ours from now on; they wait for `start`. May be empty: the group gave us nothing (yet), and a
+    /// job that waits for its share has to know.
     Gained(Vec<PartitionId>),
     /// These are no longer ours: drop their state without flushing.
     Lost(Vec<PartitionId>),

@@ -172,6 +172,13 @@ impl Source for FilesSource {
         Ok(())
     }
 
+    fn stop(&mut self, _: &PartitionId) {
+        if matches!(self.state, State::Reading(_) | State::Over) {
+            self.state = State::Waiting;
+            self.paused = false;
+        }
+    }
+
     fn content(&mut self, _: &PartitionId) -> Result<Option<String>, crate::Error> {
         let content = identity::content(&self.files.inputs);
         Ok(content.map_err(|source| Error::Unreadable { path: self.path.clone().into(), source })?)

@@ -143,12 +143,12 @@ impl ConsumerContext for Context {
     }
 }
 
-/// Unassigns those of the revoked partitions that were ever started: librdkafka refuses the list if it holds any other.
-fn unassign(consumer: &BaseConsumer<Context>, revoked: &[i32]) -> KafkaResult<()> {
-    let revoked: BTreeSet<i32> = revoked.iter().copied().collect();
+/// Unassigns those of the partitions that are assigned: librdkafka refuses the list if it holds any other.
+pub(super) fn unassign(consumer: &BaseConsumer<Context>, partitions: &[i32]) -> KafkaResult<()> {
+    let partitions: BTreeSet<i32> = partitions.iter().copied().collect();
     let current = consumer.assignment()?;
     let mut leaving = TopicPartitionList::new();
-    for element in current.elements().iter().filter(|element| revoked.contains(&element.partition())) {
+    for element in current.elements().iter().filter(|element| partitions.contains(&element.partition())) {
         leaving.add_partition(element.topic(), element.partition());
     }
     consumer.incremental_unassign(&leaving)

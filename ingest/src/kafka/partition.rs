@@ -80,6 +80,15 @@ impl Partition {
         self.next = position;
     }
 
+    /// Back to waiting for `start`, which may name any position; only the bound stays.
+    pub(super) fn stop(&mut self) {
+        self.phase = Phase::Waiting;
+        self.is_paused = false;
+        self.open = None;
+        self.at_end = None;
+        self.caught_up = None;
+    }
+
     pub(super) fn pause(&mut self, is_paused: bool) {
         self.is_paused = is_paused;
         // Proof of the end is only what was seen while not paused.
@@ -230,6 +239,26 @@ mod tests {
             happen(&mut partition);
             assert!(!partition.confirm(&question, now));
         }
+    }
+
+    #[test]
+    fn a_stopped_partition_starts_anywhere_and_keeps_nothing() {
+        let mut partition = started(5);
+        partition.bound = Some(20);
+        for position in [5, 6] {
+            partition.take(record(position), 1);
+        }
+        partition.pause(true);
+        partition.stop();
+        partition.take(record(7), 1);
+        partition.reach_end(8);
+        assert!(partition.hand_over().is_none() && partition.end().is_none() && !partition.is_paused);
+        partition.start(2, 3);
+        for position in [3, 4, 5] {
+            partition.take(record(position), 1);
+        }
+        assert_eq!(positions(partition.hand_over()), [3, 4, 5]);
+        assert_eq!(partition.bound, Some(20));
     }
 
     #[test]

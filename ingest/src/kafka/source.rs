@@ -23,7 +23,7 @@ use super::errors::Verdict;
 use super::fetch::{FetchQueue, Fetched, broker_time};
 use super::partition::{Partition, Phase};
 use super::watermarks::{Answer, Watermarks};
-use super::{Config, errors, metrics, settings};
+use super::{Config, context, errors, metrics, settings};
 use crate::{Bound, Error, Polled, RawRecord, Source, Start};
 
 /// How long a question that the pipeline waits for may take.
@@ -193,7 +193,8 @@ impl KafkaSource {
                     self.partitions.push(Partition::new(id.clone()));
                     gained.push(id);
                 }
-                if !gained.is_empty() {
+                // Every rebalance ends here, with what is new; one that leaves us nothing has to be told as well.
+                if !gained.is_empty() || self.partitions.is_empty() {
                     self.news.push_back(Polled::Gained(gained));
                 }
             }
@@ -222,17 +223,15 @@ impl KafkaSource {
 
     /// What was not told yet of lost partitions is not told any more; one whose gain was not told is not told as lost.
     fn withdraw_news(&mut self, lost: &mut Vec<PartitionId>) {
-        for news in &mut self.news {
-            if let Polled::Gained(gained) = news {
+        self.news.retain_mut(|news| match news {
+            Polled::Gained(gained) if !gained.is_empty() => {
                 gained.retain(|partition| {
                     let stays = !lost.contains(partition);
                     lost.retain(|found| stays || found != partition);
                     stays
                 });
+                !gained.is_empty()
             }
-        }
-        self.news.retain(|news| match news {
-            Polled::Gained(gained) => !gained.is_empty(),
             Polled::CaughtUp { partition, .. } => !lost.contains(partition),
             _ => true,
         });
@@ -382,16 +381,30 @@ impl KafkaSource {
     /// Assigns one more partition at its position.
     fn assign(&self, index: i32, position: i64) -> KafkaResult<()> {
         self.fetch.forward(&self.topic, index);
-        let mut list = TopicPartitionList::new();
         if !matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Eager) {
+            let mut list = TopicPartitionList::new();
             list.add_partition_offset(&self.topic, index, Offset::Offset(position))?;
             return self.consumer.incremental_assign(&list);
         }
-        // The eager protocol knows only whole assignments: name all, each where it stands.
+        self.assign_started()
+    }
+
+    /// The eager protocol knows only whole assignments: names all, each where it stands.
+    fn assign_started(&self) -> KafkaResult<()> {
+        let mut list = TopicPartitionList::new();
         for partition in self.partitions.iter().filter(|partition| partition.phase == Phase::Started) {
             list.add_partition_offset(&self.topic, partition.index(), Offset::Offset(partition.next()))?;
         }
         self.consumer.assign(&list)
+    }
+
+    /// Takes a partition that is not started any more out of the assignment. What the client holds of it is out of date
+    /// when this returns, and never comes out of a queue.
+    fn unassign(&self, index: i32) -> KafkaResult<()> {
+        if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Eager) {
+            return self.assign_started();
+        }
+        context::unassign(&self.consumer, &[index])
     }
 
     fn one(&self, index: i32) -> TopicPartitionList {
@@ -484,6 +497,19 @@ impl Source for KafkaSource {
             self.resume_native(index);
         }
         Ok(())
+    }
+
+    fn stop(&mut self, partition: &PartitionId) {
+        let Ok(found) = self.find_mut(partition) else { return };
+        if found.phase == Phase::Waiting {
+            return;
+        }
+        found.stop();
+        let index = found.index();
+        self.news.retain(|news| !matches!(news, Polled::CaughtUp { partition: told, .. } if told == partition));
+        if let Err(error) = self.unassign(index) {
+            self.consumer.context().transient("Unassign", &error.to_string());
+        }
     }
 
     fn pause(&mut self, partition: &PartitionId) {

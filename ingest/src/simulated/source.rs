@@ -141,9 +141,7 @@ impl Source for SimulatedSource {
     fn poll(&mut self, wait: Duration) -> Result<Polled, Error> {
         if !self.announced {
             self.announced = true;
-            if !self.partitions.is_empty() {
-                return Ok(Polled::Gained(self.partitions.iter().map(|partition| partition.id.clone()).collect()));
-            }
+            return Ok(Polled::Gained(self.partitions.iter().map(|partition| partition.id.clone()).collect()));
         }
         let mut pause = wait;
         for _ in 0..self.partitions.len() {
@@ -192,6 +190,15 @@ impl Source for SimulatedSource {
         partition.state = State::Reading(Box::new(Reading { events, position: skipped, pacer, caught_up: None }));
         partition.paused = false;
         Ok(())
+    }
+
+    fn stop(&mut self, partition: &PartitionId) {
+        if let Ok(partition) = self.find(partition)
+            && !matches!(partition.state, State::Gained)
+        {
+            partition.state = State::Gained;
+            partition.paused = false;
+        }
     }
 
     fn pause(&mut self, partition: &PartitionId) {
