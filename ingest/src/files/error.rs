@@ -38,6 +38,8 @@ pub enum Error {
     Header { path: PathBuf, problem: String },
     #[error("the header of `{}` has no column `{name}`{}", path.display(), did_you_mean(near))]
     NoColumn { path: PathBuf, setting: &'static str, name: String, near: Vec<String>, columns: Vec<String> },
+    #[error("`{path}` can be read only once: it is standard input or a pipe")]
+    Once { path: String },
     #[error("files cannot start at `{start}`: they have no broker times and no live end")]
     Start { start: Start },
 }
@@ -76,6 +78,7 @@ impl Error {
                  `ingest.decode.columns` if the file has no header",
                 list(columns)
             ),
+            Error::Once { .. } => "write it to a file first, and read that".into(),
             Error::Start { .. } => "leave `ingest.start` at `earliest`".into(),
         };
         Some(hint)

@@ -12,13 +12,28 @@ const DEPTH_MAX: usize = 32;
 /// One input: where it is, and its size if that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Input {
-    File { path: PathBuf, bytes: u64 },
-    StandardInput,
+    File {
+        path: PathBuf,
+        bytes: u64,
+    },
+    /// Standard input, or whatever else is no regular file: to be opened once, as what was read of it is gone.
+    Stream {
+        path: PathBuf,
+    },
 }
 
+impl Input {
+    pub(super) fn is_stream(&self) -> bool {
+        matches!(self, Input::Stream { .. })
+    }
+}
+
+/// Standard input, in place of a path.
+pub(super) const STANDARD_INPUT: &str = "-";
+
 pub(super) fn expand(path: &str) -> Result<Vec<Input>, Error> {
-    if path == "-" {
-        return Ok(vec![Input::StandardInput]);
+    if path == STANDARD_INPUT {
+        return Ok(vec![Input::Stream { path: path.into() }]);
     }
     if path.is_empty() {
         return Err(Error::NoPath);
@@ -60,7 +75,9 @@ fn collect(path: &Path, depth: usize, files: &mut Vec<Input>) -> Result<(), Erro
     let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
     let metadata = fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_dir() {
-        files.push(Input::File { path: path.to_owned(), bytes: metadata.len() });
+        let path = path.to_owned();
+        let regular = metadata.is_file();
+        files.push(if regular { Input::File { path, bytes: metadata.len() } } else { Input::Stream { path } });
         return Ok(());
     }
     if depth > DEPTH_MAX {
@@ -94,7 +111,7 @@ mod tests {
     fn names(path: &str, root: &Path) -> Vec<String> {
         let shown = |input: &Input| match input {
             Input::File { path, .. } => path.strip_prefix(root).expect("below the root").display().to_string(),
-            Input::StandardInput => "-".into(),
+            Input::Stream { path } => panic!("`{}` is a file", path.display()),
         };
         expand(path).expect(path).iter().map(shown).collect()
     }

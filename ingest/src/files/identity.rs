@@ -4,6 +4,7 @@
 //! read before; reading all of it twice would cost more than that certainty is worth.
 
 use std::fs::File;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -14,19 +15,20 @@ const SAMPLE_BYTES: u64 = 64 << 10;
 
 /// A name for the input at this path, fit for a topic: the same path is the same input.
 pub(super) fn topic(path: &str, inputs: &[Input]) -> String {
-    if inputs == [Input::StandardInput] {
-        // What is piped in is a new input each time.
-        return format!("stdin-{}", std::process::id());
+    if inputs.iter().any(Input::is_stream) {
+        // What is piped in is a new input each time. A process' id would not do: in a container it is always the same.
+        return format!("stream-{:016x}", RandomState::new().build_hasher().finish());
     }
     let whole = Path::new(path).canonicalize().unwrap_or_else(|_| path.into());
     format!("files-{:08x}", crc32fast::hash(whole.as_os_str().as_encoded_bytes()))
 }
 
-/// What the input consists of, in words; none for standard input.
+/// What the input consists of, in words; none for what can be read only once.
 pub(super) fn content(inputs: &[Input]) -> io::Result<Option<String>> {
     let mut hasher = crc32fast::Hasher::new();
     let mut total = 0;
     for input in inputs {
+        // Looking at it would take it away from the run.
         let Input::File { path, bytes } = input else { return Ok(None) };
         total += bytes;
         hasher.update(path.file_name().unwrap_or_default().as_encoded_bytes());
@@ -66,5 +68,12 @@ mod tests {
         assert_ne!(topic(&path("a"), &inputs("a")), topic(&path("b"), &inputs("b")));
         std::fs::write(path("a"), "two").expect("a file");
         assert_ne!(content(&inputs("a")).expect("read"), before);
+    }
+
+    #[test]
+    fn what_is_piped_in_is_another_input_each_time() {
+        let inputs = expand("-").expect("standard input");
+        assert_eq!(content(&inputs).expect("nothing is read"), None);
+        assert_ne!(topic("-", &inputs), topic("-", &inputs));
     }
 }

@@ -8,6 +8,7 @@ mod expand;
 mod frame;
 mod identity;
 mod open;
+mod relay;
 
 use std::sync::Arc;
 use std::thread;
@@ -25,13 +26,15 @@ use expand::Input;
 use frame::{Framer, Framing};
 use open::Opened;
 pub use open::Progress;
+use relay::Relay;
 
 /// Files of readings: one bounded input without broker times.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// A file, a folder (read in the order of names, recursively, without hidden files), a glob like `data/*.csv.gz` (`**` for any
-    /// folders), or `-` for standard input. Plain, gzip and zstd are told apart by their content. JSON is one record a line,
+    /// folders), or `-` for standard input; a pipe
+    /// (`/dev/fd/3`, a FIFO) is read like standard input. Plain, gzip and zstd are told apart by their content. JSON is one record a line,
     /// CSV one record a row; blank lines do not count.
     pub path: String,
     /// Each device's readings are in order of time (up to `aggregate.out_of_orderness`), so that windows may close before the end of
@@ -42,11 +45,14 @@ pub struct Config {
 /// A batch ends at so many bytes, however few records they are.
 const BATCH_BYTES: usize = 8 << 20;
 
-/// Files, read one after the other.
+/// Files, read one after the other; with a pipe among them, on a thread of their own.
 pub struct FilesSource {
     path: String,
     partition: PartitionId,
-    files: Files,
+    files: Arc<Files>,
+    /// Some of them can be read only once.
+    once: bool,
+    begun: bool,
     batch_records: usize,
     state: State,
     paused: bool,
@@ -65,6 +71,7 @@ enum State {
     New,
     Waiting,
     Reading(Box<Reading>),
+    Relayed(Relay),
     Over,
 }
 
@@ -104,7 +111,14 @@ impl FilesSource {
         let inputs = expand::expand(&config.path)?;
         Ok(FilesSource {
             partition: PartitionId { topic: identity::topic(&config.path, &inputs).into(), index: 0 },
-            files: Files { progress: Progress::new(&inputs), inputs, fixed_columns: decode.columns.clone(), plan },
+            once: inputs.iter().any(Input::is_stream),
+            begun: false,
+            files: Arc::new(Files {
+                progress: Progress::new(&inputs),
+                inputs,
+                fixed_columns: decode.columns.clone(),
+                plan,
+            }),
             path: config.path.clone(),
             batch_records: batch_records.max(1),
             state: State::New,
@@ -140,7 +154,14 @@ impl Source for FilesSource {
                     }
                 }
             }
-            State::Waiting | State::Reading(_) | State::Over => {
+            State::Relayed(relay) if !self.paused => {
+                let polled = relay.poll(&self.partition, wait);
+                if let Ok(Polled::Ended { .. }) | Err(_) = &polled {
+                    self.state = State::Over;
+                }
+                polled
+            }
+            State::Waiting | State::Reading(_) | State::Relayed(_) | State::Over => {
                 thread::park_timeout(wait);
                 Ok(Polled::Idle)
             }
@@ -156,18 +177,19 @@ impl Source for FilesSource {
 
     /// Reads over the records before the position: there is no other way to count them.
     fn start(&mut self, partition: &PartitionId, position: Position) -> Result<(), crate::Error> {
+        if self.once {
+            let unreadable = |source| Error::Unreadable { path: self.path.clone().into(), source };
+            if std::mem::replace(&mut self.begun, true) {
+                return Err(Error::Once { path: self.path.clone() }.into());
+            }
+            let files = Arc::clone(&self.files);
+            let relay = Relay::start(files, partition, position, self.batch_records).map_err(unreadable)?;
+            self.state = State::Relayed(relay);
+            return Ok(());
+        }
         self.files.progress.restart();
         let mut reading = Reading::new(&self.files.plan);
-        while reading.position < position.0 {
-            match reading.step(&self.files)? {
-                Step::Record => reading.position += 1,
-                Step::Between => {}
-                Step::End => {
-                    let high = Position(reading.position);
-                    return Err(crate::Error::PositionAhead { partition: partition.clone(), position, high });
-                }
-            }
-        }
+        reading.skip_to(&self.files, partition, position)?;
         self.state = State::Reading(Box::new(reading));
         Ok(())
     }
@@ -214,6 +236,20 @@ impl Reading {
         }
     }
 
+    fn skip_to(&mut self, files: &Files, partition: &PartitionId, position: Position) -> Result<(), crate::Error> {
+        while self.position < position.0 {
+            match self.step(files)? {
+                Step::Record => self.position += 1,
+                Step::Between => {}
+                Step::End => {
+                    let high = Position(self.position);
+                    return Err(crate::Error::PositionAhead { partition: partition.clone(), position, high });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The next records; empty at the end of the input.
     fn batch(&mut self, files: &Files, partition: &PartitionId, batch_records: usize) -> Result<Records, Error> {
         if let Some(failure) = self.failure.take() {
@@ -229,7 +265,7 @@ impl Reading {
                     self.position += 1;
                 }
                 // The next file may have another header, and a batch has one.
-                Ok(Step::Between) if same(&columns, &self.columns) => {}
+                Ok(Step::Between) if same(columns.as_ref(), self.columns.as_ref()) => {}
                 Ok(Step::Between) if records.is_empty() => columns.clone_from(&self.columns),
                 Ok(Step::Between | Step::End) => break,
                 Err(error) if records.is_empty() => return Err(error),
@@ -293,7 +329,7 @@ impl Reading {
     }
 }
 
-fn same(ours: &Option<Arc<[String]>>, theirs: &Option<Arc<[String]>>) -> bool {
+fn same(ours: Option<&Arc<[String]>>, theirs: Option<&Arc<[String]>>) -> bool {
     match (ours, theirs) {
         (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
         (ours, theirs) => ours.is_none() && theirs.is_none(),

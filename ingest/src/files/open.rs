@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::Error;
-use super::expand::Input;
+use super::expand::{Input, STANDARD_INPUT};
 
 const BUFFER_BYTES: usize = 256 * 1024;
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -25,10 +25,10 @@ pub struct Progress {
 impl Progress {
     pub(super) fn new(inputs: &[Input]) -> Self {
         let bytes = |input: &Input| match input {
-            Input::File { bytes, .. } => *bytes,
-            Input::StandardInput => 0,
+            Input::File { bytes, .. } => Some(*bytes),
+            Input::Stream { .. } => None,
         };
-        Progress { done: Arc::default(), total: inputs.iter().map(bytes).sum() }
+        Progress { done: Arc::default(), total: inputs.iter().map(bytes).sum::<Option<u64>>().unwrap_or(0) }
     }
 
     #[must_use]
@@ -36,7 +36,7 @@ impl Progress {
         self.done.load(Ordering::Relaxed)
     }
 
-    /// Zero for standard input, whose size nobody knows.
+    /// Zero with standard input or another pipe, whose size nobody knows.
     #[must_use]
     pub fn bytes_total(&self) -> u64 {
         self.total
@@ -58,14 +58,11 @@ pub(super) struct Opened {
 
 impl Opened {
     pub(super) fn new(input: &Input, progress: &Progress) -> Result<Self, Error> {
-        let path = match input {
-            Input::File { path, .. } => path.clone(),
-            Input::StandardInput => PathBuf::from("-"),
-        };
+        let (Input::File { path, .. } | Input::Stream { path }) = input;
         let unreadable = |source| Error::Unreadable { path: path.clone(), source };
         let inner: Box<dyn Read + Send> = match input {
-            Input::File { path, .. } => Box::new(File::open(path).map_err(unreadable)?),
-            Input::StandardInput => Box::new(io::stdin()),
+            Input::Stream { path } if path.as_os_str() == STANDARD_INPUT => Box::new(io::stdin()),
+            Input::File { path, .. } | Input::Stream { path } => Box::new(File::open(path).map_err(unreadable)?),
         };
         let at = Arc::<AtomicU64>::default();
         let counted = Counted { inner, counters: [Arc::clone(&progress.done), Arc::clone(&at)] };

@@ -56,7 +56,8 @@ struct Read {
 fn read(mut source: FilesSource, position: i64) -> Read {
     let mut read = Read { records: Vec::new(), batches: Vec::new(), columns: Vec::new(), end: Ok(Position(-1)) };
     loop {
-        match source.poll(Duration::ZERO) {
+        match source.poll(Duration::from_millis(50)) {
+            Ok(Polled::Idle) if source.once => {}
             Ok(Polled::Gained(gained)) => {
                 assert_eq!(gained.len(), 1);
                 assert!(matches!(source.poll(Duration::ZERO), Ok(Polled::Idle)), "nothing before `start`");
@@ -245,5 +246,170 @@ fn values(folder: &Path, decode: &decode::Config) -> Vec<f64> {
             Polled::Ended { .. } => return values,
             other => panic!("{other:?}"),
         }
+    }
+}
+
+// === what is no regular file ===
+
+#[cfg(unix)]
+mod pipes {
+    use std::fs::OpenOptions;
+    use std::process::Command;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// A poll waits no longer than it was told to, and a little for a machine that is busy.
+    const WAIT: Duration = Duration::from_millis(50);
+    const PROMPT: Duration = Duration::from_secs(5);
+
+    struct Pipe {
+        _folder: tempfile::TempDir,
+        path: PathBuf,
+    }
+
+    fn pipe() -> Pipe {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+        Pipe { _folder: folder, path }
+    }
+
+    /// Writes from another thread: opening a pipe waits for its reader.
+    fn feed(pipe: &Pipe, bytes: Vec<u8>) -> thread::JoinHandle<std::io::Result<()>> {
+        let path = pipe.path.clone();
+        thread::spawn(move || OpenOptions::new().write(true).open(path)?.write_all(&bytes))
+    }
+
+    fn lines(to: usize) -> Vec<u8> {
+        (0..to).map(|n| line(n) + "\n").collect::<String>().into_bytes()
+    }
+
+    /// A source that was told to start, and what it is of.
+    fn started(pipe: &Pipe, batch_records: usize) -> (FilesSource, PartitionId) {
+        let mut source = json(&pipe.path, batch_records);
+        let Ok(Polled::Gained(gained)) = source.poll(Duration::ZERO) else { panic!("gained comes first") };
+        assert_eq!(source.content(&gained[0]).expect("nothing is read"), None);
+        source.start(&gained[0], Position(0)).expect("start");
+        (source, gained[0].clone())
+    }
+
+    /// The next records, within a prompt time.
+    fn next(source: &mut FilesSource) -> Records {
+        let begun = Instant::now();
+        while begun.elapsed() < PROMPT {
+            match source.poll(WAIT).expect("records") {
+                Polled::Idle => {}
+                Polled::Records(records) => return records,
+                other => panic!("{other:?}"),
+            }
+        }
+        panic!("nothing came");
+    }
+
+    #[test]
+    fn a_pipe_is_read_whole_and_in_order_however_it_is_packed_and_batched() {
+        let expected: Vec<(i64, String)> = (0..20_000).map(|n| (n as i64, line(n))).collect();
+        for pack in [|bytes: Vec<u8>| bytes, |bytes: Vec<u8>| gzip(&bytes), |bytes: Vec<u8>| zstd(&bytes)] {
+            for batch_records in [7, 4096] {
+                let pipe = pipe();
+                let writer = feed(&pipe, pack(lines(20_000)));
+                let source = json(&pipe.path, batch_records);
+                assert_eq!(source.progress().bytes_total(), 0);
+                let read = read(source, 0);
+                assert_eq!(read.end.expect("an end"), Position(20_000));
+                assert!(read.records == expected, "{} records", read.records.len());
+                assert!(read.batches.iter().all(|records| *records <= batch_records));
+                writer.join().expect("a writer").expect("all is read");
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_come_is_handed_over_while_the_pipe_stays_open() {
+        let pipe = pipe();
+        let (mut source, partition) = started(&pipe, 4096);
+        let begun = Instant::now();
+        assert!(matches!(source.poll(WAIT), Ok(Polled::Idle)), "nobody has opened it for writing");
+        assert!(begun.elapsed() < PROMPT);
+
+        let mut writer = OpenOptions::new().write(true).open(&pipe.path).expect("the thread reads");
+        for n in 0..3 {
+            writer.write_all(format!("{}\n{{\"half", line(n)).as_bytes()).expect("it is read");
+            let records = next(&mut source);
+            assert_eq!((records.len(), records.next()), (1, Position(2 * n as i64 + 1)));
+            assert!(matches!(source.poll(WAIT), Ok(Polled::Idle)), "half a record is none");
+            writer.write_all(b"\":1}\n").expect("it is read");
+            let records = next(&mut source);
+            assert_eq!(records.iter().next().expect("a record").payload, Some(&b"{\"half\":1}"[..]));
+        }
+        source.pause(&partition);
+        drop(writer);
+        assert!(matches!(source.poll(WAIT), Ok(Polled::Idle)), "paused means paused");
+        source.resume(&partition);
+        assert!(matches!(source.poll(PROMPT), Ok(Polled::Ended { position: Position(6), .. })));
+        assert!(matches!(source.poll(WAIT), Ok(Polled::Idle)), "it ends once");
+    }
+
+    #[test]
+    fn errors_come_after_the_records_before_them() {
+        let packed = gzip(&lines(20_000));
+        let pipe = pipe();
+        let writer = feed(&pipe, packed[..packed.len() / 2].to_vec());
+        let read = read(json(&pipe.path, 100), 0);
+        let error = read.end.expect_err("the data break off");
+        assert!(error.to_string().contains("break off or are damaged"), "{error}");
+        assert_eq!(read.records.last().expect("records").0, read.records.len() as i64 - 1);
+        writer.join().expect("a writer").expect("all is read");
+    }
+
+    #[test]
+    fn a_batch_has_one_header_and_files_around_a_pipe_keep_their_order() {
+        let pipe = pipe();
+        let folder = pipe.path.parent().expect("a folder");
+        fs::write(folder.join("a.csv"), "device,sensor,ts,value\na,b,1,2\n").expect("a file");
+        fs::write(folder.join("z.csv"), "value,ts,sensor,device\n1,2,3,4\n").expect("a file");
+        let writer = feed(&pipe, b"ts,device,sensor,value\n1,d,s,2\n2,d,s,3\n".to_vec());
+        let csv = decode::Config { format: Format::Csv, ..decode::Config::default() };
+        let read = read(source(folder, &csv, 4096).expect("a source"), 0);
+        let rows: Vec<&str> = read.records.iter().map(|(_, row)| row.as_str()).collect();
+        assert_eq!(rows, ["a,b,1,2", "1,d,s,2", "2,d,s,3", "1,2,3,4"]);
+        assert_eq!(read.columns.first().expect("a batch"), &["device", "sensor", "ts", "value"]);
+        assert_eq!(read.columns.last().expect("a batch"), &["value", "ts", "sensor", "device"]);
+        assert_eq!(read.end.expect("an end"), Position(4));
+        writer.join().expect("a writer").expect("all is read");
+    }
+
+    #[test]
+    fn a_poller_that_does_not_come_holds_the_writer_up_and_one_that_leaves_lets_go() {
+        let pipe = pipe();
+        let (mut source, partition) = started(&pipe, 10);
+        // More than pipes and buffers take.
+        let writer = feed(&pipe, lines(100_000));
+        let first = next(&mut source);
+        assert_eq!(first.iter().next().expect("a record").position, 0);
+        thread::sleep(WAIT);
+        assert!(!writer.is_finished());
+        let again = source.start(&partition, Position(0)).expect_err("it is gone");
+        assert!(again.to_string().contains("can be read only once"), "{again}");
+        source.leave();
+        let left = writer.join().expect("a writer").expect_err("nobody reads");
+        assert_eq!(left.kind(), std::io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn a_position_counts_from_the_beginning_of_the_pipe() {
+        for (position, expected) in [(90, 10), (100, 0)] {
+            let pipe = pipe();
+            let writer = feed(&pipe, lines(100));
+            let read = read(json(&pipe.path, 7), position);
+            assert_eq!((read.records.len(), read.end.expect("an end")), (expected, Position(100)));
+            writer.join().expect("a writer").expect("all is read");
+        }
+        let pipe = pipe();
+        let writer = feed(&pipe, lines(100));
+        let error = read(json(&pipe.path, 7), 101).end.expect_err("too far");
+        assert!(matches!(error, crate::Error::PositionAhead { high: Position(100), .. }), "{error}");
+        writer.join().expect("a writer").expect("all is read");
     }
 }
