@@ -388,7 +388,7 @@ mod pipes {
         let writer = feed(&pipe, lines(100_000));
         let first = next(&mut source);
         assert_eq!(first.iter().next().expect("a record").position, 0);
-        thread::sleep(WAIT);
+        thread::park_timeout(WAIT);
         assert!(!writer.is_finished());
         let again = source.start(&partition, Position(0)).expect_err("it is gone");
         assert!(again.to_string().contains("can be read only once"), "{again}");
