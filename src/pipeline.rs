@@ -14,6 +14,7 @@
 mod finish;
 mod metrics;
 mod progress;
+mod refusals;
 mod state;
 mod task;
 mod worker;

@@ -88,8 +88,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         .context("compare the predictions with the truth")?;
     let summary = Summary { args: &args, counts: totals.counts(), models, trained, streamed, judgement: &judgement };
     match args.format {
-        super::Format::Text => summary.print(),
-        super::Format::Json => summary.print_json(),
+        super::Format::Text => summary.print()?,
+        super::Format::Json => summary.print_json()?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -140,7 +140,7 @@ struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    fn print(&self) {
+    fn print(&self) -> anyhow::Result<()> {
         let Summary { args, counts, judgement, .. } = self;
         let mut out = Output::new();
         let out_dir = args.out.display();
@@ -178,13 +178,15 @@ impl Summary<'_> {
              \x20 atalaia models list {out_dir}/models\n\
              \x20 atalaia run --help                     the same as a service on your own topic"
         ));
+        out.finish()
     }
 
-    fn print_json(&self) {
+    fn print_json(&self) -> anyhow::Result<()> {
         let kinds: serde_json::Map<_, _> = (self.judgement.kinds.iter())
             .map(|kind| (kind.name.to_owned(), serde_json::json!({ "faults": kind.faults, "found": kind.found })))
             .collect();
-        Output::new().line(serde_json::json!({
+        let mut out = Output::new();
+        out.line(serde_json::json!({
             "counts": self.counts,
             "models": self.models,
             "train_seconds": self.trained,
@@ -193,5 +195,6 @@ impl Summary<'_> {
             "recall": self.judgement.recall(),
             "kinds": kinds,
         }));
+        out.finish()
     }
 }

@@ -165,7 +165,7 @@ fn import(args: ImportArgs) -> anyhow::Result<()> {
             ]);
         }
     }
-    Ok(())
+    out.finish()
 }
 
 async fn copy(config: &config::Config, from: &Location, to: &Location) -> anyhow::Result<score::Written> {
@@ -202,7 +202,7 @@ fn list(args: ListArgs) -> anyhow::Result<()> {
             out.line(format_args!("{} models, {memory} KiB in memory, set {}", grouped(set.len() as u64), set.id()));
         }
     }
-    Ok(())
+    out.finish()
 }
 
 fn show(args: ShowArgs) -> anyhow::Result<()> {
@@ -214,7 +214,7 @@ fn show(args: ShowArgs) -> anyhow::Result<()> {
     let mut out = Output::new();
     if args.format == Format::Json {
         out.line(as_json(&model));
-        return Ok(());
+        return out.finish();
     }
     out.line(format_args!("model of `{}/{}`", escaped(model.device), escaped(model.sensor)));
     out.table(&[
@@ -227,7 +227,7 @@ fn show(args: ShowArgs) -> anyhow::Result<()> {
         ("memory", format!("{} bytes", grouped(model.bytes as u64))),
         ("read from", model.source.to_owned()),
     ]);
-    Ok(())
+    out.finish()
 }
 
 fn as_json(model: &Summary<'_>) -> Value {

@@ -1,20 +1,34 @@
-//! Standard output: data for people or scripts. Whoever reads it may stop early; that is not an error.
+//! Standard output: data for people or scripts. Whoever reads it may stop early; that is not an error. That it cannot be
+//! written (a full disk) is one: half a result must not look like a whole one.
 
 use std::io::{self, Write};
 
-/// Writes lines to standard output until nobody reads them any more.
-pub(crate) struct Output {
-    out: io::BufWriter<io::StdoutLock<'static>>,
+use anyhow::Context;
+
+/// Writes lines to standard output until nobody reads them any more. To be ended with [`Output::finish`].
+pub(crate) struct Output<W: Write = io::StdoutLock<'static>> {
+    out: io::BufWriter<W>,
+    /// Why nothing is written any more.
+    failure: Option<io::Error>,
 }
 
 impl Output {
     pub(crate) fn new() -> Self {
-        Output { out: io::BufWriter::new(io::stdout().lock()) }
+        Output::to(io::stdout().lock())
+    }
+}
+
+impl<W: Write> Output<W> {
+    fn to(out: W) -> Self {
+        Output { out: io::BufWriter::new(out), failure: None }
     }
 
-    /// Returns whether somebody still reads.
+    /// Returns whether going on makes sense: somebody still reads.
     pub(crate) fn line(&mut self, line: impl std::fmt::Display) -> bool {
-        writeln!(self.out, "{line}").is_ok()
+        if self.failure.is_none() {
+            self.failure = writeln!(self.out, "{line}").err();
+        }
+        self.failure.is_none()
     }
 
     /// Two columns, the left one as wide as its widest entry.
@@ -25,15 +39,24 @@ impl Output {
         }
     }
 
-    pub(crate) fn flush(&mut self) {
-        // Nobody is left to tell.
-        let _ = self.out.flush();
+    /// Shows what was written so far. Returns whether going on makes sense.
+    pub(crate) fn flush(&mut self) -> bool {
+        if self.failure.is_none() {
+            self.failure = self.out.flush().err();
+        }
+        self.failure.is_none()
     }
-}
 
-impl Drop for Output {
-    fn drop(&mut self) {
+    /// Ends the output.
+    ///
+    /// # Errors
+    /// If something could not be written, though somebody reads.
+    pub(crate) fn finish(mut self) -> anyhow::Result<()> {
         self.flush();
+        match self.failure {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("write to standard output"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -52,6 +75,40 @@ pub(crate) fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
+    use super::Output;
+
+    struct Failing(io::ErrorKind);
+
+    impl io::Write for Failing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn only_a_reader_that_left_is_no_failure() {
+        for (kind, fails) in [(io::ErrorKind::BrokenPipe, false), (io::ErrorKind::StorageFull, true)] {
+            // In the buffer until the end, or found out on the way.
+            for lines in [1, 10_000] {
+                let mut out = Output::to(Failing(kind));
+                let reads = (0..lines).all(|line| out.line(format_args!("line {line}")));
+                assert_eq!(reads, lines == 1, "{kind:?}");
+                assert_eq!(out.finish().is_err(), fails, "{kind:?} after {lines} lines");
+            }
+        }
+        let mut bytes = Vec::new();
+        let mut out = Output::to(&mut bytes);
+        assert!(out.line("a") && out.flush() && out.line("b"));
+        out.finish().expect("memory");
+        assert_eq!(bytes, b"a\nb\n");
+    }
+
     #[test]
     fn digits_are_grouped_by_three() {
         for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {

@@ -1,14 +1,16 @@
 //! `atalaia preview`: what becomes of the first records, with the decoder of the service and nothing written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use ingest::decode::{Decoded, Decoder};
-use ingest::{Bound, Polled, RawRecord};
+use ingest::{Bound, Polled, RawRecord, SourceKind};
 use jiff::Timestamp;
 use serde::Serialize;
+use types::PartitionId;
 
 use super::output::{Output, grouped};
 use super::{ConfigArgs, Format, assemble};
@@ -36,7 +38,7 @@ pub(crate) struct Args {
     format: Format,
 }
 
-/// How long a topic may stay silent before we take it that nothing comes.
+/// How long a topic may stay silent before we give up. A pipe may be silent for ever: whoever types waits for nobody.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Serialize)]
@@ -74,7 +76,9 @@ struct Reject {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut config = args.config.load()?;
-    config.ingest.kafka.group = format!("{}-preview-{}", config.ingest.kafka.group, std::process::id());
+    // Not by the process' id: in a container it is always the same, and two previews would share the partitions.
+    let unique = RandomState::new().build_hasher().finish();
+    config.ingest.kafka.group = format!("{}-preview-{unique:016x}", config.ingest.kafka.group);
     config.ingest.kafka.instance_id = None;
     config.run.workers = Some(1);
     let sources = assemble::sources(&config, Bound::PresentEnd)?;
@@ -83,17 +87,19 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 
     let limit = args.limit.unwrap_or(if args.format == Format::Json { u64::MAX } else { 20 });
     let mut view = View { out: Output::new(), format: args.format, left: limit, tally: Tally::default() };
-    let mut reading = Reading { unread: sources.partitions, last: Instant::now() };
+    let patience = (config.ingest.source != SourceKind::Files).then_some(SILENCE_MAX);
+    let mut reading = Reading::of(sources.partitions, patience);
     while view.left > 0 && reading.goes_on() {
         match source.poll(Duration::from_millis(100)).context("read from the source")? {
             Polled::Idle | Polled::CaughtUp { .. } | Polled::Lost(_) => continue,
             Polled::Gained(partitions) => {
+                reading.gained(&partitions);
                 for partition in partitions {
                     let position = source.resolve(&partition, config.ingest.start)?;
                     source.start(&partition, position)?;
                 }
             }
-            Polled::Ended { .. } => reading.unread -= 1,
+            Polled::Ended { partition, .. } => reading.ended(partition),
             Polled::Records(records) => {
                 decoder.begin(&records);
                 let partition = records.partition().index;
@@ -102,23 +108,67 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
                         break;
                     }
                 }
+                view.flush();
             }
         }
         reading.last = Instant::now();
     }
     source.leave();
-    view.close();
-    Ok(ExitCode::SUCCESS)
+    let enough = view.left == 0;
+    view.close()?;
+    if enough { Ok(ExitCode::SUCCESS) } else { reading.conclude().map(|()| ExitCode::SUCCESS) }
 }
 
+/// How much of the source is read.
 struct Reading {
-    unread: usize,
+    partitions: usize,
+    gained: BTreeSet<PartitionId>,
+    ended: BTreeSet<PartitionId>,
     last: Instant,
+    patience: Option<Duration>,
 }
 
 impl Reading {
+    fn of(partitions: usize, patience: Option<Duration>) -> Self {
+        Reading { partitions, gained: BTreeSet::new(), ended: BTreeSet::new(), last: Instant::now(), patience }
+    }
+
+    fn gained(&mut self, partitions: &[PartitionId]) {
+        self.gained.extend(partitions.iter().cloned());
+    }
+
+    fn ended(&mut self, partition: PartitionId) {
+        self.ended.insert(partition);
+    }
+
     fn goes_on(&self) -> bool {
-        self.unread > 0 && self.last.elapsed() < SILENCE_MAX
+        self.unread() > 0 && self.patience.is_none_or(|patience| self.last.elapsed() < patience)
+    }
+
+    fn unread(&self) -> usize {
+        self.partitions.saturating_sub(self.ended.len())
+    }
+
+    /// Whether what was shown is all there is.
+    fn conclude(&self) -> anyhow::Result<()> {
+        if self.unread() == 0 {
+            return Ok(());
+        }
+        let of = format!("{} of {} partitions were not read to their end", self.unread(), self.partitions);
+        let silence = format!("{} s", self.patience.unwrap_or_default().as_secs());
+        if self.gained.len() < self.partitions {
+            bail!(
+                "{of}: the brokers assigned only {} of them, and nothing came for {silence}\n\
+                 The coordinator of the group may be away or slow, or may refuse this user; look for warnings above, \
+                 and try again",
+                self.gained.len()
+            );
+        }
+        bail!(
+            "{of}: nothing came for {silence}\n\
+             The brokers that lead them may be away or slow, or may refuse to let this user read the topic; \
+             look for warnings above, and try again"
+        );
     }
 }
 
@@ -182,11 +232,11 @@ struct Tally {
 const DEVICES_WATCHED_MAX: usize = 100_000;
 
 impl View {
-    /// Returns whether somebody still reads.
+    /// Shows a record; returns whether somebody still reads, and ends the preview otherwise.
     fn show(&mut self, shown: &Shown, raw: RawRecord<'_>) -> bool {
         self.left -= 1;
         self.tally.add(shown);
-        match self.format {
+        let reads = match self.format {
             Format::Json => match serde_json::to_string(shown) {
                 Ok(line) => self.out.line(line),
                 Err(error) => {
@@ -194,6 +244,20 @@ impl View {
                 }
             },
             Format::Text => self.show_text(shown, raw),
+        };
+        self.enough_unless(reads);
+        reads
+    }
+
+    /// What has come shows at once, also while a pipe stays open.
+    fn flush(&mut self) {
+        let reads = self.out.flush();
+        self.enough_unless(reads);
+    }
+
+    fn enough_unless(&mut self, reads: bool) {
+        if !reads {
+            self.left = 0;
         }
     }
 
@@ -224,7 +288,7 @@ impl View {
         reads
     }
 
-    fn close(mut self) {
+    fn close(mut self) -> anyhow::Result<()> {
         let split: Vec<_> =
             self.tally.devices.iter().filter(|(_, (_, split))| *split).map(|(device, _)| escaped(device)).collect();
         if self.format == Format::Text {
@@ -239,13 +303,14 @@ impl View {
                 grouped(self.tally.devices.len() as u64),
             ));
         }
-        self.out.flush();
+        self.out.finish()?;
         if let Some(device) = split.first() {
             tracing::warn!(
                 "device `{device}` (and {} others) shows up in two partitions: its windows would be split. Produce with the device id as the record key",
                 split.len() - 1
             );
         }
+        Ok(())
     }
 }
 
@@ -274,4 +339,41 @@ impl Tally {
 /// Ids come from the wire: what would move a terminal's cursor is shown as an escape.
 fn escaped(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition(index: u32) -> PartitionId {
+        PartitionId { topic: "t".into(), index }
+    }
+
+    #[test]
+    fn a_preview_ends_when_each_partition_has_and_says_so_otherwise() {
+        let mut reading = Reading::of(2, Some(SILENCE_MAX));
+        reading.gained(&[partition(0)]);
+        reading.ended(partition(0));
+        // Lost and gained again, it ends a second time.
+        reading.ended(partition(0));
+        assert!(reading.goes_on());
+        let error = reading.conclude().expect_err("one is missing").to_string();
+        assert!(
+            error.starts_with("1 of 2 partitions were not read to their end: the brokers assigned only 1"),
+            "{error}"
+        );
+        reading.gained(&[partition(1)]);
+        let error = reading.conclude().expect_err("one is not read").to_string();
+        assert!(error.contains("to their end: nothing came for 30 s\n"), "{error}");
+        reading.ended(partition(1));
+        assert!(!reading.goes_on());
+        reading.conclude().expect("all are read");
+    }
+
+    #[test]
+    fn only_a_topic_may_not_be_silent() {
+        let silent = |patience| Reading { last: Instant::now(), ..Reading::of(1, patience) };
+        assert!(!silent(Some(Duration::ZERO)).goes_on());
+        assert!(silent(None).goes_on());
+    }
 }

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use ingest::{Bound, SourceKind};
 
+use types::Reason;
+
 use super::output::{Output, grouped};
 use super::{CloseArg, ConfigArgs, Format, assemble, progress};
 use crate::pipeline::{Counts, Ending, Progress};
@@ -47,22 +49,39 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let share = sources.share();
     progress::watch("scoring", &totals, share, || assembly.run(&job, sources, &totals, &shutdown))?;
 
-    let counts = totals.counts();
+    let (counts, refused) = (totals.counts(), totals.refused());
     let paths = assemble::paths(&assembly.sinks);
     match args.format {
-        Format::Text => summary(&counts, begun.elapsed().as_secs_f64(), assembly.models.len(), &paths),
+        Format::Text => summary(&counts, &refused, begun.elapsed().as_secs_f64(), assembly.models.len(), &paths)?,
         Format::Json => {
             let paths: serde_json::Map<_, _> =
                 paths.iter().map(|(name, path)| ((*name).to_owned(), path.as_str().into())).collect();
-            Output::new().line(
-                serde_json::json!({ "counts": counts, "seconds": begun.elapsed().as_secs_f64(), "paths": paths }),
-            );
+            let refused_by: serde_json::Map<_, _> =
+                refused.iter().map(|(reason, count)| (reason.as_str().to_owned(), (*count).into())).collect();
+            let mut shown = serde_json::json!({
+                "counts": counts,
+                "refused": refused_by,
+                "seconds": begun.elapsed().as_secs_f64(),
+                "paths": paths,
+            });
+            if let Some(hint) = nothing_usable(&counts, &refused) {
+                shown["hint"] = hint.into();
+            }
+            let mut out = Output::new();
+            out.line(shown);
+            out.finish()?;
         }
     }
     Ok(if shutdown.requested() { ExitCode::from(130) } else { ExitCode::SUCCESS })
 }
 
-fn summary(counts: &Counts, seconds: f64, models: usize, paths: &[(&'static str, String)]) {
+fn summary(
+    counts: &Counts,
+    refused: &[(Reason, u64)],
+    seconds: f64,
+    models: usize,
+    paths: &[(&'static str, String)],
+) -> anyhow::Result<()> {
     let mut out = Output::new();
     let mut rows = vec![
         (
@@ -75,7 +94,7 @@ fn summary(counts: &Counts, seconds: f64, models: usize, paths: &[(&'static str,
         ),
         ("readings", grouped(counts.readings)),
         ("late", grouped(counts.late)),
-        ("quarantined", grouped(counts.quarantined)),
+        ("quarantined", quarantined(counts, refused)),
         ("windows", grouped(counts.rows)),
         ("anomalies", grouped(counts.anomalies)),
         ("without a score", format!("{} ({} models loaded)", grouped(counts.unscored), grouped(models as u64))),
@@ -83,4 +102,43 @@ fn summary(counts: &Counts, seconds: f64, models: usize, paths: &[(&'static str,
     ];
     rows.extend(paths.iter().map(|(name, path)| (*name, path.clone())));
     out.table(&rows);
+    if let Some(hint) = nothing_usable(counts, refused) {
+        out.line(hint);
+    }
+    out.finish()
+}
+
+fn quarantined(counts: &Counts, refused: &[(Reason, u64)]) -> String {
+    let reasons: Vec<_> =
+        refused.iter().map(|(reason, count)| format!("{} {}", grouped(*count), reason.as_str())).collect();
+    let total = grouped(counts.quarantined);
+    if reasons.is_empty() { total } else { format!("{total}: {}", reasons.join(", ")) }
+}
+
+/// What to say of an input that became no windows because all of it was refused.
+fn nothing_usable(counts: &Counts, refused: &[(Reason, u64)]) -> Option<String> {
+    let (reason, _) = refused.first().filter(|_| counts.accepted() == 0)?;
+    Some(format!(
+        "nothing was usable, mostly because of `{}`: {}; `atalaia preview` shows record by record what is refused",
+        reason.as_str(),
+        reason.remedy()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_of_which_nothing_is_usable_is_named_as_such() {
+        let refused = [(Reason::BadTime, 4000), (Reason::Empty, 2)];
+        let all = Counts { records: 4002, undecodable: 4002, quarantined: 4002, ..Counts::default() };
+        assert_eq!(quarantined(&all, &refused), "4,002: 4,000 bad_time, 2 empty");
+        let hint = nothing_usable(&all, &refused).expect("a hint");
+        assert!(hint.contains("`bad_time`") && hint.contains("`atalaia preview`"), "{hint}");
+        let one_reading = Counts { records: 4003, readings: 1, ..all };
+        assert_eq!(nothing_usable(&one_reading, &refused), None);
+        assert_eq!(nothing_usable(&Counts::default(), &[]), None, "an empty input is not refused");
+        assert_eq!(quarantined(&Counts::default(), &[]), "0");
+    }
 }

@@ -105,7 +105,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
     let written = write(&fleet, destination.as_mut(), &shutdown)?;
     Summary { fleet: &fleet, written: &written, seconds: begun.elapsed().as_secs_f64(), truth: args.truth.as_deref() }
-        .print(&destination.whereabouts());
+        .print(&destination.whereabouts())?;
     Ok(if written.interrupted && !config.endless() { ExitCode::from(130) } else { ExitCode::SUCCESS })
 }
 
@@ -165,7 +165,7 @@ struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    fn print(&self, whereabouts: &Whereabouts) {
+    fn print(&self, whereabouts: &Whereabouts) -> anyhow::Result<()> {
         let config = self.fleet.config();
         let rate = self.written.records as f64 / self.seconds.max(1e-3);
         let stopped = if self.written.interrupted { ", stopped early" } else { "" };
@@ -193,7 +193,9 @@ impl Summary<'_> {
             rows.push(("truth", truth.display().to_string()));
         }
         rows.push(("next", whereabouts.next.clone()));
-        Output::new().table(&rows);
+        let mut out = Output::new();
+        out.table(&rows);
+        out.finish()
     }
 
     fn faults(&self) -> String {

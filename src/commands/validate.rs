@@ -73,7 +73,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Err(error) => findings.extend(refused(&error)),
     }
     let runs = findings.iter().all(|finding| finding.verdict != Verdict::Problem);
-    print(&args, &findings, runs);
+    print(&args, &findings, runs)?;
     Ok(if runs { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -278,12 +278,12 @@ fn source(config: &Config) -> anyhow::Result<String> {
 
 // === what is printed ===
 
-fn print(args: &Args, findings: &[Finding], runs: bool) {
+fn print(args: &Args, findings: &[Finding], runs: bool) -> anyhow::Result<()> {
     let mut out = Output::new();
     let file = args.config.config.as_path();
     if args.format == Format::Json {
         out.line(serde_json::json!({ "file": file, "ok": runs, "online": args.online, "findings": findings }));
-        return;
+        return out.finish();
     }
     for finding in findings {
         let mark = match finding.verdict {
@@ -297,6 +297,7 @@ fn print(args: &Args, findings: &[Finding], runs: bool) {
         }
     }
     out.line(conclusion(file, findings, runs, args.online));
+    out.finish()
 }
 
 fn conclusion(file: &Path, findings: &[Finding], runs: bool, online: bool) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use types::{PartitionId, Reason, Scores, Status};
 
-use super::Counts;
+use super::{Counts, Progress};
 
 /// Registers descriptions, the stages' too, so that they show before the first value.
 pub fn describe() {
@@ -42,7 +42,8 @@ pub fn describe() {
 }
 
 /// Counts a batch, and empties its counts of refusals.
-pub(super) fn folded(counts: &Counts, rejects: &mut [u64; Reason::ALL.len()]) {
+pub(super) fn folded(progress: &Progress, counts: &Counts, rejects: &mut [u64; Reason::ALL.len()]) {
+    progress.add(counts);
     counter!("atalaia_ingest_records_total").increment(counts.records);
     counter!("atalaia_ingest_bytes_total").increment(counts.bytes);
     counter!("atalaia_ingest_readings_total").increment(counts.readings);
@@ -52,6 +53,7 @@ pub(super) fn folded(counts: &Counts, rejects: &mut [u64; Reason::ALL.len()]) {
         for reason in Reason::ALL {
             let count = std::mem::take(&mut rejects[reason as usize]);
             counter!("atalaia_ingest_rejects_total", "reason" => reason.as_str()).increment(count);
+            progress.refuse(reason, count);
         }
     }
 }

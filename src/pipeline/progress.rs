@@ -2,11 +2,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use types::Reason;
+
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// Totals since the process began. Relaxed: each is exact on its own.
         #[derive(Debug, Default)]
-        pub struct Progress { $($name: AtomicU64,)* }
+        pub struct Progress {
+            $($name: AtomicU64,)*
+            /// What `quarantined` consists of.
+            refused: [AtomicU64; Reason::ALL.len()],
+        }
 
         /// The totals at one moment.
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -15,6 +21,20 @@ macro_rules! counters {
         impl Progress {
             pub(crate) fn add(&self, counts: &Counts) {
                 $(if counts.$name != 0 { self.$name.fetch_add(counts.$name, Ordering::Relaxed); })*
+            }
+
+            pub(crate) fn refuse(&self, reason: Reason, count: u64) {
+                self.refused[reason as usize].fetch_add(count, Ordering::Relaxed);
+            }
+
+            /// Refusals by reason, most frequent first, without those that did not happen.
+            #[must_use]
+            pub fn refused(&self) -> Vec<(Reason, u64)> {
+                let count = |reason: &Reason| self.refused[*reason as usize].load(Ordering::Relaxed);
+                let mut refused: Vec<_> = Reason::ALL.iter().map(|reason| (*reason, count(reason))).collect();
+                refused.retain(|(_, count)| *count > 0);
+                refused.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+                refused
             }
 
             #[must_use]
@@ -32,6 +52,8 @@ counters! {
     /// Readings decoded from them.
     readings,
     tombstones,
+    /// Records of which nothing could be read; part of `quarantined`.
+    undecodable,
     /// Readings whose window was already closed.
     late,
     /// Records and readings that went to quarantine.
@@ -54,4 +76,34 @@ counters! {
     /// Partitions that were taken over with their state, and that were given up again.
     started,
     stopped,
+}
+
+impl Counts {
+    /// Readings that became part of a window.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        (self.readings + self.undecodable).saturating_sub(self.late + self.quarantined)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_come_by_reason_the_most_frequent_first() {
+        let progress = Progress::default();
+        assert!(progress.refused().is_empty());
+        progress.refuse(Reason::Empty, 2);
+        progress.refuse(Reason::BadTime, 3);
+        progress.refuse(Reason::Future, 0);
+        assert_eq!(progress.refused(), [(Reason::BadTime, 3), (Reason::Empty, 2)]);
+    }
+
+    #[test]
+    fn accepted_is_what_neither_side_took() {
+        // Four records that are no JSON; three readings, of which one is late and one from the future.
+        let counts = Counts { undecodable: 4, quarantined: 5, readings: 3, late: 1, ..Counts::default() };
+        assert_eq!(counts.accepted(), 1);
+    }
 }

@@ -15,7 +15,7 @@ use tracing::info;
 use types::{LateReadings, Micros, PartitionId, Position, Quarantine, Reason};
 
 use self::side::Side;
-use super::{Counts, Job, Progress, metrics, state};
+use super::{Counts, Job, Progress, metrics, refusals, state};
 use crate::wall;
 
 /// When rows and positions become durable.
@@ -175,8 +175,10 @@ impl<'a> Task<'a> {
             self.idle = None;
         }
         self.note_waiting();
-        self.progress.add(&counts);
-        metrics::folded(&counts, &mut self.rejects);
+        metrics::folded(self.progress, &counts, &mut self.rejects);
+        if counts.quarantined > 0 {
+            refusals::say(&self.partition, &self.quarantine);
+        }
     }
 
     #[inline]
@@ -210,6 +212,7 @@ impl<'a> Task<'a> {
             }
             Decoded::Reject(reject) => {
                 self.windows.undecodable(arrival);
+                counts.undecodable += 1;
                 side.reject(reject.reason, None, &reject.detail, counts);
             }
         }
