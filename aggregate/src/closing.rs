@@ -122,11 +122,9 @@ impl Windows {
 
     /// End of the newest open window of the device among those that end at or before `limit`.
     fn newest_end(&self, index: u32, limit: Micros) -> Option<Micros> {
-        let ends = self
-            .series_of(index)
-            .flat_map(|series| self.slots.open(series))
-            .map(|window| window.start + self.grid.width);
-        ends.filter(|end| *end <= limit).max()
+        let start_max = limit - self.grid.width;
+        let starts = self.series_of(index).filter_map(|series| self.slots.newest_start(series, start_max));
+        starts.max().map(|start| start + self.grid.width)
     }
 
     pub(crate) fn series_of(&self, index: u32) -> impl Iterator<Item = u32> {
@@ -151,8 +149,8 @@ impl Windows {
             while let Some(window) = self.slots.take_oldest(series, end, self.grid) {
                 self.close(series, index, &window, by);
             }
-            for window in self.slots.open(series) {
-                oldest_end = oldest_end.min(window.start + self.grid.width);
+            if let Some(start) = self.slots.oldest_start(series) {
+                oldest_end = oldest_end.min(start + self.grid.width);
             }
             series = self.slots.get(series).next;
         }

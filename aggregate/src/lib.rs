@@ -11,6 +11,7 @@ mod codec;
 mod config;
 mod devices;
 mod error;
+mod further;
 mod grid;
 mod interner;
 mod restore;

@@ -1,11 +1,12 @@
 //! The aggregates: for each series its open windows and what its newest closed window leaves for `delta`.
 //!
 //! A series mostly has one open window: it stands in the series itself and answers a reading in it without a division or a
-//! search. Further open windows hang on a chain in a pool that all series share.
+//! search. Further open windows, however many, are kept by `further`.
 
 use types::Micros;
 
 use crate::clock::NEVER;
+use crate::further::Further;
 use crate::grid::Grid;
 use crate::interner::NONE;
 
@@ -28,13 +29,13 @@ impl Window {
     const ABSENT: Window =
         Window { start: NEVER, count: 0, sum: 0.0, mean: 0.0, m2: 0.0, min: 0.0, max: 0.0, first: 0.0, last: 0.0 };
 
-    fn new(start: Micros, value: f64) -> Window {
+    pub(crate) fn new(start: Micros, value: f64) -> Window {
         Window { start, count: 1, sum: value, mean: value, m2: 0.0, min: value, max: value, first: value, last: value }
     }
 
     /// The operations and their order are the specification's: the same log gives the same bits.
     #[inline]
-    fn add(&mut self, value: f64) {
+    pub(crate) fn add(&mut self, value: f64) {
         self.count += 1;
         self.sum += value;
         let step = value - self.mean;
@@ -51,7 +52,7 @@ impl Window {
 
     /// An absent window holds no time: its start is further from every time in range than any width.
     #[inline]
-    fn holds(&self, time: Micros, grid: Grid) -> bool {
+    pub(crate) fn holds(&self, time: Micros, grid: Grid) -> bool {
         (time.wrapping_sub(self.start) as u64) < grid.width as u64
     }
 }
@@ -62,7 +63,7 @@ pub(crate) struct Slots {
     pub(crate) device: u32,
     /// The next series of the same device.
     pub(crate) next: u32,
-    /// The first of the further open windows.
+    /// The tree of the further open windows, all older than `window`; [`NONE`] if there are none.
     more: u32,
     /// The newest of the open windows.
     window: Window,
@@ -71,22 +72,15 @@ pub(crate) struct Slots {
     pub(crate) closed_mean: f64,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Further {
-    window: Window,
-    next: u32,
-}
-
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SeriesSlots {
     series: Vec<Slots>,
-    further: Vec<Further>,
-    free: u32,
+    further: Further,
 }
 
 impl SeriesSlots {
     pub(crate) fn new() -> SeriesSlots {
-        SeriesSlots { series: Vec::new(), further: Vec::new(), free: NONE }
+        SeriesSlots { series: Vec::new(), further: Further::new() }
     }
 
     /// Readies the slots of a series just interned; `next` is the device's chain so far.
@@ -122,14 +116,10 @@ impl SeriesSlots {
 
     #[cold]
     fn add_elsewhere(&mut self, series: u32, time: Micros, value: f64, grid: Grid) -> Option<Micros> {
-        let mut at = self.get(series).more;
-        while at != NONE {
-            let further = &mut self.further[at as usize];
-            if further.window.holds(time, grid) {
-                further.window.add(value);
-                return None;
-            }
-            at = further.next;
+        let more = self.get(series).more;
+        if let Some(window) = self.further.find(more, time, grid) {
+            window.add(value);
+            return None;
         }
         let start = grid.start_of(time);
         self.insert(series, Window::new(start, value));
@@ -138,29 +128,13 @@ impl SeriesSlots {
 
     /// Adds a window that the series does not have yet.
     pub(crate) fn insert(&mut self, series: u32, window: Window) {
-        let slots = self.get_mut(series);
-        if window.start < slots.window.start {
-            self.hang(series, window);
-            return;
-        }
+        let slots = &mut self.series[series as usize];
         // The newest stays at hand: the next reading most likely belongs there.
-        let before = std::mem::replace(&mut slots.window, window);
-        if before.start != NEVER {
-            self.hang(series, before);
+        let older =
+            if window.start < slots.window.start { window } else { std::mem::replace(&mut slots.window, window) };
+        if older.start != NEVER {
+            slots.more = self.further.insert(slots.more, older);
         }
-    }
-
-    fn hang(&mut self, series: u32, window: Window) {
-        let entry = Further { window, next: self.get(series).more };
-        let at = if self.free == NONE {
-            self.further.push(entry);
-            (self.further.len() - 1) as u32
-        } else {
-            let at = self.free;
-            self.free = std::mem::replace(&mut self.further[at as usize], entry).next;
-            at
-        };
-        self.get_mut(series).more = at;
     }
 
     /// Takes out the oldest open window if it ends at or before `end`.
@@ -171,39 +145,30 @@ impl SeriesSlots {
             let due = slots.window.start != NEVER && slots.window.start <= start_max;
             return due.then(|| std::mem::replace(&mut slots.window, Window::ABSENT));
         }
-        // All on the chain are older than the one in the series.
-        let (mut oldest, mut before_oldest) = (slots.more, NONE);
-        let (mut at, mut before) = (slots.more, NONE);
-        while at != NONE {
-            if self.further[at as usize].window.start < self.further[oldest as usize].window.start {
-                (oldest, before_oldest) = (at, before);
-            }
-            (before, at) = (at, self.further[at as usize].next);
-        }
-        let Further { window, next } = self.further[oldest as usize];
-        if window.start > start_max {
-            return None;
-        }
-        if before_oldest == NONE {
-            self.get_mut(series).more = next;
-        } else {
-            self.further[before_oldest as usize].next = next;
-        }
-        self.further[oldest as usize].next = self.free;
-        self.free = oldest;
+        let (window, more) = self.further.take_oldest(slots.more, start_max)?;
+        slots.more = more;
         Some(window)
     }
 
-    /// The open windows of a series, in no particular order.
+    /// Start of the oldest open window.
+    pub(crate) fn oldest_start(&self, series: u32) -> Option<Micros> {
+        let Slots { window, more, .. } = self.get(series);
+        self.further.oldest_start(*more).or(Some(window.start).filter(|start| *start != NEVER))
+    }
+
+    /// The latest start of an open window at or before `start_max`.
+    pub(crate) fn newest_start(&self, series: u32, start_max: Micros) -> Option<Micros> {
+        let Slots { window, more, .. } = self.get(series);
+        if window.start != NEVER && window.start <= start_max {
+            return Some(window.start);
+        }
+        self.further.newest_start(*more, start_max)
+    }
+
+    /// The open windows of a series, oldest first.
     pub(crate) fn open(&self, series: u32) -> impl Iterator<Item = &Window> {
-        let slots = self.get(series);
-        let mut at = slots.more;
-        let further = std::iter::from_fn(move || {
-            let entry = self.further.get(at as usize)?;
-            at = entry.next;
-            Some(&entry.window)
-        });
-        std::iter::once(&slots.window).filter(|window| window.start != NEVER).chain(further)
+        let Slots { window, more, .. } = self.get(series);
+        self.further.windows(*more).chain(Some(window).filter(|window| window.start != NEVER))
     }
 }
 
@@ -222,16 +187,21 @@ mod tests {
                 slots.add(0, time, 1.0, grid);
                 slots.add(1, time, 1.0, grid);
             }
-            assert_eq!(slots.open(0).count(), 5);
+            assert_eq!(slots.open(0).map(|window| window.start).collect::<Vec<_>>(), [0, 10, 30, 40, 50]);
+            assert_eq!(slots.oldest_start(0), Some(0));
+            assert_eq!(
+                [-1, 0, 39, 49, 50].map(|max| slots.newest_start(0, max)),
+                [None, Some(0), Some(30), Some(40), Some(50)]
+            );
             let mut taken = Vec::new();
             while let Some(window) = slots.take_oldest(0, 50, grid) {
                 taken.push((window.start, window.count));
             }
             assert_eq!(taken, [(0, 2), (10, 1), (30, 2), (40, 1)], "round {round}");
             assert_eq!(slots.take_oldest(0, 60, grid).map(|window| window.start), Some(50));
-            assert_eq!(slots.open(1).map(|window| window.start).min(), Some(0));
+            assert_eq!((slots.oldest_start(0), slots.newest_start(0, 100), slots.open(0).count()), (None, None, 0));
+            assert_eq!(slots.oldest_start(1), Some(0));
             while slots.take_oldest(1, 1000, grid).is_some() {}
         }
-        assert!(slots.further.len() <= 8, "the pool is used again: {}", slots.further.len());
     }
 }

@@ -67,7 +67,7 @@ impl Windows {
     /// Numbers the series as it meets them, and says how many there were.
     fn write_devices(&self, writer: &mut Writer<'_>, numbers: &mut [u32]) -> u32 {
         let mut number = 0;
-        let mut open = Vec::new();
+        let mut open: Vec<&Window> = Vec::new();
         writer.count(self.devices.known());
         for index in self.devices.indices() {
             let device = self.devices.get(index);
@@ -85,8 +85,7 @@ impl Windows {
                 writer.i64(slots.closed_end);
                 writer.f64(slots.closed_mean);
                 open.clear();
-                open.extend(self.slots.open(series).copied());
-                open.sort_unstable_by_key(|window| window.start);
+                open.extend(self.slots.open(series));
                 writer.count(open.len());
                 for window in &open {
                     writer.i64(window.start);

@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use aggregate::{Arrival, Config, Windows};
+use aggregate::{Arrival, Close, Config, Windows};
 use types::{Micros, Reading, Span};
 
 const SECOND: Micros = 1_000_000;
@@ -34,6 +34,36 @@ fn ten_thousand_series_in_tens_of_seconds() {
 #[ignore = "a measurement"]
 fn a_million_series_in_hours() {
     measure(&Fleet { devices: 1_000_000, sensors: 1, window_secs: 3600, records: 10_000_000 });
+}
+
+/// What a file without promises is: nothing closes before its end.
+#[test]
+#[ignore = "a measurement"]
+fn one_series_whose_windows_all_stay_open() {
+    for windows in [20_000, 80_000, 525_600] {
+        measure_open(windows, "in order", 1);
+        measure_open(windows, "scattered", 7919);
+    }
+}
+
+/// One reading a window; of two neighbours in the log, the second is `stride` windows on.
+#[allow(clippy::print_stdout, reason = "the figures are what it is for")]
+fn measure_open(count: usize, order: &str, stride: usize) {
+    let config = Config { window: Span::from_secs(10), ..Config::default() };
+    let mut windows = Windows::new(config.settings(true, false).expect("consistent"));
+    let mut refused = Vec::new();
+    let start = busy_seconds();
+    for record in 0..count {
+        let time = (record * stride % count) as Micros * 10 * SECOND;
+        let arrival = Arrival { position: record as i64, ..Arrival::default() };
+        let reading = Reading { device: "device", sensor: "sensor", time, value: record as f64 };
+        windows.observe(arrival, std::iter::once(reading), &mut refused);
+    }
+    let opened = busy_seconds();
+    windows.end(Close::All);
+    let closed = busy_seconds();
+    assert_eq!(windows.closed().len(), count);
+    println!("{count} windows {order}: opened in {:.3} s, closed in {:.3} s", opened - start, closed - opened);
 }
 
 /// Each series once a second, in scattered order; `settle` once a second of the log.
