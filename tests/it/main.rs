@@ -25,3 +25,6 @@ mod events;
 
 // What docker-compose.yml runs, without containers.
 mod local_stack;
+
+// Between other programs: what is piped in and out.
+mod pipes;
