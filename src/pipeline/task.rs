@@ -262,9 +262,7 @@ impl<'a> Task<'a> {
     /// About how much memory they take.
     fn waiting_bytes(&self) -> usize {
         const ROW: usize = 96;
-        const LATE: usize = 160;
-        const RUN: usize = 320;
-        self.windows.closed().len() * ROW + self.late.len() * LATE + self.quarantine.runs().len() * RUN
+        self.windows.closed().len() * ROW + self.late.bytes() + self.quarantine.bytes()
     }
 }
 

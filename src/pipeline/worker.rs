@@ -179,7 +179,7 @@ impl<'a> Worker<'a> {
             }
         }
         for partition in again {
-            self.source.pause(&partition);
+            self.source.stop(&partition);
             self.drop_task(&partition);
             self.claims.insert(partition, now + RECLAIM_AFTER);
         }

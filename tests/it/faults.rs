@@ -4,3 +4,4 @@ mod crash;
 mod disk;
 mod input;
 mod messages;
+mod owners;
