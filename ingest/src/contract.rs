@@ -415,3 +415,35 @@ fn positions(records: &Records) -> Vec<i64> {
 fn summary(reads: &Reads) -> Vec<(u32, usize, Option<Position>)> {
     reads.iter().map(|(partition, read)| (*partition, read.records.len(), read.end)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+    use crate::{decode, files, simulated};
+
+    #[test]
+    fn files_keep_the_contract() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in 0..3 {
+            let lines = (0..40).fold(String::new(), |mut lines, number| {
+                writeln!(lines, r#"{{"device":"d","sensor":"s","ts":{number},"value":{file}}}"#).unwrap();
+                lines
+            });
+            std::fs::write(folder.path().join(format!("{file}.jsonl")), lines).unwrap();
+        }
+        let config = files::Config { path: folder.path().display().to_string(), ..files::Config::default() };
+        let open = || -> Box<dyn Source> {
+            Box::new(files::FilesSource::new(&config, &decode::Config::default(), 7).unwrap())
+        };
+        run(&Subject::new(1, Bound::PresentEnd, open));
+    }
+
+    #[test]
+    fn a_simulated_fleet_keeps_the_contract() {
+        let config = simulated::Config { devices: 5, partitions: 4, ..simulated::Config::default() };
+        let open = || -> Box<dyn Source> { Box::new(simulated::SimulatedSource::new(&config, 0, 2, 500).unwrap()) };
+        run(&Subject::new(2, Bound::PresentEnd, open));
+    }
+}

@@ -269,6 +269,53 @@ fn a_member_that_joins_and_leaves_costs_no_record_and_repeats_none() {
 }
 
 #[test]
+fn a_member_without_partitions_is_told_so() {
+    let Some(brokers) = brokers("ATALAIA_TEST_KAFKA") else { return };
+    for strategy in ["cooperative-sticky", "range"] {
+        let mut config = config(&brokers, "none");
+        config.properties.insert("partition.assignment.strategy".into(), strategy.into());
+        create(&config, 1);
+        // The range strategy serves the first name: who was there before loses all.
+        let mut first = KafkaSource::new(&config, 1, Bound::PresentEnd, 10).unwrap();
+        contract::gain(&mut first, 1);
+        let mut second = KafkaSource::new(&config, 0, Bound::PresentEnd, 10).unwrap();
+        let mut seen = [Vec::new(), Vec::new()];
+        wait_until("one of two has nothing, and knows", || {
+            for (source, seen) in [&mut first, &mut second].into_iter().zip(&mut seen) {
+                match source.poll(POLL).unwrap() {
+                    Polled::Gained(gained) => seen.push(gained.len() as i64),
+                    Polled::Lost(lost) => seen.push(-(lost.len() as i64)),
+                    event => assert!(matches!(event, Polled::Idle), "{event:?}"),
+                }
+            }
+            seen.iter().any(|seen| seen.last() == Some(&0)) && !seen[1].is_empty()
+        });
+        match strategy {
+            "range" => assert_eq!(seen, [vec![-1, 0], vec![1]]),
+            _ => assert_eq!(seen, [vec![], vec![0]]),
+        }
+    }
+}
+
+/// Answers of the connection that fetches come late: brokers hold fetches back.
+#[test]
+fn many_partitions_are_taken_over_quickly() {
+    let Some(brokers) = brokers("ATALAIA_TEST_KAFKA") else { return };
+    let config = config(&brokers, "many");
+    create(&config, 64);
+    let mut source = KafkaSource::new(&config, 0, Bound::Unbounded, 10).unwrap();
+    let gained = contract::gain(&mut source, 64);
+    let begun = Instant::now();
+    for partition in &gained {
+        let position = source.resolve(partition, Start::Earliest).unwrap();
+        source.start(partition, position).unwrap();
+    }
+    let elapsed = begun.elapsed();
+    eprintln!("64 partitions resolved and started in {elapsed:?}");
+    assert!(elapsed < Duration::from_secs(5), "64 partitions take {elapsed:?}");
+}
+
+#[test]
 fn nothing_can_be_started_after_leaving() {
     let Some(brokers) = brokers("ATALAIA_TEST_KAFKA") else { return };
     let config = config(&brokers, "left");

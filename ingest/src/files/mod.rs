@@ -177,6 +177,9 @@ impl Source for FilesSource {
 
     /// Reads over the records before the position: there is no other way to count them.
     fn start(&mut self, partition: &PartitionId, position: Position) -> Result<(), crate::Error> {
+        if *partition != self.partition {
+            return Err(crate::Error::NotAssigned { partition: partition.clone() });
+        }
         if self.once {
             let unreadable = |source| Error::Unreadable { path: self.path.clone().into(), source };
             if std::mem::replace(&mut self.begun, true) {
@@ -195,7 +198,7 @@ impl Source for FilesSource {
     }
 
     fn stop(&mut self, _: &PartitionId) {
-        if matches!(self.state, State::Reading(_) | State::Over) {
+        if matches!(self.state, State::Reading(_) | State::Relayed(_) | State::Over) {
             self.state = State::Waiting;
             self.paused = false;
         }

@@ -36,6 +36,8 @@ pub(super) struct Context {
     /// Events that `poll` served without returning anything.
     served: AtomicU64,
     joined: AtomicBool,
+    /// What the group gave us: others' lag is not ours to tell.
+    ours: Mutex<BTreeSet<i32>>,
     pub(super) quiet: Quiet,
 }
 
@@ -66,7 +68,24 @@ impl Context {
         }
     }
 
+    /// Partitions that are not ours any more have no lag here.
+    pub(super) fn forget_all(&self) {
+        for partition in std::mem::take(&mut *lock(&self.ours)) {
+            metrics::lag(partition, 0);
+        }
+    }
+
     fn record(&self, change: Change) {
+        let mut ours = lock(&self.ours);
+        match &change {
+            Change::Gained(gained) => ours.extend(gained),
+            Change::Lost(lost) => {
+                for partition in lost.iter().filter(|partition| ours.remove(partition)) {
+                    metrics::lag(*partition, 0);
+                }
+            }
+        }
+        drop(ours);
         lock(&self.changes).push(change);
     }
 }
@@ -101,7 +120,9 @@ impl ClientContext for Context {
     fn stats_raw(&self, statistics: &[u8]) {
         self.served.fetch_add(1, Ordering::Relaxed);
         if let Ok(statistics) = serde_json::from_slice::<Statistics>(statistics) {
-            statistics.count_lag();
+            for (partition, records) in statistics.lags(&lock(&self.ours)) {
+                metrics::lag(partition, records);
+            }
         }
     }
 }
@@ -181,10 +202,37 @@ struct PartitionStatistics {
 }
 
 impl Statistics {
-    fn count_lag(&self) {
+    /// The lag of those partitions, where it is known.
+    fn lags(&self, ours: &BTreeSet<i32>) -> impl Iterator<Item = (i32, i64)> {
         let partitions = self.topics.values().flat_map(|topic| topic.partitions.values());
-        for partition in partitions.filter(|partition| partition.app_offset >= 0 && partition.hi_offset >= 0) {
-            metrics::lag(partition.partition, (partition.hi_offset - partition.app_offset).max(0));
-        }
+        partitions
+            .filter(|partition| partition.app_offset >= 0 && partition.hi_offset >= 0)
+            .filter(|partition| ours.contains(&partition.partition))
+            .map(|partition| (partition.partition, (partition.hi_offset - partition.app_offset).max(0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_partitions_of_ours_have_a_lag() {
+        let text = r#"{"topics":{"t":{"partitions":{
+            "0":{"partition":0,"app_offset":5,"hi_offset":12},
+            "1":{"partition":1,"app_offset":5,"hi_offset":9},
+            "2":{"partition":2,"app_offset":-1001,"hi_offset":9},
+            "3":{"partition":3,"app_offset":9,"hi_offset":8},
+            "-1":{"partition":-1,"app_offset":-1001,"hi_offset":-1001}}}}}"#;
+        let statistics: Statistics = serde_json::from_str(text).unwrap();
+        let context = Context::default();
+        let lags = || statistics.lags(&lock(&context.ours)).collect::<Vec<_>>();
+        assert_eq!(lags(), []);
+        context.record(Change::Gained(vec![0, 1, 2, 3]));
+        assert_eq!(lags(), [(0, 7), (1, 4), (3, 0)]);
+        context.record(Change::Lost(vec![1, 7]));
+        assert_eq!(lags(), [(0, 7), (3, 0)]);
+        context.forget_all();
+        assert_eq!(lags(), []);
     }
 }

@@ -13,20 +13,26 @@ pub(super) enum Verdict {
     Final(Error),
 }
 
-/// Judges a code that came from polling. `joined`: the group has given us partitions before, so brokers, topic and
-/// certificates were right once, and a complaint about them now is weather.
+/// Judges a code that came from polling. `joined`: the group let us in before, so brokers, topic, certificates,
+/// credentials and permissions were right once, and a complaint about them now is weather: a restarting broker, keys
+/// being exchanged, permissions being edited.
 pub(super) fn judge(config: &Config, code: Code, reason: &str, fatal: bool, joined: bool) -> Verdict {
-    let is_configuration = matches!(
-        code,
-        Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition | Code::SSL | Code::InvalidTopic
-    );
-    if joined && is_configuration && !fatal {
-        return Verdict::Transient;
-    }
     let error = of_code(config, code, reason);
-    match error {
-        Error::Kafka { .. } | Error::Unreachable { .. } if !fatal => Verdict::Transient,
-        _ => Verdict::Final(error),
+    let may_heal = match error {
+        Error::Kafka { .. } | Error::Unreachable { .. } => true,
+        Error::TopicMissing { .. } | Error::Authentication { .. } | Error::Tls { .. } | Error::NotAllowed { .. } => {
+            joined
+        }
+        _ => false,
+    };
+    if may_heal && !fatal { Verdict::Transient } else { Verdict::Final(error) }
+}
+
+/// The error of a question about a partition of ours, which was not answered: to be asked again, as in [`judge`].
+pub(super) fn of_question(config: &Config, action: &'static str, error: &KafkaError) -> Error {
+    match of_action(config, action, error) {
+        error @ Error::Unreachable { .. } => error,
+        error => Error::Kafka { action, reason: error.to_string() },
     }
 }
 
@@ -92,4 +98,47 @@ pub(super) fn with_reason(error: Error, said: Option<String>) -> Error {
 /// A short, bounded name for logs and labels.
 pub(super) fn name(code: Code) -> String {
     format!("{code:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFUSALS: [Code; 9] = [
+        Code::Authentication,
+        Code::SaslAuthenticationFailed,
+        Code::UnsupportedSASLMechanism,
+        Code::TopicAuthorizationFailed,
+        Code::GroupAuthorizationFailed,
+        Code::ClusterAuthorizationFailed,
+        Code::SSL,
+        Code::UnknownTopicOrPartition,
+        Code::InvalidTopic,
+    ];
+
+    fn is_final(code: Code, fatal: bool, joined: bool) -> bool {
+        matches!(judge(&Config::default(), code, "reason", fatal, joined), Verdict::Final(_))
+    }
+
+    #[test]
+    fn refusals_end_what_never_joined_and_are_waited_out_after() {
+        for code in REFUSALS {
+            assert!(is_final(code, false, false), "{code:?}");
+            assert!(!is_final(code, false, true), "{code:?}");
+            assert!(is_final(code, true, true), "{code:?}: fatal is fatal");
+        }
+        for joined in [false, true] {
+            assert!(!is_final(Code::AllBrokersDown, false, joined));
+            assert!(!is_final(Code::NotCoordinator, false, joined));
+            assert!(is_final(Code::FencedInstanceId, false, joined));
+        }
+    }
+
+    #[test]
+    fn questions_about_partitions_of_ours_are_asked_again() {
+        for code in REFUSALS.into_iter().chain([Code::AllBrokersDown, Code::NotCoordinator]) {
+            let error = of_question(&Config::default(), "ask", &KafkaError::OffsetFetch(code));
+            assert_eq!(error.kind(), crate::error::Kind::Retry, "{code:?}: {error}");
+        }
+    }
 }

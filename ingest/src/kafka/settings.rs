@@ -24,15 +24,8 @@ const FIELDS: [(&str, &str); 5] = [
     ("auto.commit.interval.ms", "sink.commit_interval"),
 ];
 
-/// Written out in the configuration they would end in a log or a repository.
-const SECRET: [&str; 6] = [
-    "sasl.password",
-    "ssl.key.password",
-    "ssl.key.pem",
-    "ssl.keystore.password",
-    "sasl.oauthbearer.client.secret",
-    "sasl.oauthbearer.assertion.private.key.passphrase",
-];
+/// How keys of secrets end. Written out in the configuration they would end in a log or a repository.
+const SECRET: [&str; 5] = ["password", "secret", "passphrase", "key.pem", "sasl.oauthbearer.config"];
 
 /// Suggestions that a user may replace. Records wait in one queue of 24 MiB per consumer, whatever the number of
 /// partitions, and a fetch brings at most 8 MiB, of one partition at most 1 MiB: about 40 MiB at the very worst.
@@ -119,7 +112,7 @@ fn pass_through(config: &Config, client: &mut ClientConfig) -> Result<(), Error>
         refuse_owned(key)?;
     }
     for (key, value) in &config.properties {
-        if SECRET.contains(&key.as_str()) {
+        if SECRET.iter().any(|secret| key.ends_with(secret)) {
             return Err(property(
                 key,
                 "is a secret: give its place in `ingest.kafka.secrets`, as `env:NAME` or `file:path`",
@@ -213,6 +206,34 @@ mod tests {
             let message = consumer(&config(&[(key, value)]), 0).unwrap_err().to_string();
             assert!(message.contains(word), "{key}: {message}");
             assert!(!message.contains("hunter2"), "{message}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_refused_in_plain_and_taken_from_their_place() {
+        for key in [
+            "sasl.password",
+            "ssl.key.password",
+            "ssl.keystore.password",
+            "ssl.key.pem",
+            "sasl.oauthbearer.config",
+            "sasl.oauthbearer.client.secret",
+            "sasl.oauthbearer.client.credentials.client.secret",
+            "sasl.oauthbearer.assertion.private.key.passphrase",
+            "sasl.oauthbearer.assertion.private.key.pem",
+        ] {
+            let plain = config(&[(key, "hunter2")]);
+            for client in [consumer(&plain, 0), inquirer(&plain), producer(&plain)] {
+                let message = client.unwrap_err().to_string();
+                assert!(message.contains(key) && message.contains("ingest.kafka.secrets"), "{key}: {message}");
+                assert!(!message.contains("hunter2"), "{message}");
+            }
+            let mut config = config(&[]);
+            config.secrets.insert(key.into(), Secret::parse("env:PATH").unwrap());
+            assert!(consumer(&config, 0).unwrap().get(key).is_some_and(|value| !value.is_empty()), "{key}");
+        }
+        for key in ["ssl.key.location", "ssl.certificate.pem", "ssl.ca.pem", "sasl.username"] {
+            assert!(consumer(&config(&[(key, "x")]), 0).is_ok(), "{key}");
         }
     }
 

@@ -21,13 +21,12 @@ use super::check::{self, TopicInfo};
 use super::context::{Change, Context};
 use super::errors::Verdict;
 use super::fetch::{FetchQueue, Fetched, broker_time};
+use super::inquirer::Inquirer;
 use super::partition::{Partition, Phase};
 use super::watermarks::{Answer, Watermarks};
 use super::{Config, context, errors, metrics, settings};
 use crate::{Bound, Error, Polled, RawRecord, Source, Start};
 
-/// How long a question that the pipeline waits for may take.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long records are waited for before membership is looked at again.
 const SLICE: Duration = Duration::from_millis(25);
 /// How often what may wait is done: informational commits, renewing the forwarding.
@@ -44,6 +43,7 @@ pub struct KafkaSource {
     batch_records: usize,
     consumer: Arc<BaseConsumer<Context>>,
     fetch: FetchQueue,
+    inquirer: Inquirer,
     watermarks: Option<Watermarks>,
     /// Ours, in the order gained.
     partitions: Vec<Partition>,
@@ -83,6 +83,7 @@ impl KafkaSource {
             batch_records: batch_records.max(1),
             fetch: FetchQueue::new(Arc::clone(&consumer)),
             consumer,
+            inquirer: Inquirer::new(config.clone()),
             watermarks: Some(watermarks),
             partitions: Vec::new(),
             turn: 0,
@@ -265,13 +266,13 @@ impl KafkaSource {
         Ok(())
     }
 
-    fn fetch_failed(&self, index: i32, code: RDKafkaErrorCode) -> Result<(), Error> {
+    fn fetch_failed(&mut self, index: i32, code: RDKafkaErrorCode) -> Result<(), Error> {
         let Some(partition) = self.partitions.iter().find(|partition| partition.index() == index) else {
             return Ok(());
         };
         if matches!(code, RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) {
             let position = Position(partition.next());
-            let (low, high) = self.ask_watermarks(index)?;
+            let (low, high) = self.inquirer.watermarks(index)?;
             check_range(&partition.id, position, low, high)?;
             return Err(Error::Kafka {
                 action: "go on reading",
@@ -316,6 +317,7 @@ impl KafkaSource {
             return;
         }
         self.ticked = Instant::now();
+        self.inquirer.serve();
         self.commit();
         for partition in &mut self.partitions {
             if partition.phase == Phase::Started {
@@ -351,31 +353,9 @@ impl KafkaSource {
             .ok_or_else(|| Error::NotAssigned { partition: id.clone() })
     }
 
-    /// The first position held and the one after the last, as the broker has them now.
-    fn ask_watermarks(&self, index: i32) -> Result<(i64, i64), Error> {
-        self.consumer
-            .fetch_watermarks(&self.topic, index, REQUEST_TIMEOUT)
-            .map_err(|error| errors::of_action(&self.config, "ask where the partition ends", &error))
-    }
-
     /// The bound of a bounded read: where the partition ended when it was first asked for.
     fn bound_at(&mut self, index: i32, high: i64) -> Option<i64> {
         (self.bound == Bound::PresentEnd).then(|| *self.bounds.entry(index).or_insert(high))
-    }
-
-    fn time_to_position(&self, index: i32, micros: i64) -> KafkaResult<Option<i64>> {
-        // The broker counts in milliseconds: the first one not before the time.
-        let millis = micros.div_euclid(1000) + i64::from(micros.rem_euclid(1000) > 0);
-        let mut times = TopicPartitionList::new();
-        times.add_partition_offset(&self.topic, index, Offset::Offset(millis.max(0)))?;
-        let found = self.consumer.offsets_for_times(times, REQUEST_TIMEOUT)?;
-        let Some(element) = found.find_partition(&self.topic, index) else { return Ok(None) };
-        element.error()?;
-        Ok(match element.offset() {
-            Offset::Offset(position) => Some(position),
-            // No record is that young.
-            _ => None,
-        })
     }
 
     /// Assigns one more partition at its position.
@@ -454,21 +434,18 @@ impl Source for KafkaSource {
 
     fn resolve(&mut self, partition: &PartitionId, start: Start) -> Result<Position, Error> {
         let index = self.find_mut(partition)?.index();
-        let (low, high) = self.ask_watermarks(index)?;
+        let (low, high) = self.inquirer.watermarks(index)?;
         self.bound_at(index, high);
         Ok(Position(match start {
             Start::Earliest => low,
             Start::Latest => high,
-            Start::Time(micros) => self
-                .time_to_position(index, micros)
-                .map_err(|error| errors::of_action(&self.config, "look up a position by its time", &error))?
-                .unwrap_or(high),
+            Start::Time(micros) => self.inquirer.position_at(index, micros)?.unwrap_or(high),
         }))
     }
 
     fn start(&mut self, partition: &PartitionId, position: Position) -> Result<(), Error> {
         let index = self.find_mut(partition)?.index();
-        let (low, high) = self.ask_watermarks(index)?;
+        let (low, high) = self.inquirer.watermarks(index)?;
         check_range(partition, position, low, high)?;
         let bound = self.bound_at(index, high);
         self.generation += 1;
@@ -550,6 +527,7 @@ impl Source for KafkaSource {
         self.partitions.clear();
         self.news.clear();
         metrics::assigned(self.worker, 0);
+        self.consumer.context().forget_all();
         self.consumer.unsubscribe();
         // The consumer itself closes when its last owner is gone, which this thread is not: closing waits for brokers.
         let consumer = Arc::clone(&self.consumer);
