@@ -98,7 +98,10 @@ impl<'a> Task<'a> {
         let (next, begun, windows, late, quarantine) = match recovered {
             Some(found) => {
                 let restored = state::decode(&found.state)?;
-                check_content(restored.content.as_deref(), content.as_deref())?;
+                // Of an input that failed before its first commit nothing was kept, and it may be mended.
+                if found.next > Position::default() {
+                    check_content(restored.content.as_deref(), content.as_deref())?;
+                }
                 let windows =
                     Windows::restore(job.windows, &restored.windows).context("restore the partition's windows")?;
                 info!(%partition, position = %found.next, commit = found.seq, open_windows = windows.open_windows(), "partition resumed");
@@ -272,7 +275,7 @@ fn check_content(scored: Option<&str>, present: Option<&str>) -> anyhow::Result<
     {
         bail!(
             "the input has changed since it was scored: it was {scored}, it is {present}\n\
-             Score changed files into another place (`sink.url`), or under another `pipeline` name"
+             score changed files into another place (`sink.url`), or under another `pipeline` name"
         );
     }
     Ok(())

@@ -183,3 +183,19 @@ fn a_port_in_use() {
         .set("telemetry.metrics", &address);
     refused(run, &[&address, "`telemetry.metrics`", "in use"]);
 }
+
+/// Nothing was kept of an input that broke off before its first commit: mended under its name it is scored.
+#[test]
+fn a_broken_file_can_be_mended() {
+    let folder = folder();
+    let path = folder.path().join("readings.jsonl");
+    let mut whole = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut whole, INPUT.as_bytes()).expect("memory");
+    let whole = whole.finish().expect("memory");
+    let (first, second) = (score(folder.path()), score(folder.path()).args(["--format", "json"]));
+    std::fs::write(&path, &whole[..whole.len() - 9]).expect("the folder is ours");
+    refused(first, &["gzip", "repair"]);
+    std::fs::write(&path, &whole).expect("the folder is ours");
+    let mended = second.run().success();
+    assert_eq!(mended.json_lines()[0]["counts"]["rows"], 1, "{}", mended.stdout);
+}
