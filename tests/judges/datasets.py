@@ -8,25 +8,6 @@ import pandas as pd
 import polars as pl
 
 
-def fetch(endpoint, container, prefix, target):
-    """Downloads all blobs below the prefix from an Azurite at the endpoint."""
-    from azure.storage.blob import ContainerClient
-
-    client = ContainerClient(
-        f"{endpoint}/devstoreaccount1",
-        container,
-        credential={
-            "account_name": "devstoreaccount1",
-            # Published in Azurite's manual; the same everywhere.
-            "account_key": "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
-        },
-    )
-    for blob in client.list_blobs(name_starts_with=prefix):
-        path = Path(target) / blob.name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(client.download_blob(blob.name).readall())
-
-
 def files(folder):
     return [str(p) for p in sorted(Path(folder).rglob("*.parquet"))]
 

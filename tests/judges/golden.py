@@ -1,16 +1,14 @@
 """Compares predictions with the reference's golden ones: every row, every label, every decision.
 
 usage: golden.py PREDICTIONS_FOLDER GOLDEN_CSV        prints one JSON object; exit status 1 if anything differs
-       golden.py --azurite ENDPOINT CONTAINER PREFIX GOLDEN_CSV
 """
 
 import json
 import sys
-import tempfile
 
 import pandas as pd
 
-from datasets import fetch, files, read_all
+from datasets import files, read_all
 
 
 def compare(frame, golden):
@@ -33,16 +31,10 @@ def compare(frame, golden):
 
 
 def main():
-    with tempfile.TemporaryDirectory() as temp:
-        if sys.argv[1] == "--azurite":
-            endpoint, container, prefix, golden = sys.argv[2:6]
-            fetch(endpoint, container, prefix, temp)
-            folder = f"{temp}/{prefix}".rstrip("/")
-        else:
-            folder, golden = sys.argv[1:3]
-        expected = pd.read_csv(golden)
-        results = {name: compare(frame, expected) for name, frame in read_all(folder).items()}
-        count = len(files(folder))
+    folder, golden = sys.argv[1:3]
+    expected = pd.read_csv(golden)
+    results = {name: compare(frame, expected) for name, frame in read_all(folder).items()}
+    count = len(files(folder))
     good = all(
         r["rows"] == len(expected)
         and r["anomalies"] == int(expected["Prediction"].sum())
