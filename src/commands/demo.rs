@@ -112,7 +112,7 @@ fn configuration(args: &Args) -> Config {
     config.score.models = args.out.join("models").display().to_string();
     config.score.features = learn::FEATURES.to_vec();
     config.sink.url = args.out.display().to_string();
-    config.telemetry.log = "warn".into();
+    config.telemetry.log = "error".into();
     config
 }
 
