@@ -29,11 +29,15 @@ const SECRET: [&str; 5] = ["password", "secret", "passphrase", "key.pem", "sasl.
 
 /// Suggestions that a user may replace. Records wait in one queue of 24 MiB per consumer, whatever the number of
 /// partitions, and a fetch brings at most 8 MiB, of one partition at most 1 MiB: about 40 MiB at the very worst.
-const SUGGESTED: [(&str, &str); 9] = [
+const SUGGESTED: [(&str, &str); 11] = [
     ("queued.max.messages.kbytes", "24576"),
     ("queued.min.messages", "200000"),
     ("fetch.max.bytes", "8388608"),
     ("max.partition.fetch.bytes", "1048576"),
+    // A full queue is looked at again soon: after the customary second, a quick consumer has long run dry.
+    ("fetch.queue.backoff.ms", "10"),
+    // Members hear of a rebalance with their next heartbeat.
+    ("heartbeat.interval.ms", "1000"),
     ("fetch.min.bytes", "65536"),
     ("fetch.wait.max.ms", "100"),
     // Azure closes connections that are silent for four minutes.
