@@ -29,15 +29,13 @@ const SECRET: [&str; 5] = ["password", "secret", "passphrase", "key.pem", "sasl.
 
 /// Suggestions that a user may replace. Records wait in one queue of 24 MiB per consumer, whatever the number of
 /// partitions, and a fetch brings at most 8 MiB, of one partition at most 1 MiB: about 40 MiB at the very worst.
-const SUGGESTED: [(&str, &str); 11] = [
+const SUGGESTED: [(&str, &str); 10] = [
     ("queued.max.messages.kbytes", "24576"),
     ("queued.min.messages", "200000"),
     ("fetch.max.bytes", "8388608"),
     ("max.partition.fetch.bytes", "1048576"),
     // A full queue is looked at again soon: after the customary second, a quick consumer has long run dry.
     ("fetch.queue.backoff.ms", "10"),
-    // Members hear of a rebalance with their next heartbeat.
-    ("heartbeat.interval.ms", "1000"),
     ("fetch.min.bytes", "65536"),
     ("fetch.wait.max.ms", "100"),
     // Azure closes connections that are silent for four minutes.
@@ -61,6 +59,8 @@ pub(super) fn consumer(config: &Config, worker: usize) -> Result<ClientConfig, E
     if !new_protocol {
         // Partitions that stay keep flowing while others move.
         client.set("partition.assignment.strategy", "cooperative-sticky");
+        // Members hear of a rebalance with their next heartbeat. The new protocol leaves this to the broker.
+        client.set("heartbeat.interval.ms", "1000");
     }
     if let Some(instance) = &config.instance_id {
         client.set("group.instance.id", format!("{instance}-{worker}"));
