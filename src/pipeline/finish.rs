@@ -40,7 +40,7 @@ struct State {
 
 /// With partitions owned elsewhere, ours must have been stable for this long before we call it the end.
 const SETTLED: Duration = Duration::from_secs(5);
-/// As long again for a process that was given nothing at all.
+/// Longer for a process that was given nothing at all: its share may still be on its way.
 const NOTHING_SETTLED: Duration = Duration::from_secs(15);
 
 impl Finish {

@@ -33,8 +33,8 @@ pub(super) fn encode(
     late: &LateReadings,
     quarantine: &Quarantine,
 ) -> anyhow::Result<Vec<u8>> {
-    let bytes = Vec::with_capacity(windows.len() + 1024);
-    let start = [bytes, vec![VERSION]].concat();
+    let mut start = Vec::with_capacity(windows.len() + 1024);
+    start.push(VERSION);
     postcard::to_extend(&Layout { content, windows, late, quarantine }, start).context("encode the partition's state")
 }
 
