@@ -4,6 +4,7 @@
 //! crate needs it.
 
 mod duration;
+mod ledger;
 mod partition;
 mod prediction;
 mod reading;
@@ -12,6 +13,7 @@ mod secret;
 mod window;
 
 pub use duration::{Span, parse_span};
+pub use ledger::Ledger;
 pub use partition::{PartitionId, Position};
 pub use prediction::{ModelRef, Scores, Status};
 pub use reading::{Micros, Reading};

@@ -28,10 +28,13 @@ pub enum Reason {
     TooOld,
     /// Of an unknown series, and the partition holds as many as it may.
     SeriesLimit,
+    // From the pipeline.
+    /// The record at which the process died again and again.
+    CrashSuspect,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 15] = [
+    pub const ALL: [Reason; 16] = [
         Reason::InvalidJson,
         Reason::InvalidCsv,
         Reason::MissingField,
@@ -47,6 +50,7 @@ impl Reason {
         Reason::Future,
         Reason::TooOld,
         Reason::SeriesLimit,
+        Reason::CrashSuspect,
     ];
 
     #[must_use]
@@ -67,6 +71,7 @@ impl Reason {
             Reason::Future => "future",
             Reason::TooOld => "too_old",
             Reason::SeriesLimit => "series_limit",
+            Reason::CrashSuspect => "crash_suspect",
         }
     }
 
@@ -89,6 +94,9 @@ impl Reason {
             Reason::Future => "the device's clock is ahead: mend it, or raise `aggregate.max_future_skew`",
             Reason::TooOld => "raise `aggregate.max_past`, or leave it out to accept any age",
             Reason::SeriesLimit => "raise `aggregate.series_max`, or add partitions",
+            Reason::CrashSuspect => {
+                "the process died at this record again and again: report it with the sample, and mend the producer"
+            }
         }
     }
 }
@@ -147,6 +155,31 @@ impl LateReadings {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.len() * Self::ROW_BYTES + self.text_bytes
+    }
+
+    /// Takes the first so many rows out.
+    #[must_use]
+    pub fn take_first(&mut self, count: usize) -> LateReadings {
+        if count >= self.len() {
+            return std::mem::take(self);
+        }
+        fn first<T>(column: &mut Vec<T>, count: usize) -> Vec<T> {
+            let rest = column.split_off(count);
+            std::mem::replace(column, rest)
+        }
+        let taken = LateReadings::from(LateColumns {
+            device: first(&mut self.device, count),
+            sensor: first(&mut self.sensor, count),
+            time: first(&mut self.time, count),
+            value: first(&mut self.value, count),
+            window_start: first(&mut self.window_start, count),
+            closed_to: first(&mut self.closed_to, count),
+            closed_by: first(&mut self.closed_by, count),
+            position: first(&mut self.position, count),
+            index: first(&mut self.index, count),
+        });
+        self.text_bytes -= taken.text_bytes;
+        taken
     }
 
     #[must_use]
@@ -273,6 +306,16 @@ impl Quarantine {
         });
     }
 
+    /// Takes the first so many runs out. What remains has used up no samples but its own.
+    #[must_use]
+    pub fn take_first(&mut self, count: usize) -> Quarantine {
+        if count >= self.runs.len() {
+            return std::mem::take(self);
+        }
+        let rest = self.runs.split_off(count);
+        std::mem::replace(self, Quarantine::from(Runs { runs: rest }))
+    }
+
     fn begin(&mut self, run: QuarantineRun) {
         self.sampled[run.reason as usize] += usize::from(run.sample.is_some());
         self.text_bytes += run.detail.len() + run.sample.as_ref().map_or(0, String::len);
@@ -372,6 +415,25 @@ mod tests {
             restored = serde_json::from_str(&written).expect("json");
             assert_eq!(restored, whole);
         }
+    }
+
+    #[test]
+    fn the_first_are_taken_and_the_rest_goes_on() {
+        let mut late = LateReadings::default();
+        let mut quarantine = Quarantine::default();
+        for index in 0..5 {
+            let reading = Reading { device: "pump-1", sensor: "tag", time: 5, value: 1.5 };
+            let (window_start, closed_to, closed_by) = (0, 9, ClosedBy::Floor);
+            late.push(LateReading { reading, window_start, closed_to, closed_by, position: 7, index });
+            quarantine.add(refusal(Reason::ALL[index as usize], i64::from(index)));
+        }
+        let (bytes, counts) = (late.bytes(), quarantine.count());
+        let (first, runs) = (late.take_first(2), quarantine.take_first(2));
+        assert_eq!((first.index.as_slice(), late.index.as_slice()), (&[0, 1][..], &[2, 3, 4][..]));
+        assert_eq!(first.bytes() + late.bytes(), bytes);
+        assert_eq!((runs.runs().len(), quarantine.runs().len()), (2, 3));
+        assert_eq!(runs.count() + quarantine.count(), counts);
+        assert_eq!((late.take_first(9).len(), late.len()), (3, 0));
     }
 
     #[test]
