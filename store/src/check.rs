@@ -1,10 +1,8 @@
 //! Asks a store, once and cheaply, whether it can be used, so that a wrong setting is told at start and not hours later.
 
-use std::path::Path;
-
 use futures::StreamExt;
 
-use crate::{Error, Location};
+use crate::{Error, Location, folder};
 
 /// Looks at the location: that it answers, exists, and may be listed.
 ///
@@ -28,25 +26,14 @@ pub async fn check(location: &Location) -> Result<(), Error> {
     }
 }
 
-/// As [`check`], for a place that results go to: a folder is created, and must take new entries.
+/// As [`check`], for a place that results go to: a folder is created, must take new entries, and its file system must be
+/// able to finish files beside it and link them in.
 ///
 /// # Errors
 /// Says what is in the way.
 pub async fn check_writable(location: &Location) -> Result<(), Error> {
     match &location.local_root {
-        Some(folder) => writable(folder),
+        Some(root) => folder::check(root),
         None => check(location).await,
-    }
-}
-
-/// Tries with an empty folder, because no reader sees one even if this process dies before it is gone again.
-fn writable(folder: &Path) -> Result<(), Error> {
-    let refused = |e: std::io::Error| Error::NotWritable { path: folder.display().to_string(), reason: e.to_string() };
-    std::fs::create_dir_all(folder).map_err(refused)?;
-    let probe = folder.join(format!(".atalaia-probe-{}", std::process::id()));
-    match std::fs::create_dir(&probe) {
-        Ok(()) => std::fs::remove_dir(&probe).map_err(refused),
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(e) => Err(refused(e)),
     }
 }

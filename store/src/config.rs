@@ -27,7 +27,7 @@ pub struct Config {
     pub secret_access_key: Option<Secret>,
     /// Plain http is refused unless this is set; the emulator needs no leave.
     pub allow_plaintext: bool,
-    /// How long one request may take.
+    /// How long one request may take. One for a large object is given a second more for each MB of it.
     pub request_timeout: Span,
 }
 

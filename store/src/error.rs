@@ -37,6 +37,10 @@ pub enum Error {
     FolderMissing { path: String },
     #[error("cannot write to folder `{path}`: {reason}")]
     NotWritable { path: String, reason: String },
+    #[error("cannot finish files in `{temp}`, beside `{folder}`: {reason}")]
+    TempUnusable { folder: String, temp: String, reason: String },
+    #[error("the file system of `{folder}` has no hard links: {reason}")]
+    NoHardLinks { folder: String, reason: String },
     #[error("no space left where `{place}` is")]
     Full { place: String },
     #[error("`{place}` refuses access: {reason}")]
@@ -82,6 +86,10 @@ impl Error {
         if ["ContainerNotFound", "ContainerBeingDeleted", "NoSuchBucket"].iter().any(|code| reason.contains(code)) {
             return location.missing();
         }
+        // S3 refuses a create while another is under way, which may yet fail; the client takes any 409 for "it exists".
+        if reason.contains("ConditionalRequestConflict") {
+            return Error::Answer { place, reason };
+        }
         if reason.starts_with("401") || reason.starts_with("403") {
             return Error::Denied { place, reason };
         }
@@ -95,6 +103,12 @@ impl Error {
             }
             _ => unanswered(place, reason, error),
         }
+    }
+
+    /// That a caller's own limit ([`Location::within`]) was over.
+    #[must_use]
+    pub fn timed_out(location: &Location) -> Self {
+        Error::Timeout { place: location.display.clone() }
     }
 
     /// Tells an error of the local file system by what to do about it.
@@ -133,6 +147,8 @@ impl Error {
             | Error::BucketMissing { .. }
             | Error::FolderMissing { .. }
             | Error::NotWritable { .. }
+            | Error::TempUnusable { .. }
+            | Error::NoHardLinks { .. }
             | Error::Denied { .. }
             | Error::Exists { .. } => Kind::Input,
         }
@@ -160,6 +176,14 @@ impl Error {
             Error::FolderMissing { .. } => "check the path",
             Error::NotWritable { .. } => {
                 "check the folder's owner and rights, and that its disk is mounted for writing"
+            }
+            Error::TempUnusable { .. } => {
+                "files are finished beside their folder and then moved in: let the folder above be writable, and mount \
+                 that one instead of the folder itself"
+            }
+            Error::NoHardLinks { .. } => {
+                "without them two writers could both take one name: use a file system that has them (ext4, XFS, APFS, \
+                 NTFS, NFS), or an object store"
             }
             Error::Full { .. } => "make room: nothing partial is visible, and writing goes on by itself",
             Error::Denied { .. } => {

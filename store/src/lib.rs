@@ -9,6 +9,8 @@ mod check;
 mod config;
 pub mod emulator;
 mod error;
+mod folder;
+mod limits;
 mod location;
 mod open;
 
@@ -16,7 +18,7 @@ pub use check::{check, check_writable};
 pub use config::Config;
 pub use error::{Error, Kind};
 pub use location::{Location, StoreKind};
-pub use open::open;
+pub use open::{open, open_for};
 
 #[cfg(test)]
 mod tests;

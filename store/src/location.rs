@@ -3,9 +3,13 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::ObjectStore;
 use object_store::path::Path;
+
+use crate::limits::Limits;
+use crate::{Error, folder};
 
 /// A store and a prefix in it. Cheap to clone.
 #[derive(Clone)]
@@ -23,6 +27,7 @@ pub struct Location {
     /// The container or bucket, and the account or endpoint it is in, for messages.
     pub(crate) container: String,
     pub(crate) account: String,
+    pub(crate) limits: Limits,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,6 +73,38 @@ impl Location {
     #[must_use]
     pub fn display_of(&self, name: &str) -> String {
         format!("{}/{name}", self.display.trim_end_matches('/'))
+    }
+
+    /// The limit for one operation on an object of so many bytes, the client's own retries included; for a caller's
+    /// `tokio::time::timeout` around it. When it is over, the operation may still take place.
+    #[must_use]
+    pub fn within(&self, bytes: u64) -> Duration {
+        self.limits.operation(bytes)
+    }
+
+    /// Makes what is listed in a folder of this place durable, whoever wrote it: its writer may have died before it did.
+    /// Other kinds of store show nothing that is not.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub async fn make_durable(&self, name: &str) -> Result<(), Error> {
+        let Some(root) = &self.local_root else { return Ok(()) };
+        let folder = root.join(name);
+        let synced = tokio::task::spawn_blocking(move || std::fs::File::open(folder)?.sync_all()).await;
+        match synced {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Error::from_io(self, &error)),
+            Err(error) => Err(Error::Answer { place: self.display.clone(), reason: error.to_string() }),
+        }
+    }
+
+    /// Removes what killed processes left unfinished beside a folder, if it is older than `older_than`; gives the number
+    /// of files. Other kinds of store leave nothing.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub async fn sweep(&self, older_than: Duration) -> Result<u64, Error> {
+        folder::sweep(self, older_than).await
     }
 }
 

@@ -3,44 +3,53 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::Duration;
 
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::{AzureConfigKey, AzureCredentialProvider, MicrosoftAzureBuilder};
-use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 use types::Secret;
 
 use crate::address::{Address, EMULATOR_ACCOUNT, printable};
+use crate::folder::DurableFolder;
+use crate::limits::Limits;
 use crate::{Config, Error, Location, StoreKind};
 
 const EMULATOR_ENDPOINT: &str = "http://127.0.0.1:10000";
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Understands the URL, reads the secrets that the configuration refers to, and builds the client.
 ///
 /// # Errors
 /// If the URL or the configuration cannot be used; nothing is asked of the store yet (see [`crate::check`]).
 pub fn open(url: &str, config: &Config) -> Result<Location, Error> {
+    open_for(url, config, 0)
+}
+
+/// As [`open`], for objects of up to `bytes_max` bytes: the client gives a request as much time as such an object takes.
+/// It does so for small ones too, so their callers put [`Location::within`] around them.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_for(url: &str, config: &Config, bytes_max: u64) -> Result<Location, Error> {
+    let limits = Limits::new(config, bytes_max);
     match Address::parse(url)? {
-        Address::Local(root) => local(root, url),
-        Address::Memory { name, prefix } => Ok(memory(name, prefix)),
+        Address::Local(root) => local(root, url, limits),
+        Address::Memory { name, prefix } => Ok(memory(name, prefix, limits)),
         Address::Azure { container, prefix, account, endpoint } => {
-            Azure { url, container, prefix, account, endpoint }.open(config)
+            Azure { url, container, prefix, account, endpoint }.open(config, limits)
         }
-        Address::S3 { bucket, prefix } => s3(url, bucket, prefix, config),
+        Address::S3 { bucket, prefix } => s3(url, bucket, prefix, config, limits),
     }
 }
 
-fn local(root: PathBuf, url: &str) -> Result<Location, Error> {
+fn local(root: PathBuf, url: &str, limits: Limits) -> Result<Location, Error> {
     let prefix = Path::from_absolute_path(&root).map_err(|e| unusable(url, e.into()))?;
     Ok(Location {
-        store: Arc::new(LocalFileSystem::new().with_fsync(true)),
+        store: Arc::new(DurableFolder::new(&root)),
         prefix,
         display: root.display().to_string(),
         kind: StoreKind::Local,
+        limits,
         root: "file:".to_owned(),
         container: root.display().to_string(),
         account: String::new(),
@@ -51,7 +60,7 @@ fn local(root: PathBuf, url: &str) -> Result<Location, Error> {
 /// Every memory store of this process by name. They live as long as the process: they are for tests and dry runs.
 static MEMORY: LazyLock<Mutex<HashMap<String, Arc<InMemory>>>> = LazyLock::new(Mutex::default);
 
-fn memory(name: String, prefix: Path) -> Location {
+fn memory(name: String, prefix: Path, limits: Limits) -> Location {
     let mut stores = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
     let store = Arc::clone(stores.entry(name.clone()).or_default());
     Location {
@@ -59,6 +68,7 @@ fn memory(name: String, prefix: Path) -> Location {
         display: join(&format!("memory://{name}"), &prefix),
         prefix,
         kind: StoreKind::Memory,
+        limits,
         local_root: None,
         root: format!("memory:{name}"),
         container: name,
@@ -75,7 +85,7 @@ struct Azure<'a> {
 }
 
 impl Azure<'_> {
-    fn open(self, config: &Config) -> Result<Location, Error> {
+    fn open(self, config: &Config, limits: Limits) -> Result<Location, Error> {
         let account = match &self.account {
             Some(account) => Some(account.clone()),
             None => config.account.as_deref().map(by_reference).transpose()?,
@@ -111,8 +121,8 @@ impl Azure<'_> {
             .with_account(&account)
             .with_container_name(&self.container)
             .with_endpoint(endpoint.clone())
-            .with_client_options(client(config, endpoint.starts_with("http://")))
-            .with_retry(retry())
+            .with_client_options(limits.client().with_allow_http(endpoint.starts_with("http://")))
+            .with_retry(limits.retry())
             .build()
             .map_err(|e| unusable(self.url, e))?;
 
@@ -128,6 +138,7 @@ impl Azure<'_> {
             display: join(&base, &self.prefix),
             prefix: self.prefix,
             kind: StoreKind::Azure,
+            limits,
             local_root: None,
             root: format!("azure:{endpoint}/{}", self.container),
             container: self.container,
@@ -159,7 +170,7 @@ pub(crate) fn emulator_credentials(url: &str) -> Result<AzureCredentialProvider,
     Ok(Arc::clone(emulator.credentials()))
 }
 
-fn s3(url: &str, bucket: String, prefix: Path, config: &Config) -> Result<Location, Error> {
+fn s3(url: &str, bucket: String, prefix: Path, config: &Config, limits: Limits) -> Result<Location, Error> {
     if let Some(endpoint) = config.endpoint.as_deref().filter(|endpoint| endpoint.starts_with("http://"))
         && !config.allow_plaintext
     {
@@ -180,8 +191,8 @@ fn s3(url: &str, bucket: String, prefix: Path, config: &Config) -> Result<Locati
     }
     let store = builder
         .with_bucket_name(&bucket)
-        .with_client_options(client(config, config.allow_plaintext))
-        .with_retry(retry())
+        .with_client_options(limits.client().with_allow_http(config.allow_plaintext))
+        .with_retry(limits.retry())
         .build()
         .map_err(|e| unusable(url, e))?;
     let endpoint = config.endpoint.clone().unwrap_or_default();
@@ -190,31 +201,12 @@ fn s3(url: &str, bucket: String, prefix: Path, config: &Config) -> Result<Locati
         display: join(&format!("s3://{bucket}"), &prefix),
         prefix,
         kind: StoreKind::S3,
+        limits,
         local_root: None,
         root: format!("s3:{endpoint}/{bucket}"),
         container: bucket,
         account: endpoint,
     })
-}
-
-fn client(config: &Config, plaintext: bool) -> ClientOptions {
-    ClientOptions::new()
-        .with_timeout(config.request_timeout.duration())
-        .with_connect_timeout(CONNECT_TIMEOUT.min(config.request_timeout.duration()))
-        .with_allow_http(plaintext)
-}
-
-/// A few quick tries; whoever can wait longer retries the whole operation, and says so.
-fn retry() -> RetryConfig {
-    RetryConfig {
-        backoff: BackoffConfig {
-            init_backoff: Duration::from_millis(100),
-            max_backoff: Duration::from_secs(2),
-            base: 2.0,
-        },
-        max_retries: 3,
-        retry_timeout: Duration::from_secs(30),
-    }
 }
 
 fn by_reference(text: &str) -> Result<String, Error> {

@@ -141,6 +141,81 @@ async fn memory_is_shared_by_name() {
 }
 
 #[tokio::test]
+async fn a_large_object_has_time_where_a_small_one_has_none() {
+    let (answer, url) = slow_server();
+    let config = Config { request_timeout: types::Span::from_millis(200), ..Config::default() };
+    let large = open_for(&url, &config, 60_000_000).expect("opens");
+    let path = large.path("x");
+    let waiting = tokio::spawn(async move { large.store.put(&path, "1".into()).await });
+
+    let small = open(&url, &config).expect("opens");
+    let error = small.store.put(&small.path("x"), "1".into()).await.expect_err("nobody answers");
+    let told = Error::from_store(&small, &error);
+    assert_eq!(told.to_string(), Error::timed_out(&small).to_string());
+    assert_eq!(told.kind(), Kind::Retry);
+
+    answer.send(()).expect("waits");
+    waiting.await.expect("runs").expect("is answered in time");
+}
+
+#[tokio::test]
+async fn a_conflict_of_creates_in_s3_does_not_say_that_the_object_exists() {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("bound"));
+    std::thread::spawn(move || {
+        let body = "<Error><Code>ConditionalRequestConflict</Code><Message>in progress</Message></Error>";
+        for mut connection in listener.incoming().flatten() {
+            assert_ne!(connection.read(&mut [0; 4096]).unwrap_or_default(), 0, "a request");
+            let head = format!("HTTP/1.1 409 Conflict\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+            connection.write_all((head + body).as_bytes()).expect("written");
+        }
+    });
+    let key = tempfile::NamedTempFile::new().expect("temp file");
+    std::fs::write(key.path(), "any").expect("written");
+    let any = Some(Secret::parse(&format!("file:{}", key.path().display())).expect("a reference"));
+    let config = Config {
+        endpoint: Some(endpoint),
+        region: Some("us-east-1".to_owned()),
+        access_key_id: any.clone(),
+        secret_access_key: any,
+        allow_plaintext: true,
+        ..Config::default()
+    };
+    let location = open("s3://bucket/p", &config).expect("opens");
+    let create = object_store::PutMode::Create.into();
+    let error = location.store.put_opts(&location.path("x"), "1".into(), create).await.expect_err("refused");
+    let told = Error::from_store(&location, &error);
+    assert!(matches!(told, Error::Answer { .. }), "{error:?}");
+    assert_eq!(told.kind(), Kind::Retry);
+}
+
+/// Takes requests, and answers none until it is told to.
+fn slow_server() -> (std::sync::mpsc::SyncSender<()>, String) {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/devstoreaccount1/c", listener.local_addr().expect("bound"));
+    let (sender, told) = std::sync::mpsc::sync_channel(1);
+    let connections = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let accepted = std::sync::Arc::clone(&connections);
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            assert_ne!(connection.read(&mut [0; 4096]).unwrap_or_default(), 0, "a request");
+            accepted.lock().expect("whole").push(connection);
+        }
+    });
+    std::thread::spawn(move || {
+        while told.recv().is_ok() {
+            for mut connection in connections.lock().expect("whole").drain(..) {
+                // Some have hung up.
+                let _ = connection.write_all(b"HTTP/1.1 201 Created\r\nETag: \"1\"\r\nContent-Length: 0\r\n\r\n");
+            }
+        }
+    });
+    (sender, url)
+}
+
+#[tokio::test]
 async fn the_emulator_is_spoken_to_in_each_way() {
     let Ok(endpoint) = std::env::var("ATALAIA_TEST_AZURITE") else {
         assert!(std::env::var_os("ATALAIA_TEST_REQUIRED").is_none(), "ATALAIA_TEST_AZURITE is not set");
