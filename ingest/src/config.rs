@@ -14,6 +14,10 @@ pub struct Config {
     /// Where a partition that has no state yet begins: `earliest`, `latest`, or a time (RFC 3339) that is compared with
     /// broker times. Resolved once in the life of a partition and then kept in its state.
     pub start: Start,
+    /// What happens when records expired before they were read (a pause longer than the topic's retention): `halt` stops the
+    /// partition until somebody decides, `continue` goes on at the first record held, writes down from where to where records
+    /// are missing, and counts it. Either way it is told; with `continue`, windows in the gap have fewer readings than were sent.
+    pub on_gap: OnGap,
     /// Apache Kafka, or any service that speaks its protocol.
     pub kafka: kafka::Config,
     /// Files of readings: one bounded input.
@@ -32,4 +36,13 @@ pub enum SourceKind {
     Kafka,
     Files,
     Simulated,
+}
+
+/// What to do about records that expired unread.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnGap {
+    #[default]
+    Halt,
+    Continue,
 }

@@ -1,5 +1,5 @@
 //! What every source must do, written once and run by each: order, positions, starting anywhere, silence before `start`
-//! and after `Lost`, pausing, stopping, ends.
+//! and after `Lost`, pausing, stopping, ends, and what is held.
 //!
 //! A test makes a [`Subject`] from a function that opens its source anew over the same records and calls [`run`]; a law
 //! that is broken panics with its name.
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use types::{Micros, PartitionId, Position};
 
-use crate::{Bound, Error, Polled, Records, Source, Start};
+use crate::{Anchor, Bound, Error, Extent, Held, Polled, RawRecord, Records, Source, Start};
 
 /// How long anything may take, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,12 +27,24 @@ pub struct Subject<'a> {
     pub payloads: Option<BTreeMap<u32, Vec<Option<Vec<u8>>>>>,
     /// Whether a position beyond the end is refused at `start`.
     pub knows_end: bool,
+    /// Whether it says what it holds of a partition without reading it.
+    pub knows_extent: bool,
+    /// Whether it can look at one record.
+    pub knows_records: bool,
 }
 
 impl<'a> Subject<'a> {
     #[must_use]
     pub fn new(partitions: usize, bound: Bound, open: impl Fn() -> Box<dyn Source> + 'a) -> Self {
-        Subject { partitions, bound, open: Box::new(open), payloads: None, knows_end: true }
+        Subject {
+            partitions,
+            bound,
+            open: Box::new(open),
+            payloads: None,
+            knows_end: true,
+            knows_extent: true,
+            knows_records: true,
+        }
     }
 }
 
@@ -52,6 +64,15 @@ pub struct ReadRecord {
     pub payload: Option<Vec<u8>>,
 }
 
+impl ReadRecord {
+    /// What a reader remembers of it.
+    #[must_use]
+    pub fn anchor(&self) -> Anchor {
+        let (position, broker_time) = (self.position, self.broker_time);
+        Anchor::of(&RawRecord { position, broker_time, key: &self.key, payload: self.payload.as_deref() })
+    }
+}
+
 /// Everything read, by partition.
 pub type Reads = BTreeMap<u32, Read>;
 
@@ -66,6 +87,8 @@ pub fn run(subject: &Subject<'_>) {
     refuses_what_is_not_there(subject, &whole);
     pauses_without_losing(subject, &whole);
     stops_and_starts_anywhere(subject, &whole);
+    says_what_it_holds(subject, &whole);
+    looking_disturbs_no_reading(subject, &whole);
 }
 
 fn reads_everything_in_order(subject: &Subject<'_>) -> Reads {
@@ -261,6 +284,89 @@ fn stops_amid_others(source: &mut dyn Source, whole: &Reads, reads: &mut Reads) 
     source.start(&stopped, third(whole, stopped.index, 0)).expect("the position is held");
 }
 
+fn says_what_it_holds(subject: &Subject<'_>, whole: &Reads) {
+    let mut source = (subject.open)();
+    let gained = gain(&mut *source, subject.partitions);
+    if let Some(count) = source.partitions().expect("the number of partitions") {
+        assert!(gained.iter().all(|partition| partition.index < count), "{gained:?} of {count} partitions");
+    }
+    for partition in &gained {
+        let read = &whole[&partition.index];
+        let low = source.resolve(partition, Start::Earliest).expect("earliest is known");
+        let high = read.end.expect("a whole read has an end");
+        let expected = subject.knows_extent.then_some(Extent { low, high });
+        assert_eq!(source.extent(partition).expect("the extent"), expected, "{partition}");
+        let mut at = |position: i64| source.record_at(partition, Position(position)).expect("the record");
+        if !subject.knows_records {
+            assert_eq!(at(low.0), Held::Unknown, "{partition}: nothing held is not the same as not knowing");
+            continue;
+        }
+        for record in sample(read) {
+            assert_eq!(at(record.position), Held::Record(record.anchor()), "{partition}");
+        }
+        let holes = [low.0 - 1, high.0, high.0 + 1_000].into_iter().chain(hole(read, low));
+        for position in holes {
+            assert_eq!(at(position), Held::Nothing, "{partition} at {position}");
+        }
+    }
+    let stranger = PartitionId { topic: gained[0].topic.clone(), index: 9_999 };
+    let found = source.record_at(&stranger, Position(0));
+    assert!(matches!(found, Err(_) | Ok(Held::Unknown)), "a record of a stranger: {found:?}");
+    source.leave();
+}
+
+/// The first, the last, and some between.
+fn sample(read: &Read) -> impl Iterator<Item = &ReadRecord> {
+    let step = read.records.len().div_ceil(3).max(1);
+    read.records.iter().step_by(step).chain(read.records.last())
+}
+
+/// A position that no record has, between two that have one.
+fn hole(read: &Read, low: Position) -> Option<i64> {
+    let mut expected = low.0;
+    for record in &read.records {
+        if record.position > expected {
+            return Some(expected);
+        }
+        expected = record.position + 1;
+    }
+    None
+}
+
+fn looking_disturbs_no_reading(subject: &Subject<'_>, whole: &Reads) {
+    let mut source = (subject.open)();
+    let gained = gain(&mut *source, subject.partitions);
+    for partition in &gained {
+        let first = source.resolve(partition, Start::Earliest).expect("earliest is known");
+        source.start(partition, first).expect("the first position is held");
+    }
+    let mut reads = Reads::new();
+    if whole.values().any(|read| !read.records.is_empty()) {
+        wait_for(&mut *source, |event| match event {
+            Polled::Records(records) => {
+                note(&mut reads, records);
+                Some(())
+            }
+            event => {
+                end(&mut reads, event);
+                None
+            }
+        });
+        for partition in &gained {
+            for record in sample(&whole[&partition.index]) {
+                source.record_at(partition, Position(record.position)).expect("the record");
+            }
+            source.extent(partition).expect("the extent");
+        }
+    }
+    finish(&mut *source, subject.bound, gained.len(), &mut reads);
+    for (partition, read) in whole {
+        let got = reads.get(partition).map(|read| read.records.as_slice()).unwrap_or_default();
+        assert!(got == read.records, "partition {partition}: looking lost or repeated records");
+    }
+    source.leave();
+}
+
 /// Takes partitions away and gives them back: silence after `Lost`, and a new start from any position.
 ///
 /// # Panics
@@ -437,13 +543,14 @@ mod tests {
         let open = || -> Box<dyn Source> {
             Box::new(files::FilesSource::new(&config, &decode::Config::default(), 7).unwrap())
         };
-        run(&Subject::new(1, Bound::PresentEnd, open));
+        let subject = Subject::new(1, Bound::PresentEnd, open);
+        run(&Subject { knows_extent: false, knows_records: false, ..subject });
     }
 
     #[test]
     fn a_simulated_fleet_keeps_the_contract() {
         let config = simulated::Config { devices: 5, partitions: 4, ..simulated::Config::default() };
         let open = || -> Box<dyn Source> { Box::new(simulated::SimulatedSource::new(&config, 0, 2, 500).unwrap()) };
-        run(&Subject::new(2, Bound::PresentEnd, open));
+        run(&Subject { knows_extent: false, ..Subject::new(2, Bound::PresentEnd, open) });
     }
 }

@@ -2,7 +2,7 @@
 
 use types::{PartitionId, Position};
 
-use crate::{decode, files};
+use crate::{Anchor, decode, files};
 
 /// A source's failure. `Display` is the error itself; [`Error::hint`] the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +11,12 @@ pub enum Error {
     PositionExpired { partition: PartitionId, position: Position, low: Position },
     #[error("position {position} of `{partition}` lies beyond the end of the source, {high}")]
     PositionAhead { partition: PartitionId, position: Position, high: Position },
+    #[error("the record at position {} of `{partition}` is another one than was read there", read.position)]
+    Rewritten { partition: PartitionId, read: Anchor, found: Anchor },
+    #[error("there is no partition `{partition}`")]
+    NoPartition { partition: PartitionId },
+    #[error("topic `{topic}` is gone from `{brokers}`: it was there, and was read")]
+    TopicGone { topic: String, brokers: String },
     #[error(transparent)]
     Decode(#[from] decode::SettingError),
     #[error("partition `{partition}` is not assigned to this worker")]
@@ -54,12 +60,14 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Error::PositionExpired { .. } | Error::PositionAhead { .. } => Kind::Corrupt,
+            Error::PositionExpired { .. } | Error::PositionAhead { .. } | Error::Rewritten { .. } => Kind::Corrupt,
             Error::Decode(_) => Kind::Input,
             Error::NotAssigned { .. } | Error::Unreachable { .. } | Error::Kafka { .. } | Error::Undelivered { .. } => {
                 Kind::Retry
             }
             Error::TopicMissing { .. }
+            | Error::NoPartition { .. }
+            | Error::TopicGone { .. }
             | Error::Authentication { .. }
             | Error::Tls { .. }
             | Error::NotAllowed { .. }
@@ -69,15 +77,42 @@ impl Error {
         }
     }
 
+    /// The one partition whose positions do not fit what the source holds, where that is what went wrong: others go on.
+    #[must_use]
+    pub fn misplaced(&self) -> Option<&PartitionId> {
+        match self {
+            Error::PositionExpired { partition, .. }
+            | Error::PositionAhead { partition, .. }
+            | Error::Rewritten { partition, .. } => Some(partition),
+            _ => None,
+        }
+    }
+
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Error::PositionExpired { .. } => {
-                Some("records were lost before they were read: lengthen the topic's retention".into())
-            }
-            Error::PositionAhead { .. } => {
-                Some("the topic was made anew, or the state belongs to another cluster".into())
-            }
+            Error::PositionExpired { partition, .. } => Some(format!(
+                "records were lost before they were read: lengthen the topic's retention; \
+                 `atalaia state accept-gap -c FILE --partition {}` gives them up and goes on behind them, and \
+                 `ingest.on_gap = \"continue\"` always does",
+                partition.index
+            )),
+            Error::PositionAhead { partition, .. } => Some(format!(
+                "the topic was made anew, or the state belongs to another cluster: check `ingest.kafka.brokers`; for a topic made \
+                 anew, `atalaia state reset -c FILE --partition {} --to earliest` begins anew",
+                partition.index
+            )),
+            Error::Rewritten { partition, .. } => Some(format!(
+                "the topic was made anew or lost records in an unclean election, or the brokers are another cluster's: what \
+                 was counted does not belong to what it holds now; `atalaia state reset -c FILE --partition {} --to TIME` begins \
+                 anew, and publishes no window twice",
+                partition.index
+            )),
+            Error::TopicGone { .. } => Some(
+                "if it is made anew, `atalaia state reset -c FILE --all --to earliest` begins anew in it, and publishes no window \
+                 twice"
+                    .into(),
+            ),
             Error::Decode(error) => Some(error.hint()),
             Error::Unreachable { .. } => Some(
                 "check `ingest.kafka.brokers`, that the brokers run, and `security.protocol` in `ingest.kafka.properties`"
@@ -101,7 +136,7 @@ impl Error {
                 Some("give every running instance an `ingest.kafka.instance_id` of its own".into())
             }
             Error::Undelivered { .. } => Some("the records that failed are not in the topic: send them again".into()),
-            Error::NotAssigned { .. } | Error::Setting { .. } | Error::Kafka { .. } => None,
+            Error::NotAssigned { .. } | Error::NoPartition { .. } | Error::Setting { .. } | Error::Kafka { .. } => None,
             Error::Files(error) => error.hint(),
         }
     }

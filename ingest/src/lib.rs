@@ -3,6 +3,7 @@
 //! Two halves: sources hand over owned batches of raw records, and the decoder turns one record into readings, without
 //! I/O, inside the partition's task. What a reading means in time is the next stage's business.
 
+mod anchor;
 mod config;
 pub mod contract;
 pub mod decode;
@@ -10,11 +11,13 @@ mod error;
 pub mod files;
 pub mod kafka;
 pub mod memory;
+mod mutant;
 mod records;
 pub mod simulated;
 mod source;
 
-pub use config::{Config, SourceKind};
+pub use anchor::{Anchor, Extent, Held};
+pub use config::{Config, OnGap, SourceKind};
 pub use error::{Error, Kind};
 pub use records::{RawRecord, Records};
 pub use source::{Bound, Polled, Source, Start};

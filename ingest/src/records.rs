@@ -91,12 +91,23 @@ impl Records {
 
     #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = RawRecord<'_>> {
-        self.index.iter().map(|entry| RawRecord {
+        self.index.iter().map(|entry| self.record(entry))
+    }
+
+    /// The last record: what a reader that goes on after the batch remembers.
+    #[must_use]
+    pub fn last(&self) -> Option<RawRecord<'_>> {
+        self.index.last().map(|entry| self.record(entry))
+    }
+
+    #[inline]
+    fn record(&self, entry: &Entry) -> RawRecord<'_> {
+        RawRecord {
             position: entry.position,
             broker_time: (entry.broker_time != NO_TIME).then_some(entry.broker_time),
             key: &self.bytes[entry.key_start..entry.payload_start],
             payload: (entry.kind == Kind::Payload).then(|| &self.bytes[entry.payload_start..entry.end]),
-        })
+        }
     }
 
     #[must_use]

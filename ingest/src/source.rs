@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use types::{Micros, PartitionId, Position};
 
-use crate::{Error, Records};
+use crate::{Error, Extent, Held, Records};
 
 /// Where records come from. One source belongs to one worker thread and is polled by it; membership (which partitions
 /// are ours) and fetching (their records) come through the same `poll`, in order.
@@ -23,7 +23,9 @@ pub trait Source: Send {
     /// paused: a broker takes a silent member for dead.
     ///
     /// # Errors
-    /// Only what cannot heal by waiting: brokers that are away for a while are logged, counted and retried inside.
+    /// Only what cannot heal by waiting: brokers that are away for a while are logged, counted and retried inside. That the
+    /// input vanished, or is another one under the same name, is such an error: nobody reads on in it. One that concerns a
+    /// partition alone ([`Error::misplaced`]) leaves it waiting for `start`; polling goes on with the others.
     fn poll(&mut self, wait: Duration) -> Result<Polled, Error>;
 
     /// Turns a policy into a number, once in the life of a partition.
@@ -51,6 +53,35 @@ pub trait Source: Send {
     fn content(&mut self, partition: &PartitionId) -> Result<Option<String>, Error> {
         let _ = partition;
         Ok(None)
+    }
+
+    /// How many partitions the input has now, ours or not, by a fresh answer; `None` if the source cannot know. It may
+    /// grow at any time; what is new is gained like any other.
+    ///
+    /// # Errors
+    /// If the answer does not come within the request timeout, or the input is gone.
+    fn partitions(&mut self) -> Result<Option<u32>, Error> {
+        Ok(None)
+    }
+
+    /// What the source holds of a partition of the input, ours or not, by a fresh answer; `None` if it cannot know without
+    /// reading it. A position before `low` has expired, one after `high` was never there.
+    ///
+    /// # Errors
+    /// If the answer does not come within the request timeout, or there is no such partition.
+    fn extent(&mut self, partition: &PartitionId) -> Result<Option<Extent>, Error> {
+        let _ = partition;
+        Ok(None)
+    }
+
+    /// The record at exactly this position of a partition of the input, ours or not. It disturbs no reading, and the record
+    /// is not handed over. Whoever goes on at a position looks at the record before it: see [`Held::contradicts`].
+    ///
+    /// # Errors
+    /// If the answer does not come within the request timeout, or there is no such partition.
+    fn record_at(&mut self, partition: &PartitionId, position: Position) -> Result<Held, Error> {
+        let _ = (partition, position);
+        Ok(Held::Unknown)
     }
 
     /// Stops (and resumes) fetching for back-pressure; polling goes on.

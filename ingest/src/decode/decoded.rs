@@ -110,16 +110,38 @@ impl Item {
     }
 }
 
-/// A text as it may stand in a message: cut, and with what a terminal would not print escaped.
+/// A text as it may stand in a message: with what a terminal would not print escaped, and cut.
 pub(super) fn shown(text: &str) -> String {
     const CHARS_MAX: usize = 48;
     let mut shown = String::new();
-    for (at, character) in text.chars().take(CHARS_MAX + 1).enumerate() {
-        match character {
-            _ if at == CHARS_MAX => shown.push('…'),
-            '\'' | '"' | '\\' => shown.push(character),
-            _ => shown.extend(character.escape_debug()),
+    let mut length = 0;
+    for character in text.chars() {
+        let is_plain = matches!(character, '\'' | '"' | '\\');
+        length += if is_plain { 1 } else { character.escape_debug().count() };
+        if length > CHARS_MAX {
+            shown.push('…');
+            break;
+        }
+        if is_plain {
+            shown.push(character);
+        } else {
+            shown.extend(character.escape_debug());
         }
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cut before they were escaped, texts of control characters came out ten times as long as others.
+    #[test]
+    fn a_shown_text_has_at_most_48_characters_and_an_ellipsis() {
+        let sensor = "x".repeat(48);
+        assert_eq!(shown(&sensor), sensor);
+        assert_eq!(shown(&"x".repeat(49)), format!("{sensor}…"));
+        assert_eq!(shown(&"\u{10ffff}".repeat(48)), format!("{}…", r"\u{10ffff}".repeat(4)));
+        assert_eq!(shown("it's \"a\" \\ é\n"), r#"it's "a" \ é\n"#);
+    }
 }

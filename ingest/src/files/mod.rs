@@ -209,6 +209,10 @@ impl Source for FilesSource {
         Ok(content.map_err(|source| Error::Unreadable { path: self.path.clone().into(), source })?)
     }
 
+    fn partitions(&mut self) -> Result<Option<u32>, crate::Error> {
+        Ok(Some(1))
+    }
+
     fn pause(&mut self, _: &PartitionId) {
         self.paused = true;
     }

@@ -2,21 +2,26 @@
 //!
 //! On the consumer's connections an answer comes behind the fetches, which brokers hold back while they have nothing: to
 //! take over many partitions would last as many fetches. Partitions are ours when they are asked about, so the group
-//! let us in: whatever is refused now may be granted again, and is to be tried again.
+//! let us in: whatever is refused now may be granted again, and is to be tried again. The client that looks at single
+//! records names the group, since librdkafka assigns nothing without one; it never joins, and commits nothing.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tracing::debug;
 
 use super::context::Context;
-use super::{Config, errors, settings};
-use crate::Error;
+use super::fetch::broker_time;
+use super::{Config, check, errors, settings};
+use crate::{Anchor, Error, Held, RawRecord};
 
+/// What looking at a record is called in errors.
+const LOOK: &str = "look at one record";
 /// How long a question may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the first try may take; each further one takes twice as long. Between them the client is served, which some
@@ -29,11 +34,13 @@ const PAUSE: u32 = 5;
 pub(super) struct Inquirer {
     config: Config,
     client: Option<BaseConsumer<Context>>,
+    /// The one that looks at records.
+    reader: Option<BaseConsumer<Context>>,
 }
 
 impl Inquirer {
     pub(super) fn new(config: Config) -> Self {
-        Inquirer { config, client: None }
+        Inquirer { config, client: None, reader: None }
     }
 
     /// The first position held and the one after the last, as the broker has them now.
@@ -61,10 +68,60 @@ impl Inquirer {
         })
     }
 
-    /// What the client has to say is dropped: the consumer says the same of the same brokers.
+    /// How many partitions the topic has now.
+    pub(super) fn partitions(&mut self) -> Result<u32, Error> {
+        self.ask("ask how many partitions the topic has", |client, topic, timeout| {
+            let metadata = client.fetch_metadata(Some(topic), timeout)?;
+            let found = metadata.topics().iter().find(|found| found.name() == topic);
+            match found.map(|found| (found.error(), found.partitions().len())) {
+                Some((None, partitions)) if partitions > 0 => Ok(u32::try_from(partitions).unwrap_or(u32::MAX)),
+                Some((Some(failure), _)) => Err(KafkaError::MetadataFetch(failure.into())),
+                _ => Err(KafkaError::MetadataFetch(Code::UnknownTopicOrPartition)),
+            }
+        })
+    }
+
+    /// Whether the brokers say that there is no such topic. One that nobody answers for is not missing.
+    pub(super) fn is_topic_missing(&mut self) -> bool {
+        self.serve();
+        let config = self.config.clone();
+        let Ok(client) = self.client() else { return false };
+        let answer = check::topic_info(client.client(), &config, FIRST_TRY * 4);
+        matches!(answer, Err(Error::TopicMissing { .. }))
+    }
+
+    /// The record at exactly this position. Aborted, uncommitted and control records are none to a reader.
+    pub(super) fn record_at(&mut self, index: i32, position: i64) -> Result<Held, Error> {
+        // Negative numbers are names to the client: the beginning, the end.
+        if position < 0 {
+            return Ok(Held::Nothing);
+        }
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            none => none.insert(connect(&self.config, settings::reader(&self.config)?)?),
+        };
+        let failed = |failure: &KafkaError| errors::of_question(&self.config, LOOK, failure);
+        let mut one = TopicPartitionList::new();
+        one.add_partition_offset(&self.config.topic, index, Offset::Offset(position))
+            .map_err(|error| failed(&error))?;
+        // What an earlier question left in the queues is out of date with this.
+        reader.assign(&one).map_err(|error| failed(&error))?;
+        let found = look(reader, index, position).map_err(|error| failed(&error));
+        reader.unassign().map_err(|error| failed(&error))?;
+        found
+    }
+
+    /// What the clients have to say is dropped: the consumer says the same of the same brokers.
     pub(super) fn serve(&self) {
-        if let Some(client) = &self.client {
+        for client in self.client.iter().chain(&self.reader) {
             while client.poll(Duration::ZERO).is_some() {}
+        }
+    }
+
+    fn client(&mut self) -> Result<&BaseConsumer<Context>, Error> {
+        match &mut self.client {
+            Some(client) => Ok(client),
+            none => Ok(none.insert(connect(&self.config, settings::inquirer(&self.config)?)?)),
         }
     }
 
@@ -77,11 +134,8 @@ impl Inquirer {
         let mut timeout = FIRST_TRY;
         loop {
             self.serve();
-            let client = match &mut self.client {
-                Some(client) => client,
-                none => none.insert(connect(&self.config)?),
-            };
-            let failure = match question(client, &self.config.topic, timeout) {
+            let topic = self.config.topic.clone();
+            let failure = match question(self.client()?, &topic, timeout) {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
@@ -96,9 +150,43 @@ impl Inquirer {
     }
 }
 
-fn connect(config: &Config) -> Result<BaseConsumer<Context>, Error> {
-    let mut settings = settings::inquirer(config)?;
+fn connect(config: &Config, mut settings: ClientConfig) -> Result<BaseConsumer<Context>, Error> {
     settings.set_log_level(RDKafkaLogLevel::Critical);
     let client = settings.create_with_context(Context::default());
     client.map_err(|error| errors::of_action(config, "start a client", &error))
+}
+
+/// Waits for the first thing that the partition has at the position or after it: there is nothing between.
+fn look(reader: &BaseConsumer<Context>, index: i32, position: i64) -> KafkaResult<Held> {
+    let deadline = Instant::now() + TIMEOUT;
+    let mut failure = KafkaError::MessageConsumption(Code::OperationTimedOut);
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(failure);
+        }
+        match reader.poll(left.min(FIRST_TRY)) {
+            Some(Ok(message)) if message.partition() == index && message.offset() >= position => {
+                let is_it = message.offset() == position;
+                return Ok(if is_it { Held::Record(anchor(&message)) } else { Held::Nothing });
+            }
+            Some(Ok(_)) | None => {}
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(Held::Nothing),
+            Some(Err(error)) => match error.rdkafka_error_code() {
+                Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => return Ok(Held::Nothing),
+                Some(Code::UnknownPartition | Code::UnknownTopic | Code::UnknownTopicOrPartition) => return Err(error),
+                // Brokers that are away for a moment: the client goes on by itself.
+                _ => failure = error,
+            },
+        }
+    }
+}
+
+fn anchor(message: &BorrowedMessage<'_>) -> Anchor {
+    Anchor::of(&RawRecord {
+        position: message.offset(),
+        broker_time: message.timestamp().to_millis().and_then(broker_time),
+        key: message.key().unwrap_or_default(),
+        payload: message.payload(),
+    })
 }

@@ -23,11 +23,15 @@ mod partition;
 #[cfg(feature = "kafka")]
 mod producer;
 #[cfg(feature = "kafka")]
+mod questions;
+#[cfg(feature = "kafka")]
 mod quiet;
 #[cfg(feature = "kafka")]
 mod settings;
 #[cfg(feature = "kafka")]
 mod source;
+#[cfg(feature = "kafka")]
+mod watch;
 #[cfg(feature = "kafka")]
 mod watermarks;
 
@@ -39,5 +43,7 @@ pub use check::TopicInfo;
 pub use metrics::describe as describe_metrics;
 #[cfg(feature = "kafka")]
 pub use producer::{Outgoing, Producer};
+#[cfg(feature = "kafka")]
+pub use questions::Questions;
 #[cfg(feature = "kafka")]
 pub use source::KafkaSource;

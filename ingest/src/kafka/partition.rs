@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use types::PartitionId;
 
+use super::watch::{Looks, Past};
 use super::watermarks::AtEnd;
-use crate::{RawRecord, Records};
+use crate::{Anchor, RawRecord, Records, mutant};
 
 /// Bytes set aside at once for a batch: one large record says little of the next.
 const CAPACITY_BYTES_MAX: usize = 1 << 20;
@@ -27,11 +28,22 @@ pub(super) struct Partition {
     /// Where a bounded read stops.
     pub bound: Option<i64>,
     /// Taken and not handed over yet.
-    open: Option<Records>,
+    open: Option<Open>,
+    /// A record that was handed over and is known to be of the topic as it was then, and the one handed over last.
+    read: Option<Anchor>,
+    last: Option<Anchor>,
+    looks: Looks,
     /// The end that the broker reported, if nothing came after it.
     at_end: Option<i64>,
     caught_up: Option<Instant>,
     pub strays: u64,
+}
+
+/// Records with the start that they were fetched for.
+#[derive(Debug)]
+struct Open {
+    generation: u64,
+    records: Records,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +65,9 @@ impl Partition {
             next: 0,
             bound: None,
             open: None,
+            read: None,
+            last: None,
+            looks: Looks::default(),
             at_end: None,
             caught_up: None,
             strays: 0,
@@ -78,15 +93,18 @@ impl Partition {
         self.phase = Phase::Started;
         self.generation = generation;
         self.next = position;
+        self.read = None;
+        self.last = None;
+        self.looks = Looks::default();
+        self.at_end = None;
+        self.caught_up = None;
     }
 
-    /// Back to waiting for `start`, which may name any position; only the bound stays.
+    /// Back to waiting for `start`, which may name any position; only the bound stays. What was taken is of an earlier
+    /// generation by then.
     pub(super) fn stop(&mut self) {
         self.phase = Phase::Waiting;
         self.is_paused = false;
-        self.open = None;
-        self.at_end = None;
-        self.caught_up = None;
     }
 
     pub(super) fn pause(&mut self, is_paused: bool) {
@@ -98,7 +116,8 @@ impl Partition {
     /// Takes a record, or drops it. `capacity` is a guess at how many more come with it.
     #[inline]
     pub(super) fn take(&mut self, record: RawRecord<'_>, capacity: usize) {
-        if self.phase != Phase::Started || record.position < self.next {
+        let is_behind = record.position < self.next && mutant::has_position_filter();
+        if self.phase != Phase::Started || is_behind {
             // What comes after a bounded read's end is no stray, only early.
             self.strays += u64::from(self.phase != Phase::Ended);
             return;
@@ -109,12 +128,16 @@ impl Partition {
         }
         self.next = record.position + 1;
         self.at_end = None;
+        let generation = self.generation;
+        if self.open.as_ref().is_some_and(|open| open.generation != generation) {
+            self.open = None;
+        }
         let open = self.open.get_or_insert_with(|| {
             let bytes = record.key.len() + record.payload.map_or(0, <[u8]>::len);
             let bytes = capacity.saturating_mul(bytes + 8).min(CAPACITY_BYTES_MAX);
-            Records::with_capacity(self.id.clone(), capacity, bytes)
+            Open { generation, records: Records::with_capacity(self.id.clone(), capacity, bytes) }
         });
-        open.push(record);
+        open.records.push(record);
     }
 
     /// The broker has nothing after `position` at the moment.
@@ -125,9 +148,36 @@ impl Partition {
         }
     }
 
-    /// Records to hand over now.
+    /// Records to hand over now: those that were taken since the last start.
     pub(super) fn hand_over(&mut self) -> Option<Records> {
-        if self.is_paused { None } else { self.open.take() }
+        if self.phase == Phase::Waiting || self.is_paused {
+            return None;
+        }
+        let Open { generation, records } = self.open.take()?;
+        if generation != self.generation && mutant::has_generation_filter() {
+            return None;
+        }
+        self.last = records.last().map(|record| Anchor::of(&record));
+        self.read = self.read.or(self.last);
+        Some(records)
+    }
+
+    /// What was read, if it is time to look at it again.
+    pub(super) fn past(&mut self, now: Instant) -> Option<Past> {
+        let (read, then) = self.read.zip(self.last).filter(|_| self.phase == Phase::Started)?;
+        let (partition, generation) = (self.index(), self.generation);
+        self.looks.is_due(now).then_some(Past { partition, generation, read, then })
+    }
+
+    /// It was looked at, and nothing contradicts.
+    pub(super) fn looked(&mut self, past: &Past, now: Instant) {
+        self.read = Some(past.then);
+        self.looks.done(now);
+    }
+
+    /// Whether an answer is about this partition as it was started last.
+    pub(super) fn is_of(&self, past: &Past) -> bool {
+        self.phase == Phase::Started && self.index() == past.partition && self.generation == past.generation
     }
 
     /// The bound, once, when everything before it was handed over.
@@ -239,6 +289,49 @@ mod tests {
             happen(&mut partition);
             assert!(!partition.confirm(&question, now));
         }
+    }
+
+    #[test]
+    fn what_was_taken_before_a_start_is_never_handed_over_after_it() {
+        let mut partition = started(5);
+        partition.take(record(5), 1);
+        partition.stop();
+        assert!(partition.hand_over().is_none());
+        partition.start(2, 3);
+        assert!(partition.hand_over().is_none(), "a record of an earlier start");
+        partition.stop();
+        partition.start(3, 2);
+        partition.take(record(2), 1);
+        assert_eq!(positions(partition.hand_over()), [2]);
+    }
+
+    #[test]
+    fn a_record_that_was_read_is_looked_at_until_a_later_one_takes_its_place() {
+        let mut partition = started(5);
+        let hand_over = |partition: &mut Partition, position| {
+            partition.take(record(position), 1);
+            partition.hand_over();
+        };
+        let anchor = |position| Anchor::of(&record(position));
+        let now = Instant::now();
+        let later = now + Duration::from_secs(3600);
+        assert!(partition.past(now).is_none(), "nothing was handed over");
+        hand_over(&mut partition, 5);
+        assert!(partition.past(now).is_none(), "it was handed over just now");
+        hand_over(&mut partition, 6);
+        let past = partition.past(later).unwrap();
+        assert_eq!(past, Past { partition: 3, generation: 1, read: anchor(5), then: anchor(6) });
+        // What comes while the question is under way may be another topic's already.
+        hand_over(&mut partition, 7);
+        partition.looked(&past, now);
+        let next = partition.past(later).unwrap();
+        assert_eq!((next.read, next.then), (anchor(6), anchor(7)));
+
+        assert!(partition.is_of(&next));
+        partition.stop();
+        assert!(partition.past(later).is_none() && !partition.is_of(&next));
+        partition.start(2, 0);
+        assert!(partition.past(later).is_none() && !partition.is_of(&next));
     }
 
     #[test]

@@ -29,7 +29,7 @@ const SECRET: [&str; 5] = ["password", "secret", "passphrase", "key.pem", "sasl.
 
 /// Suggestions that a user may replace. Records wait in one queue of 24 MiB per consumer, whatever the number of
 /// partitions, and a fetch brings at most 8 MiB, of one partition at most 1 MiB: about 40 MiB at the very worst.
-const SUGGESTED: [(&str, &str); 10] = [
+const SUGGESTED: [(&str, &str); 11] = [
     ("queued.max.messages.kbytes", "24576"),
     ("queued.min.messages", "200000"),
     ("fetch.max.bytes", "8388608"),
@@ -41,8 +41,19 @@ const SUGGESTED: [(&str, &str); 10] = [
     // Azure closes connections that are silent for four minutes.
     ("socket.keepalive.enable", "true"),
     ("metadata.max.age.ms", "180000"),
+    // How soon partitions that were added are noticed.
+    ("topic.metadata.refresh.interval.ms", "60000"),
     // For the lag; it costs one small document each time.
     ("statistics.interval.ms", "5000"),
+];
+
+/// For one record, whatever a user tunes for throughput. A broker sends at least one batch, however small this is.
+const ONE_RECORD: [(&str, &str); 5] = [
+    ("queued.min.messages", "1"),
+    ("fetch.min.bytes", "1"),
+    ("fetch.wait.max.ms", "100"),
+    ("max.partition.fetch.bytes", "65536"),
+    ("fetch.error.backoff.ms", "100"),
 ];
 
 /// Settings of worker `worker`'s consumer: one member of the group.
@@ -78,6 +89,16 @@ pub(super) fn inquirer(config: &Config) -> Result<ClientConfig, Error> {
     client.set("client.id", "atalaia-check");
     pass_through(config, &mut client)?;
     for (key, value) in OWNED {
+        client.set(key, value);
+    }
+    Ok(client)
+}
+
+/// Settings of a client that looks at one record at a time: the same view of the log as the consumer's, small fetches.
+pub(super) fn reader(config: &Config) -> Result<ClientConfig, Error> {
+    let mut client = inquirer(config)?;
+    client.set("group.id", &config.group);
+    for (key, value) in ONE_RECORD {
         client.set(key, value);
     }
     Ok(client)

@@ -23,9 +23,10 @@ use super::errors::Verdict;
 use super::fetch::{FetchQueue, Fetched, broker_time};
 use super::inquirer::Inquirer;
 use super::partition::{Partition, Phase};
-use super::watermarks::{Answer, Watermarks};
+use super::watch::Absence;
+use super::watermarks::{Answer, AtEnd, Question, Watermarks};
 use super::{Config, context, errors, metrics, settings};
-use crate::{Bound, Error, Polled, RawRecord, Source, Start};
+use crate::{Bound, Error, Extent, Held, Polled, RawRecord, Source, Start};
 
 /// How long records are waited for before membership is looked at again.
 const SLICE: Duration = Duration::from_millis(25);
@@ -56,6 +57,11 @@ pub struct KafkaSource {
     /// Positions to tell the broker at the next tick.
     acknowledged: BTreeMap<i32, i64>,
     ever_paused: BTreeSet<i32>,
+    /// Of the fetch queue, to be judged one by one.
+    failures: VecDeque<(i32, RDKafkaErrorCode)>,
+    absence: Absence,
+    /// Whether the last question to be considered was about ends.
+    asks_ends: bool,
     generation: u64,
     ticked: Instant,
 }
@@ -91,6 +97,9 @@ impl KafkaSource {
             bounds: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
             ever_paused: BTreeSet::new(),
+            failures: VecDeque::new(),
+            absence: Absence::default(),
+            asks_ends: false,
             generation: 0,
             ticked: Instant::now(),
         })
@@ -209,6 +218,7 @@ impl KafkaSource {
                     }
                     stays
                 });
+                self.failures.retain(|(failed, _)| !indices.contains(failed));
                 for index in &indices {
                     self.bounds.remove(index);
                     self.acknowledged.remove(index);
@@ -260,10 +270,24 @@ impl KafkaSource {
             }
         };
         self.fetch.drain(self.batch_records, wait, &mut visit);
-        for (index, code) in failures {
-            self.fetch_failed(index, code)?;
+        self.failures.extend(failures);
+        Ok(())
+    }
+
+    /// One failure a poll: each names a partition of its own.
+    fn judge_failures(&mut self) -> Result<(), Error> {
+        while let Some((index, code)) = self.failures.pop_front() {
+            self.fetch_failed(index, code).map_err(|error| self.set_aside(error))?;
         }
         Ok(())
+    }
+
+    /// A partition whose positions mean nothing any more waits for a new start.
+    fn set_aside(&mut self, error: Error) -> Error {
+        if let Some(partition) = error.misplaced() {
+            self.stop(&partition.clone());
+        }
+        error
     }
 
     fn fetch_failed(&mut self, index: i32, code: RDKafkaErrorCode) -> Result<(), Error> {
@@ -282,34 +306,61 @@ impl KafkaSource {
         self.judge(&KafkaError::MessageConsumption(code))
     }
 
-    /// Puts questions about ends, and tells those that were confirmed.
-    fn prove_ends(&mut self) -> Result<(), Error> {
-        let Some(watermarks) = &mut self.watermarks else { return Ok(()) };
+    /// Tells of ends that were confirmed, and of a topic that is not the one that was read.
+    fn hear_answers(&mut self) -> Result<(), Error> {
         let now = Instant::now();
-        while let Some(answer) = watermarks.answer() {
+        while let Some(answer) = self.watermarks.as_mut().and_then(Watermarks::answer) {
             match answer {
-                Answer::Confirmed(ends) => {
-                    for end in ends {
-                        let found = self.partitions.iter_mut().find(|found| found.index() == end.partition);
-                        if let Some(partition) = found
-                            && partition.confirm(&end, now)
-                        {
-                            let (partition, position) = (partition.id.clone(), Position(end.end));
-                            self.news.push_back(Polled::CaughtUp { partition, position });
-                        }
+                Answer::Confirmed(ends) => ends.iter().for_each(|end| self.confirm(end, now)),
+                Answer::Past(past, difference) => {
+                    let Some(partition) = self.partitions.iter_mut().find(|found| found.is_of(&past)) else { continue };
+                    let Some(difference) = difference else {
+                        partition.looked(&past, now);
+                        continue;
+                    };
+                    let error = difference.error(partition.id.clone(), past.read);
+                    return Err(self.set_aside(error));
+                }
+                Answer::Topic { is_missing } => {
+                    let is_missing = is_missing && self.consumer.context().joined();
+                    if self.absence.answered(is_missing, now) {
+                        let (topic, brokers) = (self.config.topic.clone(), self.config.brokers.clone());
+                        return Err(Error::TopicGone { topic, brokers });
                     }
                 }
                 Answer::Unusable(_) if self.consumer.context().joined() => {}
                 Answer::Unusable(error) => return Err(error),
             }
         }
-        if !watermarks.is_busy() {
-            let question: Vec<_> = self.partitions.iter().filter_map(|partition| partition.question(now)).collect();
-            if !question.is_empty() {
-                watermarks.ask(question);
-            }
-        }
         Ok(())
+    }
+
+    fn confirm(&mut self, end: &AtEnd, now: Instant) {
+        let found = self.partitions.iter_mut().find(|found| found.index() == end.partition);
+        if let Some(partition) = found
+            && partition.confirm(end, now)
+        {
+            let (partition, position) = (partition.id.clone(), Position(end.end));
+            self.news.push_back(Polled::CaughtUp { partition, position });
+        }
+    }
+
+    /// Puts the next question, if the last one is answered: about ends and about the rest by turns.
+    fn ask(&mut self) {
+        let Some(watermarks) = self.watermarks.as_mut().filter(|watermarks| !watermarks.is_busy()) else { return };
+        let now = Instant::now();
+        self.asks_ends = !self.asks_ends;
+        if self.asks_ends {
+            let ends: Vec<_> = self.partitions.iter().filter_map(|partition| partition.question(now)).collect();
+            if !ends.is_empty() {
+                watermarks.ask(Question::Ends(ends));
+            }
+        } else if self.absence.is_due(now) {
+            self.absence.asked(now);
+            watermarks.ask(Question::Topic);
+        } else if let Some(past) = self.partitions.iter_mut().find_map(|partition| partition.past(now)) {
+            watermarks.ask(Question::Past(past));
+        }
     }
 
     fn tick(&mut self) {
@@ -419,7 +470,9 @@ impl Source for KafkaSource {
             self.tick();
             if self.news.is_empty() {
                 self.fetch(slice)?;
-                self.prove_ends()?;
+                self.judge_failures()?;
+                self.hear_answers()?;
+                self.ask();
             }
             if let Some(ready) = self.ready() {
                 return Ok(ready);
@@ -483,10 +536,24 @@ impl Source for KafkaSource {
         }
         found.stop();
         let index = found.index();
+        self.failures.retain(|(failed, _)| *failed != index);
         self.news.retain(|news| !matches!(news, Polled::CaughtUp { partition: told, .. } if told == partition));
         if let Err(error) = self.unassign(index) {
             self.consumer.context().transient("Unassign", &error.to_string());
         }
+    }
+
+    fn partitions(&mut self) -> Result<Option<u32>, Error> {
+        self.inquirer.partitions().map(Some)
+    }
+
+    fn extent(&mut self, partition: &PartitionId) -> Result<Option<Extent>, Error> {
+        let (low, high) = self.inquirer.watermarks(partition.index.cast_signed())?;
+        Ok(Some(Extent { low: Position(low), high: Position(high) }))
+    }
+
+    fn record_at(&mut self, partition: &PartitionId, position: Position) -> Result<Held, Error> {
+        self.inquirer.record_at(partition.index.cast_signed(), position.0)
     }
 
     fn pause(&mut self, partition: &PartitionId) {
@@ -525,10 +592,16 @@ impl Source for KafkaSource {
         let Some(watermarks) = self.watermarks.take() else { return };
         self.commit();
         self.partitions.clear();
+        self.failures.clear();
         self.news.clear();
         metrics::assigned(self.worker, 0);
         self.consumer.context().forget_all();
-        self.consumer.unsubscribe();
+        // A member with a name of its own says no goodbye, so that it finds its partitions when it comes back. Closing
+        // keeps to that; unsubscribing does not.
+        let is_unsubscribed = self.config.instance_id.is_none();
+        if is_unsubscribed {
+            self.consumer.unsubscribe();
+        }
         // The consumer itself closes when its last owner is gone, which this thread is not: closing waits for brokers.
         let consumer = Arc::clone(&self.consumer);
         let (done, left) = sync_channel::<()>(1);
@@ -536,7 +609,10 @@ impl Source for KafkaSource {
             watermarks.join();
             let deadline = Instant::now() + LEAVE_TIMEOUT;
             // Serves the revocation that unsubscribing asks for.
-            while Instant::now() < deadline && consumer.assignment().is_ok_and(|current| current.count() > 0) {
+            while is_unsubscribed
+                && Instant::now() < deadline
+                && consumer.assignment().is_ok_and(|current| current.count() > 0)
+            {
                 consumer.poll(SLICE);
             }
             let _ = consumer.close_queue();

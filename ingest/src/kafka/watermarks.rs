@@ -1,4 +1,5 @@
-//! Asks brokers, on a thread of its own, where partitions end now: a thread that polls must not wait for an answer.
+//! Asks brokers, on a thread of its own, where partitions end now and whether the topic is still the one that was read: a
+//! thread that polls must not wait for an answer.
 //!
 //! The thread's first act is to look for the topic, so that a wrong address or name is told within seconds.
 
@@ -12,6 +13,8 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tracing::{error, info};
 
 use super::context::Context;
+use super::inquirer::Inquirer;
+use super::watch::{Difference, Past};
 use super::{Config, check, errors};
 use crate::Error;
 
@@ -26,17 +29,29 @@ pub(super) struct AtEnd {
     pub end: i64,
 }
 
+/// What is asked.
+pub(super) enum Question {
+    Ends(Vec<AtEnd>),
+    Past(Past),
+    Topic,
+}
+
 /// What came back.
 pub(super) enum Answer {
     /// Those whose end was confirmed by a broker asked after the question was put.
     Confirmed(Vec<AtEnd>),
-    /// The topic cannot be read; waiting does not help.
+    /// What contradicts what was read, if anything does.
+    Past(Past, Option<Difference>),
+    Topic {
+        is_missing: bool,
+    },
+    /// The topic cannot be read; waiting does not help. The only answer without a question.
     Unusable(Error),
 }
 
 /// The thread and the one question it may be busy with.
 pub(super) struct Watermarks {
-    questions: SyncSender<Vec<AtEnd>>,
+    questions: SyncSender<Question>,
     answers: Receiver<Answer>,
     is_busy: bool,
     thread: JoinHandle<()>,
@@ -50,8 +65,14 @@ impl Watermarks {
             if let Some(error) = look_for_topic(&consumer, &config) {
                 let _ = answer.try_send(Answer::Unusable(error));
             }
+            let mut inquirer = Inquirer::new(config.clone());
             for question in asked {
-                if answer.send(Answer::Confirmed(confirm(&consumer, &config.topic, question))).is_err() {
+                let found = match question {
+                    Question::Ends(ends) => Answer::Confirmed(confirm(&consumer, &config.topic, ends)),
+                    Question::Past(past) => Answer::Past(past, past.contradiction(&mut inquirer)),
+                    Question::Topic => Answer::Topic { is_missing: inquirer.is_topic_missing() },
+                };
+                if answer.send(found).is_err() {
                     break;
                 }
             }
@@ -64,14 +85,14 @@ impl Watermarks {
         self.is_busy
     }
 
-    pub(super) fn ask(&mut self, partitions: Vec<AtEnd>) {
-        self.is_busy = self.questions.try_send(partitions).is_ok();
+    pub(super) fn ask(&mut self, question: Question) {
+        self.is_busy = self.questions.try_send(question).is_ok();
     }
 
     pub(super) fn answer(&mut self) -> Option<Answer> {
         match self.answers.try_recv() {
             Ok(answer) => {
-                if matches!(answer, Answer::Confirmed(_)) {
+                if !matches!(answer, Answer::Unusable(_)) {
                     self.is_busy = false;
                 }
                 Some(answer)

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use types::{Micros, PartitionId, Position};
 
-use crate::{Error, Polled, RawRecord, Records, Source, Start};
+use crate::{Anchor, Error, Held, Polled, RawRecord, Records, Source, Start};
 
 use super::config::Config;
 use super::encode::Encoder;
 use super::fleet::{Fleet, partition_of};
-use super::stream::PartitionEvents;
+use super::stream::{Event, PartitionEvents};
 
 /// The furthest position of an endless fleet that is looked for: some minutes of generating.
 const SKIP_MAX: i64 = 1_000_000_000;
@@ -88,6 +88,15 @@ impl SimulatedSource {
         &self.fleet
     }
 
+    fn encode(&mut self, event: &Event) -> RawRecord<'_> {
+        let (key, payload) = (&mut self.key, &mut self.payload);
+        key.clear();
+        payload.clear();
+        self.encoder.key(event, key);
+        self.encoder.json(event, payload);
+        RawRecord { position: event.number, broker_time: Some(event.arrival), key, payload: Some(payload) }
+    }
+
     fn find(&mut self, id: &PartitionId) -> Result<&mut Partition, Error> {
         let found = self.partitions.iter_mut().find(|partition| partition.id == *id);
         found.ok_or_else(|| Error::NotAssigned { partition: id.clone() })
@@ -157,7 +166,7 @@ impl Source for SimulatedSource {
 
     fn resolve(&mut self, partition: &PartitionId, start: Start) -> Result<Position, Error> {
         self.find(partition)?;
-        let count = |events: &mut dyn Iterator<Item = super::Event>| {
+        let count = |events: &mut dyn Iterator<Item = Event>| {
             let count = events.take(usize::try_from(SKIP_MAX).unwrap_or(usize::MAX)).count();
             Ok(Position(i64::try_from(count).unwrap_or(i64::MAX)))
         };
@@ -199,6 +208,22 @@ impl Source for SimulatedSource {
             partition.state = State::Gained;
             partition.paused = false;
         }
+    }
+
+    fn partitions(&mut self) -> Result<Option<u32>, Error> {
+        Ok(Some(self.fleet.config().partitions))
+    }
+
+    /// Generated once more, and worth it: another version of this program may generate other records.
+    fn record_at(&mut self, id: &PartitionId, position: Position) -> Result<Held, Error> {
+        if id.index >= self.fleet.config().partitions {
+            return Err(Error::NoPartition { partition: id.clone() });
+        }
+        let number = usize::try_from(position.0).ok().filter(|_| position.0 < SKIP_MAX);
+        let Some(event) = number.and_then(|number| self.fleet.partition(id.index).nth(number)) else {
+            return Ok(Held::Nothing);
+        };
+        Ok(Held::Record(Anchor::of(&self.encode(&event))))
     }
 
     fn pause(&mut self, partition: &PartitionId) {

@@ -1,8 +1,13 @@
 //! The Kafka source against a real broker: one partition, many partitions over two workers, rebalances, encryption,
-//! and what goes wrong. Needs `ATALAIA_TEST_KAFKA=host:port`; without it each test says that it was skipped.
+//! and what goes wrong; in files of their own: positions, membership, and topics that change behind their reader. Needs `ATALAIA_TEST_KAFKA=host:port`; without it each test says that it was skipped.
 #![cfg(feature = "kafka")]
 // Helpers of tests are not seen as tests; a skip must be visible.
-#![allow(clippy::unwrap_used, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::print_stdout)]
+
+mod admin;
+mod membership;
+mod positions;
+mod replaced;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -230,7 +235,7 @@ impl Worker {
 }
 
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(40);
+    let deadline = Instant::now() + Duration::from_secs(90);
     while !is_so() {
         assert!(Instant::now() < deadline, "{what}");
         thread::park_timeout(Duration::from_millis(20));
