@@ -11,8 +11,8 @@ mod support;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut text = String::new();
     io::stdin().read_to_string(&mut text)?;
-    let (settings, log) = support::parse(&text)?;
-    let outcome = support::run(settings, &log, |_, _| support::Pause::None);
+    let (config, log) = support::parse(&text)?;
+    let outcome = support::run_from(config.settings(), config.begin(), &log, |_, _| support::Pause::None);
     let mut out = io::stdout().lock();
     for line in outcome {
         serde_json::to_writer(&mut out, &line)?;

@@ -175,16 +175,20 @@ impl Windows {
         }
     }
 
-    /// A window becomes a row. Those of a series come in the order of their start, so that `delta` finds its predecessor.
+    /// A window becomes a row, unless it is a shadow beyond the boundary of a drain. Those of a series come in the order of
+    /// their start, so that `delta` finds its predecessor.
     fn close(&mut self, series: u32, device: u32, window: &Window, by: ClosedBy) {
         let Window { start, count, mean, .. } = *window;
+        self.devices.get_mut(device).open -= 1;
+        if self.boundaries.is_beyond(start) {
+            return;
+        }
         let slots = self.slots.get_mut(series);
         let delta = (slots.closed_end == start).then_some(mean - slots.closed_mean);
         slots.closed_end = start + self.grid.width;
         slots.closed_mean = mean;
 
         self.push_row(series, window, delta, by);
-        self.devices.get_mut(device).open -= 1;
         self.open_windows -= 1;
         self.tally.rows += 1;
         self.tally.counted += count;

@@ -19,6 +19,12 @@ impl Grid {
         time - (time - self.offset).rem_euclid(self.width)
     }
 
+    /// The smallest window end at or after `time`.
+    pub(crate) fn end_from(self, time: Micros) -> Micros {
+        let start = self.start_of(time);
+        if start == time { time } else { start + self.width }
+    }
+
     pub(crate) fn aligned(self, time: Micros) -> bool {
         self.start_of(time) == time
     }
@@ -34,6 +40,7 @@ mod tests {
         for (time, start) in [(15, 15), (74, 15), (75, 75), (14, -45), (-45, -45), (-46, -105)] {
             assert_eq!(grid.start_of(time), start, "{time}");
             assert!(grid.aligned(start) && !grid.aligned(start + 1));
+            assert_eq!(grid.end_from(time), if time == start { start } else { start + 60 }, "{time}");
         }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! A series' two names are one string with the length of its first part, so that ("a", "bc") and ("ab", "c") differ, and a
 //! lookup is one hash and one comparison. A forgotten series keeps its index and names until the rows that refer to
-//! it are drained; then the index is free for another series, under a new generation.
+//! it are given back; then the index is free for another series, under a new generation.
 
+use std::collections::HashSet;
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
@@ -20,7 +21,7 @@ pub struct Series {
     table: HashTable<u32>,
     names: Vec<Name>,
     hasher: RandomState,
-    /// Forgotten since the last drain.
+    /// Forgotten, and perhaps still referred to by closed rows.
     forgotten: Vec<u32>,
     free: Vec<u32>,
 }
@@ -137,13 +138,25 @@ impl Series {
         Some(series)
     }
 
-    /// No row refers to a forgotten series any more: the indices are free.
-    pub(crate) fn release_forgotten(&mut self) {
-        for &series in &self.forgotten {
-            let name = &mut self.names[series as usize];
-            (name.text, name.device_bytes) = (Text::new("", ""), 0);
+    /// The indices of forgotten series become free, save for those that are still `referred` to.
+    pub(crate) fn release_forgotten(&mut self, referred: &[u32]) {
+        if self.forgotten.is_empty() {
+            return;
         }
-        self.free.append(&mut self.forgotten);
+        let mut released: HashSet<u32, RandomState> = self.forgotten.iter().copied().collect();
+        for series in referred {
+            released.remove(series);
+        }
+        let Series { names, forgotten, free, .. } = self;
+        forgotten.retain(|series| {
+            let is_released = released.contains(series);
+            if is_released {
+                let name = &mut names[*series as usize];
+                (name.text, name.device_bytes) = (Text::new("", ""), 0);
+                free.push(*series);
+            }
+            !is_released
+        });
     }
 
     /// How many series are known: forgotten ones are not.
@@ -200,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_is_given_again_only_after_the_drain_and_under_a_new_generation() {
+    fn an_index_is_given_again_only_when_no_row_refers_to_it_and_under_a_new_generation() {
         let mut series = Series::default();
         let first = series.insert("d", "s").expect("room");
         series.forget(first);
@@ -208,7 +221,11 @@ mod tests {
         let second = series.insert("d", "s").expect("room");
         assert_ne!(first, second);
         assert_eq!(series.device(first), "d");
-        series.release_forgotten();
+        series.release_forgotten(&[second, first]);
+        let other = series.insert("d", "other").expect("room");
+        assert_ne!(other, first);
+        assert_eq!((series.device(first), series.generation(first)), ("d", 0));
+        series.release_forgotten(&[second]);
         let third = series.insert("other", "s").expect("room");
         assert_eq!((third, series.generation(third)), (first, 1));
     }

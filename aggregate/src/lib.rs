@@ -5,6 +5,7 @@
 //! `tests/timespec`, and that specification is the judge. Decoding, scoring and storage are left to others.
 
 mod alarms;
+mod boundaries;
 mod clock;
 mod closing;
 mod codec;
@@ -18,12 +19,16 @@ mod restore;
 mod settings;
 mod slots;
 mod snapshot;
+mod taking;
 mod tally;
 mod windows;
 
+pub use boundaries::Boundaries;
 pub use config::{Clock, Config};
 pub use error::{Error, Kind};
 pub use interner::Series;
 pub use settings::{SPAN_MAX, Settings, TIME_MAX};
+pub use snapshot::SnapshotFacts;
+pub use taking::TakeLimit;
 pub use tally::Tally;
 pub use windows::{Arrival, Close, Refusal, Refused, Windows};

@@ -2,14 +2,14 @@
 //!
 //! Whatever the bytes, the result is an error or a state with which every later call is as safe as with one that grew by itself.
 
-use types::{ClosedBy, Micros, Span};
+use types::{ClosedBy, Micros};
 
-use crate::clock::{Arrivals, EventClock, NEVER, in_range};
+use crate::boundaries::Boundaries;
+use crate::clock::{Arrivals, EventClock, NEVER};
 use crate::codec::Reader;
+use crate::error::span_text;
 use crate::interner::NONE;
-use crate::settings::TIME_MAX;
-use crate::slots::Window;
-use crate::snapshot::{MAGIC, VERSION};
+use crate::snapshot::{Bases, MAGIC, VERSION};
 use crate::tally::Tally;
 use crate::windows::Windows;
 use crate::{Clock, Error, Settings};
@@ -40,9 +40,10 @@ impl Windows {
             return Err(Error::NotASnapshot { found: "it does not begin with `ATALWIND`" });
         }
         let version = reader.u16()?;
-        if version != VERSION {
+        if !(1..=VERSION).contains(&version) {
             return Err(Error::SnapshotVersion { found: version, known: VERSION });
         }
+        reader.version = version;
         let spans = [("window", self.settings.window), ("offset", self.settings.offset)];
         for (setting, configured) in spans {
             let snapshot = reader.i64()?;
@@ -66,15 +67,22 @@ impl Windows {
     fn read_partition(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
         let has_position = reader.flag()?;
         self.position = Some(reader.i64()?).filter(|_| has_position);
-        let now = read_time(reader)?;
-        let first = reader.i64()?;
-        reader.check(in_range(first), "a time out of range")?;
+        let zero = Bases::new(None, self.grid);
+        let (now, first) = (reader.time(zero.time)?, reader.time(zero.time)?);
+        reader.check(first != NEVER, "an arrival clock that never began")?;
         self.arrivals = Arrivals { now: (now != NEVER).then_some(now), first };
-        self.floor = self.read_bound(reader)?;
-        self.shared = self.read_clock(reader)?;
-        let mut counts = [0; 10];
-        for count in &mut counts {
-            *count = reader.u64()?;
+        self.floor = reader.bound(zero.bound, self.grid)?;
+        if reader.version > 1 {
+            let (not_before, until) = (reader.bound(zero.bound, self.grid)?, reader.bound(zero.bound, self.grid)?);
+            let [not_before, until] = [not_before, until].map(|bound| Some(bound).filter(|bound| *bound != NEVER));
+            self.boundaries = Boundaries { not_before, until };
+        }
+        let now = Bases::new(self.arrivals.now, self.grid);
+        self.shared = self.read_clock(reader, now, now.time)?;
+        let mut counts = [0; Tally::FIELDS];
+        let known = if reader.version == 1 { 10 } else { Tally::FIELDS };
+        for count in &mut counts[..known] {
+            *count = reader.number()?;
         }
         self.tally = Tally::from_array(counts);
         reader.check(self.tally.is_conserved(), "its counts contradict each other")
@@ -84,7 +92,7 @@ impl Windows {
     fn read_devices(&mut self, reader: &mut Reader<'_>) -> Result<Vec<u32>, Error> {
         let mut numbered = Vec::new();
         let mut open = 0u64;
-        for _ in 0..reader.u32()? {
+        for _ in 0..reader.count()? {
             self.read_device(reader, &mut numbered, &mut open)?;
         }
         reader.check(open == self.tally.open, "its open windows hold other readings than were counted")?;
@@ -94,9 +102,14 @@ impl Windows {
     fn read_device(&mut self, reader: &mut Reader<'_>, numbered: &mut Vec<u32>, open: &mut u64) -> Result<(), Error> {
         let name = reader.text()?;
         reader.check(self.devices.find(name, &self.names).is_none(), "a device occurs twice")?;
-        let named_at = read_time(reader)?;
-        let clock = if self.settings.shared() { EventClock::new(NEVER) } else { self.read_clock(reader)? };
-        let count = reader.u32()?;
+        let now = Bases::new(self.arrivals.now, self.grid);
+        let named_at = reader.time(now.time)?;
+        let clock = if self.settings.shared() {
+            EventClock::new(NEVER)
+        } else {
+            self.read_clock(reader, now, Bases::new(Some(named_at), self.grid).time)?
+        };
+        let count = reader.count()?;
         reader.check(count > 0, "a device without series")?;
         let (mut device, mut before) = (NONE, NONE);
         for _ in 0..count {
@@ -118,19 +131,25 @@ impl Windows {
     }
 
     fn read_series(&mut self, reader: &mut Reader<'_>, series: u32, device: u32, open: &mut u64) -> Result<(), Error> {
-        let closed_end = self.read_bound(reader)?;
-        let closed_mean = reader.f64()?;
+        let clock = if self.settings.shared() { self.shared } else { self.devices.get(device).clock };
+        let base = Bases::new(self.arrivals.now, self.grid).of_clock(&clock, self.grid).bound;
+        let closed_end = reader.bound(base, self.grid)?;
+        let closed_mean = if reader.version == 1 || closed_end != NEVER { reader.f64()? } else { 0.0 };
         let slots = self.slots.get_mut(series);
         (slots.closed_end, slots.closed_mean) = (closed_end, closed_mean);
-        let clock = if self.settings.shared() { self.shared } else { self.devices.get(device).clock };
         let mut after = NEVER;
-        for _ in 0..reader.u32()? {
-            let window = self.read_window(reader)?;
+        for _ in 0..reader.count()? {
+            let start = reader.bound(base, self.grid)?;
+            let window = reader.aggregates(start)?;
             reader.check(window.start > after, "open windows out of order")?;
             reader.check(window.start >= clock.closed_to, "an open window that is closed already")?;
             reader.check(clock.newest != NEVER, "open windows of a clock that never ran")?;
             after = window.start;
-            *open = open.checked_add(window.count).ok_or_else(|| reader.damaged("a count out of range"))?;
+            if self.boundaries.is_beyond(window.start) {
+                reader.check(window.count <= self.tally.left, "a window beyond the boundary of more than was left")?;
+            } else {
+                *open = open.checked_add(window.count).ok_or_else(|| reader.damaged("a count out of range"))?;
+            }
             self.slots.insert(series, window);
             self.opened(series, device, window.start);
         }
@@ -138,7 +157,7 @@ impl Windows {
     }
 
     fn read_forgotten(&mut self, reader: &mut Reader<'_>, numbered: &mut Vec<u32>) -> Result<(), Error> {
-        for _ in 0..reader.u32()? {
+        for _ in 0..reader.count()? {
             let (device, sensor) = (reader.text()?, reader.text()?);
             let series = self.names.insert_forgotten(device, sensor);
             numbered.push(series.ok_or_else(|| reader.damaged("too many series"))?);
@@ -148,12 +167,17 @@ impl Windows {
 
     fn read_rows(&mut self, reader: &mut Reader<'_>, numbered: &[u32]) -> Result<(), Error> {
         let mut counted = 0u64;
-        for _ in 0..reader.u32()? {
-            let number = reader.u32()? as usize;
+        let mut before = Bases::new(self.arrivals.now, self.grid).bound;
+        for _ in 0..reader.count()? {
+            let number = reader.count()? as usize;
             let series = *numbered.get(number).ok_or_else(|| reader.damaged("a row of an unknown series"))?;
-            let window = self.read_window(reader)?;
+            let start = reader.bound(before, self.grid)?;
+            reader.check(start != NEVER && !self.boundaries.is_beyond(start), "a row of no window")?;
+            let window = reader.aggregates(start)?;
+            before = start;
             let has_delta = reader.flag()?;
-            let delta = Some(reader.f64()?).filter(|_| has_delta);
+            let delta = if reader.version == 1 || has_delta { Some(reader.f64()?) } else { None };
+            let delta = delta.filter(|_| has_delta);
             let by = reader.cause()?;
             reader.check(by != ClosedBy::Floor, "a row closed by the floor")?;
             counted = counted.checked_add(window.count).ok_or_else(|| reader.damaged("a count out of range"))?;
@@ -163,44 +187,10 @@ impl Windows {
         reader.check(within, "more rows than were counted")
     }
 
-    fn read_clock(&self, reader: &mut Reader<'_>) -> Result<EventClock, Error> {
-        let (newest, moved_at) = (read_time(reader)?, read_time(reader)?);
-        Ok(EventClock { newest, moved_at, closed_to: self.read_bound(reader)?, closed_by: reader.cause()? })
-    }
-
-    fn read_window(&self, reader: &mut Reader<'_>) -> Result<Window, Error> {
-        let start = self.read_bound(reader)?;
-        reader.check(start != NEVER, "a window without a start")?;
-        let count = reader.u64()?;
-        reader.check(count > 0, "a window without readings")?;
-        let mut figures = [0.0; 7];
-        for figure in &mut figures {
-            *figure = reader.f64()?;
-        }
-        let [sum, mean, m2, min, max, first, last] = figures;
-        Ok(Window { start, count, sum, mean, m2, min, max, first, last })
-    }
-
-    /// A window's start or end, or none.
-    fn read_bound(&self, reader: &mut Reader<'_>) -> Result<Micros, Error> {
-        let bound = reader.i64()?;
-        // Windows may reach beyond the range of event times by their width and more.
-        let near = (-2 * TIME_MAX..=2 * TIME_MAX).contains(&bound);
-        reader.check(bound == NEVER || near && self.grid.aligned(bound), "not a bound of a window")?;
-        Ok(bound)
-    }
-}
-
-/// A time in range, or none.
-fn read_time(reader: &mut Reader<'_>) -> Result<Micros, Error> {
-    let time = reader.i64()?;
-    reader.check(time == NEVER || in_range(time), "a time out of range")?;
-    Ok(time)
-}
-
-fn span_text(micros: Micros) -> String {
-    match u64::try_from(micros) {
-        Ok(micros) if micros % 1000 == 0 => format!("`{}`", Span::from_millis(micros / 1000)),
-        _ => format!("{micros} µs"),
+    fn read_clock(&self, reader: &mut Reader<'_>, now: Bases, named_at: Micros) -> Result<EventClock, Error> {
+        let (newest, moved_at) = (reader.time(now.time)?, reader.time(named_at)?);
+        let clock = EventClock { newest, moved_at, ..EventClock::new(NEVER) };
+        let closed_to = reader.bound(now.of_clock(&clock, self.grid).bound, self.grid)?;
+        Ok(EventClock { closed_to, closed_by: reader.cause()?, ..clock })
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use types::{ClosedBy, Micros, Reading, Reason, WindowRows};
 
 use crate::alarms::Alarms;
+use crate::boundaries::Boundaries;
 use crate::clock::{Arrivals, EventClock, NEVER, in_range};
 use crate::devices::Devices;
 use crate::grid::Grid;
@@ -59,6 +60,7 @@ pub struct Windows {
     pub(crate) arrivals: Arrivals,
     /// F in the specification: where unknown devices start.
     pub(crate) floor: Micros,
+    pub(crate) boundaries: Boundaries,
     /// The one clock of all devices, with `clock = "partition"`.
     pub(crate) shared: EventClock,
     /// Series with a window that ends then. Kept with the shared clock only.
@@ -68,7 +70,10 @@ pub struct Windows {
     pub(crate) devices: Devices,
     pub(crate) alarms: Alarms,
     pub(crate) closed: WindowRows,
+    /// How often closed rows were taken that have not been recycled.
+    pub(crate) taken: u32,
     pub(crate) tally: Tally,
+    /// Shadows beyond the boundary of a drain do not count.
     pub(crate) open_windows: usize,
     /// Devices named in the present record; empty between records.
     touched: Vec<Touched>,
@@ -98,6 +103,7 @@ impl Windows {
             position: None,
             arrivals: Arrivals::default(),
             floor: NEVER,
+            boundaries: Boundaries::default(),
             shared: EventClock::new(NEVER),
             open_by_end: BTreeMap::new(),
             names: Series::default(),
@@ -105,10 +111,23 @@ impl Windows {
             devices: Devices::default(),
             alarms: Alarms::default(),
             closed: WindowRows { width: settings.window, ..WindowRows::default() },
+            taken: 0,
             tally: Tally::default(),
             open_windows: 0,
             touched: Vec::new(),
         }
+    }
+
+    /// A fresh state that takes windows before `floor` for closed, as if a device forgotten before had reached so far: for a
+    /// new beginning where rows exist already. A floor within a window closes that window too.
+    #[must_use]
+    pub fn with_floor(settings: Settings, floor: Micros) -> Windows {
+        let mut windows = Windows::new(settings);
+        windows.floor = windows.grid.end_from(floor.clamp(-TIME_MAX, TIME_MAX));
+        if windows.settings.shared() {
+            windows.shared = EventClock::new(windows.floor);
+        }
+        windows
     }
 
     /// One record. Refused readings are appended to `refused`, which the caller clears.
@@ -126,17 +145,21 @@ impl Windows {
         let bounds = self.bounds(arrival.wall);
         let mut index = 0;
         for reading in readings {
-            if let Err(what) = self.judge(&reading, bounds) {
-                match what {
-                    Refusal::Late { .. } => self.tally.late += 1,
-                    Refusal::Rejected(_) => self.tally.rejected += 1,
-                }
-                refused.push(Refused { index, what });
-            }
             self.tally.readings += 1;
+            if self.boundaries.precedes(reading.time) {
+                self.tally.left += 1;
+            } else if let Err(what) = self.judge(&reading, bounds) {
+                self.refuse(Refused { index, what }, reading.time, refused);
+            }
             index = index.saturating_add(1);
         }
         self.move_clocks();
+    }
+
+    /// Readings of the record just observed that the decoder refused. They are counted, and do nothing else.
+    pub fn refuse_readings(&mut self, count: u64) {
+        self.tally.readings += count;
+        self.tally.refused += count;
     }
 
     /// A record that could not be read: it moves the arrival clock and nothing else.
@@ -191,39 +214,6 @@ impl Windows {
         self.position
     }
 
-    /// Closed rows that wait to be drained; they are part of the state.
-    #[must_use]
-    pub fn closed(&self) -> &WindowRows {
-        &self.closed
-    }
-
-    /// Hands all closed rows and the names of their series to `f`, then removes the rows. Only after this are the indices
-    /// of forgotten series given to others.
-    pub fn drain_closed<R>(&mut self, f: impl FnOnce(&WindowRows, &Series) -> R) -> R {
-        let result = f(&self.closed, &self.names);
-        self.closed.clear();
-        self.names.release_forgotten();
-        result
-    }
-
-    /// Takes the closed rows out of the state; their names stay known until the rows are given back by
-    /// [`recycle`](Self::recycle). A snapshot taken in between no longer holds them.
-    pub fn take_closed(&mut self) -> WindowRows {
-        let empty = WindowRows { width: self.settings.window, ..WindowRows::default() };
-        std::mem::replace(&mut self.closed, empty)
-    }
-
-    /// Gives back rows that were taken: their memory is used again, and so are the indices of forgotten series.
-    /// Must come before the next record.
-    pub fn recycle(&mut self, mut rows: WindowRows) {
-        debug_assert!(self.closed.is_empty(), "rows are recycled before the next record");
-        if self.closed.is_empty() && rows.width == self.settings.window {
-            rows.clear();
-            self.closed = rows;
-            self.names.release_forgotten();
-        }
-    }
-
     #[must_use]
     pub fn names(&self) -> &Series {
         &self.names
@@ -232,6 +222,12 @@ impl Windows {
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.tally
+    }
+
+    /// F in the specification: unknown devices start with windows closed up to here, if to anywhere.
+    #[must_use]
+    pub fn floor(&self) -> Option<Micros> {
+        Some(self.floor).filter(|floor| *floor != NEVER)
     }
 
     #[must_use]
@@ -251,25 +247,9 @@ impl Windows {
         self.names.known()
     }
 
-    /// Everything before this time is drained, save for devices that upload later: the start of the oldest window that is open or
-    /// not yet drained, else of the arrival clock's window. Looks at every device: ask once a commit, not once a record.
-    #[must_use]
-    pub fn complete_to(&self) -> Option<Micros> {
-        let open = if self.settings.shared() {
-            self.open_by_end.keys().next().copied()
-        } else {
-            let ends = self.devices.indices().map(|device| self.devices.get(device).oldest_end);
-            ends.min().filter(|end| *end != Micros::MAX)
-        };
-        let open = open.map(|end| end - self.grid.width);
-        let closed = self.closed.start.iter().copied().min();
-        let oldest = open.into_iter().chain(closed).min();
-        oldest.or_else(|| self.arrivals.now.map(|now| self.grid.start_of(now)))
-    }
-
     /// Steps 1 to 3 of a record: the arrival clock, then what follows from it alone.
     #[inline]
-    fn arrive(&mut self, arrival: Arrival) {
+    pub(crate) fn arrive(&mut self, arrival: Arrival) {
         self.tally.records += 1;
         self.position = Some(arrival.position);
         if let Some(broker_time) = arrival.broker_time.filter(|_| !self.settings.files) {
@@ -329,10 +309,28 @@ impl Windows {
         if let Some(start) = self.slots.add(series, time, reading.value, self.grid) {
             self.opened(series, device, start);
         }
-        self.tally.open += 1;
+        // What lies beyond is counted in a shadow, which closes like any window and makes no row.
+        if self.boundaries.is_beyond(time) {
+            self.tally.left += 1;
+        } else {
+            self.tally.open += 1;
+        }
         let newest = &mut self.touched[touch].newest;
         *newest = time.max(*newest);
         Ok(())
+    }
+
+    #[cold]
+    fn refuse(&mut self, refusal: Refused, time: Micros, refused: &mut Vec<Refused>) {
+        if self.boundaries.is_beyond(time) {
+            self.tally.left += 1;
+            return;
+        }
+        match refusal.what {
+            Refusal::Late { .. } => self.tally.late += 1,
+            Refusal::Rejected(_) => self.tally.rejected += 1,
+        }
+        refused.push(refusal);
     }
 
     #[cold]
@@ -379,7 +377,7 @@ impl Windows {
         let device = self.devices.get_mut(device);
         device.open += 1;
         device.oldest_end = device.oldest_end.min(end);
-        self.open_windows += 1;
+        self.open_windows += usize::from(!self.boundaries.is_beyond(start));
         if self.settings.shared() {
             self.open_by_end.entry(end).or_default().push(series);
         }

@@ -4,14 +4,14 @@
 //! case NAME
 //! with SETTING=SECONDS …            (window 60, out_of_orderness 10, close_after 20, max_future_skew 30 unless said)
 //! BROKER[ wWALL]: DEVICE[.SENSOR]@TIME[=VALUE] …     a record; `-` no broker time, `!` undecodable, `~` tombstone
-//! tick SECONDS | end due | end all | restore | complete_to | counts
+//! tick SECONDS | end due | end all | restore | complete_to | counts | not_before SECONDS | drain SECONDS | floor SECONDS
 //!   row DEVICE.SENSOR START n=COUNT by CAUSE …       and what else came of the entry above
 //! ```
 
 use std::fmt::Write;
 use std::path::Path;
 
-use aggregate::{Arrival, Clock, Close, Refusal, Refused, Settings, Windows};
+use aggregate::{Arrival, Clock, Close, Error, Refusal, Refused, Settings, Windows};
 use types::{Micros, Reading};
 
 #[allow(dead_code, reason = "shared with the other tests")]
@@ -70,10 +70,21 @@ fn play(text: &str) -> String {
             "tick" => windows.tick(seconds(rest)),
             "end" => windows.end(if rest == "all" { Close::All } else { Close::Due }),
             "restore" => windows = support::restored(settings, &windows),
-            "complete_to" => writeln!(out, "  {:?}", windows.complete_to().map(shown)).expect("text"),
+            "complete_to" => {
+                let facts = windows.snapshot(&mut Vec::new());
+                writeln!(out, "  {:?}", facts.complete_to.map(shown)).expect("text");
+            }
+            "not_before" => said(windows.set_not_before(seconds(rest)), &mut out),
+            "drain" => said(windows.drain_until(seconds(rest)), &mut out),
+            "floor" => windows = Windows::with_floor(settings, seconds(rest)),
             "counts" => {
                 let (devices, series, open) = (windows.devices(), windows.series(), windows.open_windows());
                 writeln!(out, "  devices {devices}, series {series}, open windows {open}").expect("text");
+                let (tally, drained) = (windows.tally(), windows.is_drained());
+                let (left, records) = (tally.left, tally.left_records);
+                if windows.boundaries() != Default::default() {
+                    writeln!(out, "  left {left}, left records {records}, drained {drained}").expect("text");
+                }
             }
             _ => {
                 position += 10;
@@ -134,6 +145,7 @@ fn record(windows: &mut Windows, line: &str, position: i64, out: &mut String) {
         }
     }
     match body.trim() {
+        "!" if windows.boundaries().until.is_some() => windows.leave(arrival),
         "!" => windows.undecodable(arrival),
         "~" => windows.tombstone(arrival),
         body => observe(windows, arrival, body, out),
@@ -180,6 +192,12 @@ fn rows(windows: &mut Windows, out: &mut String) {
         let support::Row { count, mean, closed_by, .. } = row;
         writeln!(out, "  row {name} {start} n={count} by {} mean={mean} delta={delta}", closed_by.as_str())
             .expect("text");
+    }
+}
+
+fn said(outcome: Result<(), Error>, out: &mut String) {
+    if let Err(error) = outcome {
+        writeln!(out, "  {error}; {}", error.hint().expect("a remedy")).expect("text");
     }
 }
 

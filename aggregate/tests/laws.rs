@@ -2,65 +2,14 @@
 
 use aggregate::{Arrival, Clock, Close, Settings, Windows};
 use proptest::prelude::*;
+use support::random::{SECOND, log, named, settings};
 use support::{End, Entry, Line, Pause, Row};
 use types::{Micros, Reading};
 
 #[allow(dead_code, reason = "shared with the other tests")]
 mod support;
 
-const SECOND: Micros = 1_000_000;
-
 type Readings = Vec<(String, String, Micros, f64)>;
-
-fn settings() -> impl Strategy<Value = Settings> {
-    let spans = (1..120i64, -50..50i64, 0..60i64, 0..60i64, 0..60i64);
-    let choices = (any::<bool>(), prop::option::of(0..500i64), prop::option::of(0..60i64));
-    (spans, choices).prop_map(|((window, offset, ooo, more, skew), (shared, max_past, ttl))| Settings {
-        window: window * SECOND,
-        offset: offset * SECOND,
-        clock: if shared { Clock::Partition } else { Clock::Device },
-        out_of_orderness: ooo * SECOND,
-        close_after: (ooo + more) * SECOND,
-        max_future_skew: skew * SECOND,
-        max_past: max_past.map(|past| past * SECOND),
-        device_ttl: ttl.map(|ttl| (window + ooo + ooo + more + skew + ttl) * SECOND),
-        series_max: u32::MAX,
-        files: false,
-        assume_sorted: false,
-    })
-}
-
-/// Live devices with delays, backlogs and wrong clocks, all on an arrival clock that mostly moves on.
-fn log() -> impl Strategy<Value = Vec<Entry>> {
-    let reading = (0..4usize, 0..2usize, prop_oneof![8 => -40..10i64, 1 => -2000..0i64, 1 => 0..500i64], -1e3..1e3f64);
-    let kind = prop_oneof![20 => Just(0u8), 1 => Just(1), 1 => Just(2), 1 => Just(3), 1 => Just(4)];
-    let entry = (kind, prop_oneof![6 => 0..5i64, 1 => 0..200i64], 0..8u8, prop::collection::vec(reading, 0..4));
-    prop::collection::vec(entry, 0..120).prop_map(|entries| {
-        let mut now = 0;
-        let mut log = Vec::new();
-        for (number, (kind, step, broker, readings)) in entries.into_iter().enumerate() {
-            now += step * SECOND;
-            log.push(match kind {
-                1 => Entry::Tick { tick: now },
-                2 if number % 5 == 0 => Entry::End { end: End::All },
-                2 => Entry::End { end: End::Due },
-                _ => Entry::Record {
-                    position: number as i64,
-                    broker_time: (broker > 0).then_some(now),
-                    wall: (broker == 1).then_some(now + SECOND),
-                    readings: Some(readings.into_iter().map(|reading| named(now, reading)).collect()),
-                    undecodable: (kind == 3).then(|| "x".to_owned()),
-                    tombstone: kind == 4,
-                },
-            });
-        }
-        log
-    })
-}
-
-fn named(now: Micros, (device, sensor, lag, value): (usize, usize, i64, f64)) -> (String, String, Micros, f64) {
-    (format!("d{device}"), ["a", "b"][sensor].to_owned(), now + lag * SECOND, value)
-}
 
 fn rows(lines: &[Line]) -> Vec<&Row> {
     lines.iter().filter_map(|line| if let Line::Row(row) = line { Some(row) } else { None }).collect()
@@ -170,7 +119,8 @@ proptest! {
             files,
             assume_sorted,
         };
-        let mut windows = Windows::new(settings);
+        let mut windows = Windows::with_floor(settings, spans[6]);
+        let _ = windows.set_not_before(spans[0]);
         for (broker_time, wall, first, second, extra) in records {
             let arrival = Arrival { position: first, broker_time, wall };
             feed(&mut windows, arrival, &[first, second]);
@@ -179,7 +129,8 @@ proptest! {
                 1 => windows.end(Close::All),
                 _ => windows = support::restored(settings, &windows),
             }
-            let _ = windows.complete_to();
+            let _ = windows.snapshot(&mut Vec::new());
+            let _ = (windows.drain_until(first), windows.is_drained());
             prop_assert!(windows.tally().is_conserved());
         }
     }
@@ -191,9 +142,15 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         wide in prop::option::of((any::<prop::sample::Index>(), time())),
         cut in prop::option::of(any::<prop::sample::Index>()),
+        drain in prop::option::of((0..120usize, -10..10i64)),
     ) {
         let mut windows = Windows::new(settings);
-        log.iter().for_each(|entry| support::step(&mut windows, entry, &mut Vec::new()));
+        for (number, entry) in log.iter().enumerate() {
+            if let Some((_, windows_on)) = drain.filter(|(at, _)| *at == number) {
+                let _ = windows.drain_until(settings.offset + windows_on * settings.window);
+            }
+            support::step(&mut windows, entry, &mut Vec::new());
+        }
         let mut bytes = Vec::new();
         windows.snapshot(&mut bytes);
         if let Some((at, time)) = wide {
@@ -251,6 +208,7 @@ fn without_arrivals(records: Vec<Readings>) -> Vec<Entry> {
         readings: Some(readings),
         undecodable: None,
         tombstone: false,
+        refused: 0,
     };
     records.into_iter().enumerate().map(record).chain([Entry::End { end: End::All }]).collect()
 }
@@ -286,6 +244,12 @@ fn no_number_in_any_place_of_a_snapshot_panics() {
             let time = hour * 3600 * SECOND;
             let arrival = Arrival { position, broker_time: Some(time), wall: None };
             feed(&mut windows, arrival, &[time, time + 1]);
+        }
+        // Shadows too: a window of two readings beyond the boundary of a drain.
+        windows.drain_until(4 * 3600 * SECOND).expect("later than all");
+        for position in [4, 5] {
+            let time = 4 * 3600 * SECOND;
+            feed(&mut windows, Arrival { position, broker_time: Some(time), wall: None }, &[time + 2 * position]);
         }
         let mut bytes = Vec::new();
         windows.snapshot(&mut bytes);

@@ -15,6 +15,8 @@ import timespec  # noqa: E402
 for seed in range(first, first + count):
     rng = random.Random(seed)
     config, log = test_timespec.random_config(rng), test_timespec.random_log(rng)
+    if seed % 3 == 2:
+        config, log = test_timespec.with_hand_over(rng, config, log)
     if seed % 10 == 9:
         # Files: no broker times and no ticks.
         config = {**config, "files": True, "assume_sorted": seed % 20 == 19}

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use aggregate::TakeLimit;
 use serde::Deserialize;
 use support::{Entry, Line, Pause, SpecConfig};
 
@@ -23,20 +24,24 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/timespec")
 }
 
-/// Batches of 1, 7, 4096 entries and the whole, then stops at every entry and at scattered ones.
+/// Batches of 1, 7, 4096 entries and the whole; rows taken a few at a time; then stops at every entry and at scattered ones.
 fn check(case: &Case) {
-    let settings = case.config.settings();
+    let run = |pause: &dyn Fn(usize) -> Pause| {
+        support::run_from(case.config.settings(), case.config.begin(), &case.log, |number, _| pause(number))
+    };
     for size in [1, 7, 4096, usize::MAX] {
-        let drained = |number: usize, _: &_| if (number + 1).is_multiple_of(size) { Pause::Drain } else { Pause::None };
-        assert_outcome(case, &support::run(settings, &case.log, drained), &format!("batches of {size}"));
+        let drained = |number: usize| if (number + 1).is_multiple_of(size) { Pause::Drain } else { Pause::None };
+        assert_outcome(case, &run(&drained), &format!("batches of {size}"));
     }
-    assert_outcome(case, &support::run(settings, &case.log, |_, _| Pause::Restore), "restored after each entry");
-    let scattered = |number: usize, _: &_| match number.wrapping_mul(2_654_435_761) >> 7 & 7 {
+    assert_outcome(case, &run(&|_| Pause::Take(TakeLimit { rows: 1, dates: 1 })), "rows taken one by one");
+    assert_outcome(case, &run(&|_| Pause::Restore), "restored after each entry");
+    let scattered = |number: usize| match number.wrapping_mul(2_654_435_761) >> 7 & 7 {
         0 => Pause::Restore,
         1 => Pause::Drain,
+        2 => Pause::Take(TakeLimit { rows: 2, dates: 1 }),
         _ => Pause::None,
     };
-    assert_outcome(case, &support::run(settings, &case.log, scattered), "drained and restored here and there");
+    assert_outcome(case, &run(&scattered), "drained and restored here and there");
 }
 
 fn assert_outcome(case: &Case, got: &[Line], how: &str) {
@@ -50,7 +55,7 @@ fn assert_outcome(case: &Case, got: &[Line], how: &str) {
 fn every_case_of_the_specification_comes_out_as_reasoned_by_hand() {
     let text = std::fs::read_to_string(folder().join("cases.json")).expect("cases.json");
     let cases: Vec<Case> = serde_json::from_str(&text).expect("cases");
-    assert!(cases.len() >= 60);
+    assert!(cases.len() >= 79);
     cases.iter().for_each(check);
 }
 

@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use aggregate::{Arrival, Close, Config, Windows};
+use aggregate::{Arrival, Close, Config, TakeLimit, Windows};
 use types::{Micros, Reading, Span};
 
 const SECOND: Micros = 1_000_000;
@@ -34,6 +34,45 @@ fn ten_thousand_series_in_tens_of_seconds() {
 #[ignore = "a measurement"]
 fn a_million_series_in_hours() {
     measure(&Fleet { devices: 1_000_000, sensors: 1, window_secs: 3600, records: 10_000_000 });
+}
+
+/// Each series with one open window of ten readings, and a closed one before it.
+#[test]
+#[ignore = "a measurement"]
+#[allow(clippy::print_stdout, reason = "the figures are what it is for")]
+fn a_snapshot_of_a_million_series() {
+    const SERIES: usize = 1_000_000;
+    for sensors in [1, 10] {
+        let settings = Config::default().settings(false, false).expect("consistent");
+        let mut windows = Windows::new(settings);
+        for record in 0..11 * SERIES {
+            let (round, at) = (record / SERIES, record % SERIES);
+            let now = (round as Micros * 300 + 3550) * SECOND + (at as Micros * 50 * SECOND) / SERIES as Micros;
+            let (device, sensor) = (format!("device-{:07}", at / sensors), format!("sensor-{}", at % sensors));
+            // Values as sensors send them: hundredths, about a level of each series.
+            let noise = (record as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let noise = (noise ^ (noise >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 40;
+            let value = (at % 5000 + noise as usize % 400) as f64 / 100.0;
+            let arrival = Arrival { position: record as i64, broker_time: Some(now + SECOND), wall: None };
+            let reading = Reading { device: &device, sensor: &sensor, time: now + record as Micros % 997, value };
+            windows.observe(arrival, std::iter::once(reading), &mut Vec::new());
+        }
+        let rows = windows.take_closed(TakeLimit::ALL);
+        windows.recycle(rows);
+        let mut snapshot = Vec::new();
+        let start = busy_seconds();
+        let facts = windows.snapshot(&mut snapshot);
+        let written = busy_seconds();
+        let restored = Windows::restore(settings, &snapshot).expect("ours");
+        println!(
+            "{SERIES} series, {sensors} a device, {} open: {} bytes a series, written in {:.0} ms, restored in {:.0} ms",
+            facts.open_windows,
+            snapshot.len() / SERIES,
+            (written - start) * 1e3,
+            (busy_seconds() - written) * 1e3,
+        );
+        assert_eq!(restored.open_windows(), SERIES);
+    }
 }
 
 /// What a file without promises is: nothing closes before its end.
@@ -93,7 +132,9 @@ fn measure(fleet: &Fleet) {
             let start = Instant::now();
             windows.settle();
             slowest_settle = slowest_settle.max(start.elapsed().as_secs_f64());
-            windows.drain_closed(|closed, _| rows += closed.len());
+            let taken = windows.take_closed(TakeLimit::ALL);
+            rows += taken.len();
+            windows.recycle(taken);
         }
     }
     let seconds = busy_seconds() - warm;

@@ -1,8 +1,11 @@
 //! The specification's JSON lines: a log in, its outcome out; in between the windows may be drained, or stopped and restored.
 
-use aggregate::{Arrival, Clock, Close, Refusal, Refused, Settings, Windows};
+use aggregate::{Arrival, Clock, Close, Error, Refusal, Refused, Settings, TakeLimit, Windows};
 use serde::{Deserialize, Serialize};
 use types::{ClosedBy, Micros, Reading, Reason, SeriesNames, WindowRows};
+
+#[cfg(test)]
+pub(crate) mod random;
 
 /// What happens between two entries of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +13,8 @@ pub(crate) enum Pause {
     None,
     /// Settle, and hand on the closed rows.
     Drain,
+    /// Hand on some of the closed rows.
+    Take(TakeLimit),
     /// Stop, and go on from the snapshot.
     Restore,
 }
@@ -24,6 +29,9 @@ pub(crate) enum Entry {
     End {
         end: End,
     },
+    Drain {
+        drain: Micros,
+    },
     Record {
         position: i64,
         broker_time: Option<Micros>,
@@ -32,6 +40,9 @@ pub(crate) enum Entry {
         undecodable: Option<String>,
         #[serde(default)]
         tombstone: bool,
+        /// Readings that the decoder refused.
+        #[serde(default)]
+        refused: u64,
     },
 }
 
@@ -50,6 +61,7 @@ pub(crate) enum Line {
     Late(Late),
     Rejected { position: i64, index: u32, device: String, sensor: String, t: Micros, value: f64, reason: Reason },
     Undecodable { position: i64, reason: String },
+    DrainRefused { until: Micros, least: Micros },
     Tally(Tally),
 }
 
@@ -92,12 +104,16 @@ pub(crate) struct Tally {
     pub(crate) decoded: u64,
     pub(crate) undecodable: u64,
     pub(crate) tombstones: u64,
+    pub(crate) left_records: u64,
     pub(crate) readings: u64,
     pub(crate) late: u64,
     pub(crate) rejected: u64,
+    pub(crate) refused: u64,
+    pub(crate) left: u64,
     pub(crate) rows: u64,
     pub(crate) counted: u64,
     pub(crate) open: u64,
+    pub(crate) drained: bool,
 }
 
 /// The specification's configuration, with its defaults.
@@ -123,9 +139,26 @@ pub(crate) struct SpecConfig {
     files: bool,
     #[serde(default)]
     assume_sorted: bool,
+    #[serde(default)]
+    not_before: Option<Micros>,
+    #[serde(default)]
+    floor: Option<Micros>,
 }
 
 impl SpecConfig {
+    /// The fresh state that it describes.
+    pub(crate) fn begin(&self) -> Windows {
+        let settings = self.settings();
+        let mut windows = match self.floor {
+            Some(floor) => Windows::with_floor(settings, floor),
+            None => Windows::new(settings),
+        };
+        if let Some(not_before) = self.not_before {
+            windows.set_not_before(not_before).expect("a boundary of windows");
+        }
+        windows
+    }
+
     pub(crate) fn settings(&self) -> Settings {
         Settings {
             window: self.window,
@@ -144,7 +177,7 @@ impl SpecConfig {
 }
 
 /// `{"config": …}`, then the log, a line each.
-pub(crate) fn parse(text: &str) -> Result<(Settings, Vec<Entry>), serde_json::Error> {
+pub(crate) fn parse(text: &str) -> Result<(SpecConfig, Vec<Entry>), serde_json::Error> {
     #[derive(Deserialize)]
     struct Head {
         config: SpecConfig,
@@ -152,12 +185,21 @@ pub(crate) fn parse(text: &str) -> Result<(Settings, Vec<Entry>), serde_json::Er
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     let head: Head = serde_json::from_str(lines.next().unwrap_or_default())?;
     let log = lines.map(serde_json::from_str).collect::<Result<_, _>>()?;
-    Ok((head.config.settings(), log))
+    Ok((head.config, log))
 }
 
 /// The log's outcome in canonical order. `pause` says what to do after the entry of a number, given the windows.
-pub(crate) fn run(settings: Settings, log: &[Entry], mut pause: impl FnMut(usize, &Windows) -> Pause) -> Vec<Line> {
-    let mut windows = Windows::new(settings);
+pub(crate) fn run(settings: Settings, log: &[Entry], pause: impl FnMut(usize, &Windows) -> Pause) -> Vec<Line> {
+    run_from(settings, Windows::new(settings), log, pause)
+}
+
+/// From a state on.
+pub(crate) fn run_from(
+    settings: Settings,
+    mut windows: Windows,
+    log: &[Entry],
+    mut pause: impl FnMut(usize, &Windows) -> Pause,
+) -> Vec<Line> {
     let (mut rows, mut rest) = (Vec::new(), Vec::new());
     for (number, entry) in log.iter().enumerate() {
         step(&mut windows, entry, &mut rest);
@@ -165,6 +207,7 @@ pub(crate) fn run(settings: Settings, log: &[Entry], mut pause: impl FnMut(usize
         match pause(number, &windows) {
             Pause::None => {}
             Pause::Drain => drain(&mut windows, &mut rows),
+            Pause::Take(limit) => take(&mut windows, limit, &mut rows),
             Pause::Restore => windows = restored(settings, &windows),
         }
     }
@@ -192,15 +235,28 @@ pub(crate) fn step(windows: &mut Windows, entry: &Entry, lines: &mut Vec<Line>) 
         Entry::Tick { tick } => windows.tick(*tick),
         Entry::End { end: End::Due } => windows.end(Close::Due),
         Entry::End { end: End::All } => windows.end(Close::All),
-        Entry::Record { position, broker_time, wall, readings, undecodable, tombstone } => {
+        Entry::Drain { drain } => match windows.drain_until(*drain) {
+            Ok(()) => {}
+            Err(Error::DrainTooEarly { boundary, least }) => lines.push(Line::DrainRefused { until: boundary, least }),
+            Err(error) => panic!("{error}"),
+        },
+        Entry::Record { position, broker_time, wall, readings, undecodable, tombstone, refused } => {
             let arrival = Arrival { position: *position, broker_time: *broker_time, wall: *wall };
-            if let Some(reason) = undecodable {
+            let drains = windows.boundaries().until.is_some();
+            if undecodable.is_some() && drains {
+                windows.leave(arrival);
+            } else if let Some(reason) = undecodable {
                 windows.undecodable(arrival);
                 lines.push(Line::Undecodable { position: *position, reason: reason.clone() });
             } else if *tombstone {
                 windows.tombstone(arrival);
             } else {
                 observe(windows, arrival, readings.as_deref().unwrap_or_default(), lines);
+                if drains {
+                    windows.leave_readings(*refused);
+                } else {
+                    windows.refuse_readings(*refused);
+                }
             }
         }
     }
@@ -226,7 +282,13 @@ fn observe(windows: &mut Windows, arrival: Arrival, readings: &[(String, String,
 
 pub(crate) fn drain(windows: &mut Windows, out: &mut Vec<Row>) {
     windows.settle();
-    windows.drain_closed(|rows, names| out.extend((0..rows.len()).map(|row| row_of(rows, names, row))));
+    take(windows, TakeLimit::ALL, out);
+}
+
+pub(crate) fn take(windows: &mut Windows, limit: TakeLimit, out: &mut Vec<Row>) {
+    let rows = windows.take_closed(limit);
+    out.extend((0..rows.len()).map(|row| row_of(&rows, windows.names(), row)));
+    windows.recycle(rows);
 }
 
 fn row_of(rows: &WindowRows, names: &impl SeriesNames, row: usize) -> Row {
@@ -252,7 +314,23 @@ fn row_of(rows: &WindowRows, names: &impl SeriesNames, row: usize) -> Row {
 }
 
 fn tally(windows: &Windows) -> Tally {
-    let aggregate::Tally { records, decoded, undecodable, tombstones, readings, late, rejected, rows, counted, open } =
-        windows.tally();
-    Tally { records, decoded, undecodable, tombstones, readings, late, rejected, rows, counted, open }
+    let aggregate::Tally { records, decoded, undecodable, tombstones, left_records, .. } = windows.tally();
+    let aggregate::Tally { readings, late, rejected, refused, left, rows, counted, open, .. } = windows.tally();
+    let drained = windows.is_drained();
+    Tally {
+        records,
+        decoded,
+        undecodable,
+        tombstones,
+        left_records,
+        readings,
+        late,
+        rejected,
+        refused,
+        left,
+        rows,
+        counted,
+        open,
+        drained,
+    }
 }
