@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_path_to_error::Segment;
 
 use crate::check::{check, misfit};
@@ -13,6 +15,9 @@ use crate::schema::{Kind, Node, schema};
 use crate::tree::{Path, Tree};
 use crate::validate::{Verdict, validate};
 use crate::{Config, Error, Origin, Problem};
+
+/// Made once: it takes far longer than reading a file, and the fuzzer reads thousands.
+static SCHEMA: LazyLock<Value> = LazyLock::new(schema);
 
 /// Where settings may come from, weakest first.
 #[derive(Debug, Clone, Default)]
@@ -61,8 +66,7 @@ pub fn load(sources: Sources) -> Result<Loaded, Error> {
 /// # Errors
 /// If the file cannot be read, or if settings are unknown or of the wrong type: all of them at once.
 pub fn read(sources: Sources) -> Result<Loaded, Error> {
-    let schema = schema();
-    let root = Node::root(&schema);
+    let root = Node::root(&SCHEMA);
     let mut tree = match &sources.file {
         Some(path) => file::read(path)?,
         None => Tree::new(),

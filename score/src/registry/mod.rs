@@ -30,7 +30,9 @@ use sha2::{Digest, Sha256};
 
 use crate::Model;
 
-pub(crate) use read::read;
+/// For the fuzzer; others load a set through [`load`](crate::load), which also survives a panic of the Parquet library.
+#[doc(hidden)]
+pub use read::read;
 pub use write::{Written, write_registry};
 
 const VERSION_KEY: &str = "atalaia.models.version";

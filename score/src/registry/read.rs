@@ -13,8 +13,11 @@ use crate::{Feature, Kernel, Model, ModelKey, Threshold};
 
 const BATCH_ROWS: usize = 256;
 
-/// All models of one file.
-pub(crate) fn read(bytes: Bytes) -> Result<Vec<Model>, Broken> {
+/// All models of one file, not yet checked by [`Model::check`].
+///
+/// # Errors
+/// Says what of the file, or of which row, is not right.
+pub fn read(bytes: Bytes) -> Result<Vec<Model>, Broken> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
     let metadata = builder.metadata().file_metadata().key_value_metadata();
     let version = metadata.into_iter().flatten().find(|pair| pair.key == VERSION_KEY);
