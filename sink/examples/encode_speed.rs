@@ -2,12 +2,14 @@
 //!
 //! Random values, 10,000 series, one date: the encoder's hard case, with little to compress.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand::{RngExt, SeedableRng};
-use sink::{Commit, Identity, Places, Sink, Sinks};
+use sink::record::{Packed, RecordKind, Resume, RunFacts};
+use sink::{Claim, Commit, Identity, Places, RunRows, Sink, Sinks};
 use types::{
-    ClosedBy, LateReadings, ModelRef, PartitionId, Position, Quarantine, Scores, SeriesNames, Status, WindowRows,
+    ClosedBy, LateReadings, Ledger, ModelRef, PartitionId, Position, Quarantine, Scores, SeriesNames, Status,
+    WindowRows,
 };
 
 const SERIES: usize = 10_000;
@@ -39,18 +41,24 @@ fn main() {
     let identity = Identity { pipeline: "speed".to_owned(), fingerprint: String::new() };
     let sinks = Sinks::at(places, identity, runtime.handle().clone()).expect("opens");
     let mut sink = sinks.partition(&PartitionId { topic: "readings".into(), index: 0 });
-    sink.recover().expect("fresh");
+    sink.claim(Claim::default());
+    sink.wait(Duration::from_secs(60));
 
     let (windows, scores) = batch(rows);
     let names = Names((0..SERIES).map(|series| format!("device-{series:06}")).collect());
+    let state = Packed::new(&[]);
     let commit = Commit {
-        next: Position(1),
-        state: &[],
+        kind: RecordKind::Genesis,
+        resume: Resume { next: Position(1), ..Resume::default() },
+        state: Some(&state),
+        ledger: Ledger::default(),
+        run: RunFacts::default(),
         rows: &windows,
         scores: &scores,
         names: &names,
         late: &LateReadings::default(),
         quarantine: &Quarantine::default(),
+        runs: &RunRows::default(),
         now: 0,
     };
     for _ in 0..rounds {

@@ -17,8 +17,13 @@ pub struct Config {
     pub late: Option<String>,
     /// Default `<url>/quarantine`.
     pub quarantine: Option<String>,
+    /// Default `<url>/runs`: how each commit went, a row a commit.
+    pub runs: Option<String>,
     /// Default `<url>/state`. Never inside a dataset.
     pub state: Option<String>,
+    /// Id of the pipeline that this one takes over from (`atalaia state drain`): partitions begin where its drain began, and
+    /// readings before its boundary are left to it. The state of both lies in the same place.
+    pub predecessor: Option<String>,
     /// How often position and state become durable.
     pub commit_interval: Span,
     /// Closed rows wait until there are this many, or for `max_delay`.
@@ -34,7 +39,9 @@ impl Default for Config {
             predictions: None,
             late: None,
             quarantine: None,
+            runs: None,
             state: None,
+            predecessor: None,
             commit_interval: Span::from_secs(60),
             min_rows: 10_000,
             max_delay: Span::from_secs(300),

@@ -3,6 +3,7 @@
 use types::PartitionId;
 
 use crate::Dataset;
+use crate::record::Damage;
 
 /// A sink's failure. `Display` is the error itself; [`Error::hint`] the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -19,12 +20,22 @@ pub enum Error {
     BadPipeline { id: String },
     #[error("`{topic}` cannot name a topic")]
     BadTopic { topic: String },
-    #[error("state `{place}` is corrupt: {reason}")]
-    StateCorrupt { place: String, reason: &'static str },
-    #[error("state `{place}` has format {version}; this program reads up to {known}")]
-    StateTooNew { place: String, version: u32, known: u32 },
-    #[error("state `{place}` belongs to `{found}`, not to `{expected}`")]
-    StateForeign { place: String, found: String, expected: String },
+    #[error("commit record `{place}` is corrupt: {damage}")]
+    RecordCorrupt { partition: PartitionId, place: String, damage: Damage },
+    #[error("commit record `{place}` has format {version}, which this program cannot read")]
+    RecordTooNew { place: String, version: u32 },
+    #[error("commit record `{place}` belongs to `{found}`, not to `{expected}`")]
+    RecordForeign { place: String, found: String, expected: String },
+    #[error("the log of `{partition}` is gone: `{place}` is empty, but existed")]
+    LogMissing { partition: PartitionId, place: String },
+    #[error("file {file} of the newest record is there with other contents")]
+    FileDiffers { file: usize },
+    #[error("the accounts of `{partition}` do not add up: {law}")]
+    Unbalanced { partition: PartitionId, law: String },
+    #[error("this pipeline was asked to drain until another boundary before ({found} µs since 1970)")]
+    DrainsAlready { found: types::Micros },
+    #[error("`{place}` does not keep what delivery rests on: {what}")]
+    Preflight { place: String, what: &'static str },
     #[error(
         "the state of `{partition}` was made under other rules of windows: stored `{stored}`, configured `{configured}`"
     )]
@@ -67,11 +78,20 @@ impl Error {
             | Error::TmpElsewhere { .. }
             | Error::BadPipeline { .. }
             | Error::BadTopic { .. }
-            | Error::StateTooNew { .. }
+            | Error::RecordTooNew { .. }
+            | Error::DrainsAlready { .. }
+            | Error::Preflight { .. }
             | Error::RulesChanged { .. }
             | Error::TooLarge { .. } => Kind::Input,
-            Error::StateCorrupt { .. } | Error::StateForeign { .. } => Kind::Corrupt,
-            Error::Encode { .. } | Error::NotRecovered | Error::OutOfTurn | Error::Stopped => Kind::Bug,
+            Error::RecordCorrupt { .. }
+            | Error::RecordForeign { .. }
+            | Error::LogMissing { .. }
+            | Error::FileDiffers { .. } => Kind::Corrupt,
+            Error::Unbalanced { .. }
+            | Error::Encode { .. }
+            | Error::NotRecovered
+            | Error::OutOfTurn
+            | Error::Stopped => Kind::Bug,
         }
     }
 
@@ -93,18 +113,36 @@ impl Error {
             Error::BadPipeline { .. } | Error::BadTopic { .. } => {
                 "1 to 249 of the characters `A-Z a-z 0-9 . _ -`, and not `.` or `..`".to_owned()
             }
-            Error::StateCorrupt { .. } => {
-                "nothing was read or written. Keep the object for analysis; a new `pipeline` \
-                 id starts afresh"
+            Error::RecordCorrupt { partition, .. } => format!(
+                "nothing was read or written. Keep the object for analysis; then \
+                 `atalaia state reset -c FILE --partition {} --to TIME` begins anew behind it, and publishes no window twice",
+                partition.index
+            ),
+            Error::LogMissing { partition, .. } => format!(
+                "restore the objects if you can; else `atalaia state reset -c FILE --partition {} --to TIME` begins anew, \
+                 and publishes no window twice",
+                partition.index
+            ),
+            Error::FileDiffers { .. } => "somebody else writes below the dataset's folder: give each pipeline id one \
+                 deployment, and each dataset a folder of its own"
+                .to_owned(),
+            Error::RecordTooNew { .. } => "run the version of the program that wrote it, or a later one".to_owned(),
+            Error::RecordForeign { .. } => "check `pipeline`, the topic and `sink.state`".to_owned(),
+            Error::DrainsAlready { .. } => "a pipeline drains once: let that drain end".to_owned(),
+            Error::Preflight { .. } => {
+                "use a store with atomic create-if-absent and strongly consistent listings: Azure \
+                 Blob, S3, or a local file system with hard links"
                     .to_owned()
             }
-            Error::StateTooNew { .. } => "run the version of the program that wrote it, or a later one".to_owned(),
-            Error::StateForeign { .. } => "check `pipeline`, the topic and `sink.state`".to_owned(),
-            Error::RulesChanged { .. } => "windows cannot change their rules midway: set them back, or give the \
-                 pipeline a new id (`pipeline`), which starts with a state of its own"
+            Error::RulesChanged { .. } => "windows cannot change their rules midway: set them back, or hand over at a \
+                 boundary of windows to a pipeline with a new id: `atalaia state drain -c FILE --until TIME`"
                 .to_owned(),
             Error::TooLarge { .. } => "commit more often (`sink.commit_interval`), or add partitions".to_owned(),
-            Error::Encode { .. } | Error::NotRecovered | Error::OutOfTurn | Error::Stopped => return None,
+            Error::Unbalanced { .. }
+            | Error::Encode { .. }
+            | Error::NotRecovered
+            | Error::OutOfTurn
+            | Error::Stopped => return None,
         };
         Some(hint)
     }

@@ -3,9 +3,11 @@
 
 use std::fmt;
 
+use object_store::path::Path;
 use types::{Micros, PartitionId};
 
 use crate::Error;
+use crate::admin::DataName;
 
 const DAY: Micros = 86_400_000_000;
 const NAME_BYTES_MAX: usize = 249;
@@ -13,7 +15,7 @@ const NAME_BYTES_MAX: usize = 249;
 /// Drawn at random when a partition's state is first made: rows written before and after a restart from nothing can
 /// never meet under one name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Genesis(pub(crate) u32);
+pub struct Genesis(pub u32);
 
 impl fmt::Display for Genesis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,20 +52,109 @@ impl fmt::Display for Date {
 
 /// `date=YYYY-MM-DD/<topic>-<partition>-<genesis>-<seq>.parquet`; names of one partition sort by seq.
 pub(crate) fn data_file(date: Date, partition: &PartitionId, genesis: Genesis, seq: u64) -> String {
+    format!("date={date}/{}", file_at(partition, genesis, seq))
+}
+
+fn file_at(partition: &PartitionId, genesis: Genesis, seq: u64) -> String {
     let PartitionId { topic, index } = partition;
     // Readers skip files that begin with `_` or `.`; `@` occurs in no topic, so names stay distinct.
     let mark = if topic.starts_with(['_', '.']) { "@" } else { "" };
-    format!("date={date}/{mark}{topic}-{index:05}-{genesis}-{seq:010}.parquet")
+    format!("{mark}{topic}-{index:05}-{genesis}-{seq:010}.parquet")
 }
 
-/// `<pipeline>/<topic>/<partition>/state`
-pub(crate) fn state(pipeline: &str, partition: &PartitionId) -> String {
-    format!("{pipeline}/{}/{}/state", partition.topic, partition.index)
+/// What the name of a data file tells; none if no commit names a file so.
+pub(crate) fn parse_data_file(name: &str) -> Option<DataName> {
+    let (date, file) = name.split_once('/')?;
+    date.strip_prefix("date=")?;
+    let (own, seq) = file.strip_suffix(".parquet")?.rsplit_once('-')?;
+    let (own, genesis) = own.rsplit_once('-')?;
+    let (topic, index) = own.rsplit_once('-')?;
+    let topic = topic.strip_prefix('@').unwrap_or(topic);
+    let (index, seq) = (index.parse().ok()?, seq.parse().ok()?);
+    let genesis = Genesis(u32::from_str_radix(genesis, 16).ok()?);
+    check_topic(topic).ok()?;
+    let partition = PartitionId { topic: topic.into(), index };
+    // Only what would be written so: no other spelling of the same numbers.
+    let written = format!("{date}/{}", file_at(&partition, genesis, seq));
+    (written == name).then_some(DataName { partition, genesis, seq })
 }
 
-/// The partition's folder among unfinished local files.
-pub(crate) fn scratch(pipeline: &str, partition: &PartitionId) -> String {
+/// Everything of one partition is below it: `<pipeline>/<topic>/<partition>`
+pub(crate) fn partition(pipeline: &str, partition: &PartitionId) -> String {
     format!("{pipeline}/{}/{}", partition.topic, partition.index)
+}
+
+/// The folder of a partition's commit records.
+pub(crate) fn log(folder: &str) -> String {
+    format!("{folder}/log")
+}
+
+/// Names of records sort by seq.
+pub(crate) fn record(folder: &str, seq: u64) -> String {
+    format!("{folder}/log/{seq:020}")
+}
+
+/// The seq of a record by its name; other objects have none.
+pub(crate) fn seq_of(path: &Path) -> Option<u64> {
+    let name = path.filename()?;
+    let plain = name.len() == 20 && name.bytes().all(|b| b.is_ascii_digit());
+    name.parse().ok().filter(|_| plain)
+}
+
+/// How far a partition's results are final, for readers.
+pub(crate) fn complete_to(folder: &str) -> String {
+    format!("{folder}/complete_to")
+}
+
+/// Says that a partition of this pipeline has a log: one that is gone is not begun anew.
+pub(crate) fn marker(partition: &PartitionId) -> String {
+    format!("{}-{}", partition.topic, partition.index)
+}
+
+/// The topic and partition that a marker is of, by its name; other objects beside it are of none.
+pub(crate) fn partition_of_marker(name: &str) -> Option<(&str, u32)> {
+    let (topic, index) = name.rsplit('/').next()?.rsplit_once('-')?;
+    Some((topic, index.parse().ok()?))
+}
+
+/// What records call the place of markers among their files' datasets.
+pub(crate) const MARKERS: &str = "markers";
+
+/// The folder of all markers of a pipeline.
+pub(crate) fn markers(pipeline: &str) -> String {
+    format!("{pipeline}/markers")
+}
+
+/// An object that is created and removed again to try the store.
+pub(crate) fn preflight(pipeline: &str, mark: u64) -> String {
+    format!("{pipeline}/preflight/{mark:016x}")
+}
+
+/// A note that a partition was mended.
+pub(crate) fn attention(pipeline: &str) -> String {
+    format!("{pipeline}/markers/attention")
+}
+
+/// The request to hand over to a successor.
+pub(crate) fn drain(pipeline: &str) -> String {
+    format!("{pipeline}/markers/drain")
+}
+
+/// Whether a record may publish a file under this name: no record, however it came about, names anything else.
+pub(crate) fn is_file_of(name: &str, dataset: &str, of: &PartitionId, genesis: Genesis, seq: u64) -> bool {
+    if dataset == MARKERS {
+        return name == marker(of);
+    }
+    let Some((date, file)) = name.split_once('/') else { return false };
+    let date = date.strip_prefix("date=").unwrap_or_default();
+    let is_date = !date.is_empty() && date.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    is_date && file == file_at(of, genesis, seq)
+}
+
+/// The seq in the name of a data file.
+pub(crate) fn seq_of_file(name: &str) -> Option<u64> {
+    let (_, seq) = name.strip_suffix(".parquet")?.rsplit_once('-')?;
+    seq.parse().ok()
 }
 
 pub(crate) fn check_pipeline(id: &str) -> Result<(), Error> {
@@ -114,6 +205,17 @@ mod tests {
         let name = |topic, seq| data_file(Date(0), &partition(topic, 7), Genesis(0xa1), seq);
         assert_eq!(name("plant.readings", 12), "date=1970-01-01/plant.readings-00007-000000a1-0000000012.parquet");
         assert!(name("t", 9) < name("t", 10));
+        for topic in ["t", "plant-7.readings-00001", "_own"] {
+            let found = parse_data_file(&name(topic, 12));
+            let expected = DataName { partition: partition(topic, 7), genesis: Genesis(0xa1), seq: 12 };
+            assert_eq!(found, Some(expected), "{topic}");
+        }
+        let plain = name("t", 12);
+        for foreign in
+            ["x.parquet", "date=1970-01-01/x.parquet", &plain.replace("00007", "7"), &plain.replace("parquet", "csv")]
+        {
+            assert_eq!(parse_data_file(foreign), None, "{foreign}");
+        }
         assert_eq!(name("_own", 1), "date=1970-01-01/@_own-00007-000000a1-0000000001.parquet");
     }
 

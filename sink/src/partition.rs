@@ -1,41 +1,31 @@
-//! One partition's sink: takes a commit at a time, and has a task make it durable while the partition's thread goes on.
-//!
-//! At least once: the files of a commit come first and the state last, so a kill in between repeats the files' rows
-//! under another seq and never loses any. Taking a partition over uses up a seq, so that no owner ever creates a file
-//! under a name that an owner before it may have used; two owners at once meet at a name, and the second is fenced.
+//! One partition's sink: takes a commit at a time, and has a task drive it to its end while the partition's thread goes on.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::Bytes;
+use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
-use types::{PartitionId, Position};
+use types::PartitionId;
 
-use crate::encode::{self, DataFile, Origin};
+use crate::build::{self, Head};
+use crate::claim::{self, Taken};
+use crate::driver::Driver;
+use crate::encode::{self, Origin};
+use crate::follow_up;
+use crate::machine::{Entry, Input, Told};
 use crate::names::{self, Genesis};
-use crate::place::Scratch;
+use crate::record::{Nonce, Record};
 use crate::sinks::Shared;
-use crate::state::{self, Header, Owner, State};
-use crate::writer::{Writer, Written};
-use crate::{Commit, Committed, Dataset, Error, Frozen, Outcome, Recovered, Sink, metrics};
-
-/// The largest commit that is taken, files and state together.
-const COMMIT_BYTES_MAX: u64 = 1 << 30;
+use crate::{Claim, Claimed, Commit, Committed, Error, Frozen, Outcome, RunRow, Sink, metrics};
 
 pub struct PartitionSink {
     shared: Arc<Shared>,
     partition: PartitionId,
-    scratch: Scratch,
+    driver: Arc<Mutex<Driver>>,
     head: Option<Head>,
     task: Task,
-}
-
-/// The last commit that is known to be durable.
-#[derive(Debug, Clone, Copy)]
-struct Head {
-    genesis: Genesis,
-    seq: u64,
+    rng: rand_chacha::ChaCha8Rng,
 }
 
 enum Task {
@@ -46,105 +36,162 @@ enum Task {
 }
 
 struct Running {
-    answer: Receiver<Written>,
+    answer: Receiver<Result<Ended, Error>>,
     abort: AbortHandle,
-    committed: Committed,
-    began: Instant,
+}
+
+/// How a task ended.
+enum Ended {
+    Vacant { is_new_partition: bool, partitions: Option<u32> },
+    Taken(Box<Taken>),
+    Committed(Record, Duration),
+    Fenced,
 }
 
 /// What a commit writes, final.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Contents {
-    files: Vec<DataFile>,
-    state: Bytes,
-    genesis: Genesis,
-    seq: u64,
-    next: Position,
+    pub(crate) record: Record,
 }
 
 impl PartitionSink {
-    pub(crate) fn new(shared: Arc<Shared>, partition: PartitionId, mark: u64) -> Self {
-        let scratch = Scratch { folder: names::scratch(&shared.identity.pipeline, &partition), mark };
-        PartitionSink { shared, partition, scratch, head: None, task: Task::Idle }
+    /// `seed` decides everything random: other owners must have other seeds.
+    pub(crate) fn new(shared: Arc<Shared>, partition: PartitionId, seed: u64) -> Self {
+        use rand::SeedableRng;
+        let driver = Driver::new(Arc::clone(&shared), partition.clone(), seed);
+        let rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
+        PartitionSink { shared, partition, driver: Arc::new(Mutex::new(driver)), head: None, task: Task::Idle, rng }
     }
 
-    fn finish(&mut self, written: Written) -> Outcome {
-        let Task::Running(running) = std::mem::replace(&mut self.task, Task::Idle) else { return Outcome::Idle };
-        match written {
-            Written::Done => {
-                if let Some(head) = &mut self.head {
-                    head.seq = running.committed.seq;
-                }
-                metrics::committed(&running.committed, running.began.elapsed());
-                Outcome::Done(running.committed)
+    fn nonce(&mut self) -> Nonce {
+        use rand::RngExt;
+        Nonce(self.rng.random())
+    }
+
+    /// Runs it on the runtime; `poll` finds its end.
+    fn spawn<F>(&mut self, work: impl FnOnce(Arc<Mutex<Driver>>, Answer) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (answer, answered) = sync_channel(1);
+        let task = self.shared.runtime.spawn(work(Arc::clone(&self.driver), Answer(answer)));
+        self.task = Task::Running(Running { answer: answered, abort: task.abort_handle() });
+    }
+
+    fn finish(&mut self, ended: Result<Ended, Error>) -> Outcome {
+        self.task = Task::Idle;
+        match ended {
+            Ok(Ended::Vacant { is_new_partition, partitions }) => {
+                use rand::RngExt;
+                self.head = Some(Head::vacant(Genesis(self.rng.random()), partitions));
+                Outcome::Claimed(Claimed::Vacant { is_new_partition })
             }
-            Written::Fenced => {
+            Ok(Ended::Taken(taken)) => {
+                let Taken { record, resumed } = *taken;
+                self.head = Some(Head::of(&record));
+                Outcome::Claimed(Claimed::Resumed(Box::new(resumed)))
+            }
+            Ok(Ended::Committed(record, took)) => {
+                self.head = Some(Head::of(&record));
+                let committed = committed(&record, took);
+                metrics::committed(&committed, &record.header().files);
+                Outcome::Done(committed)
+            }
+            Ok(Ended::Fenced) => {
+                metrics::fenced();
                 self.head = None;
                 Outcome::Fenced
             }
+            Err(error) => {
+                self.head = None;
+                Outcome::Failed(error)
+            }
         }
     }
+}
 
-    fn ended(&mut self) -> Outcome {
-        self.task = Task::Idle;
-        self.head = None;
-        Outcome::Failed(Error::Stopped)
+/// Where a task says how it ended. Nobody may be listening any more.
+struct Answer(std::sync::mpsc::SyncSender<Result<Ended, Error>>);
+
+impl Answer {
+    fn give(self, ended: Result<Ended, Error>) {
+        let _ = self.0.send(ended);
+    }
+}
+
+fn committed(record: &Record, took: Duration) -> Committed {
+    let header = record.header();
+    let others = [names::MARKERS, crate::Dataset::Runs.as_str()];
+    let of_results = |file: &&crate::record::FileEntry| !others.contains(&file.dataset.as_str());
+    let of_predictions = |file: &&crate::record::FileEntry| file.dataset == crate::Dataset::Predictions.as_str();
+    Committed {
+        seq: header.seq,
+        next: header.resume.next,
+        files: u32::try_from(header.files.iter().filter(of_results).count()).unwrap_or(u32::MAX),
+        bytes: record.bytes().len() as u64,
+        rows: header.files.iter().filter(of_predictions).map(|file| file.rows).sum(),
+        took,
+        run: RunRow { commit_seconds: Some(took.as_secs_f64()), ..RunRow::of(header, record.bytes().len() as u64) },
     }
 }
 
 impl Sink for PartitionSink {
-    fn recover(&mut self) -> Result<Option<Recovered>, Error> {
-        names::check_topic(&self.partition.topic)?;
-        let (shared, partition, scratch) = (Arc::clone(&self.shared), self.partition.clone(), self.scratch.clone());
-        let found = self.shared.block(async move { take_over(&shared, &partition, &scratch).await })?;
-        match found {
-            Some(State { genesis, seq, next, payload }) => {
-                self.head = Some(Head { genesis, seq });
-                Ok(Some(Recovered { next, state: payload, seq }))
-            }
-            None => {
-                self.head = Some(Head { genesis: Genesis(rand::random()), seq: 0 });
-                Ok(None)
-            }
+    fn claim(&mut self, claim: Claim) {
+        if !matches!(self.task, Task::Idle) {
+            self.task = Task::Refused(Error::OutOfTurn);
+            return;
         }
+        if let Err(error) = names::check_topic(&self.partition.topic) {
+            self.task = Task::Refused(error);
+            return;
+        }
+        let nonce = self.nonce();
+        self.spawn(move |driver, answer| async move {
+            let mut driver = driver.lock_owned().await;
+            let ended = claim::claim(&mut driver, &claim, nonce).await;
+            answer.give(ended.map(|taken| match taken {
+                claim::Ended::Vacant { is_new_partition } => {
+                    Ended::Vacant { is_new_partition, partitions: claim.partitions }
+                }
+                claim::Ended::Taken(taken) => Ended::Taken(taken),
+                claim::Ended::Fenced => Ended::Fenced,
+            }));
+        });
     }
 
-    fn encode(&self, commit: &Commit<'_>) -> Result<Frozen, Error> {
-        let head = self.head.ok_or(Error::NotRecovered)?;
-        let Shared { identity, .. } = &*self.shared;
-        let (genesis, seq, next) = (head.genesis, head.seq + 1, commit.next);
-        let origin = Origin { pipeline: &identity.pipeline, partition: &self.partition, genesis, seq, next };
+    fn encode(&mut self, commit: &Commit<'_>) -> Result<Frozen, Error> {
+        let nonce = self.nonce();
+        let head = self.head.as_ref().ok_or(Error::NotRecovered)?;
+        let pipeline = &self.shared.identity.pipeline;
+        let next = commit.resume.next;
+        let origin = Origin { pipeline, partition: &self.partition, genesis: head.genesis, seq: head.next_seq(), next };
         let files = encode::encode(commit, origin)?;
-        let owner = Owner { identity, partition: &self.partition, place: "" };
-        let state = state::write(&Header { genesis, seq, next }, owner, commit.state);
-        let bytes = files.iter().map(|file| file.bytes.len() as u64).sum::<u64>() + state.len() as u64;
-        if bytes > COMMIT_BYTES_MAX {
-            return Err(Error::TooLarge { bytes, max: COMMIT_BYTES_MAX });
-        }
-        Ok(Frozen { bytes, contents: Contents { files, state, genesis, seq, next } })
+        let record = build::build(&self.shared, &self.partition, head, commit, files, nonce)?;
+        Ok(Frozen { bytes: record.bytes().len() as u64, contents: Contents { record } })
     }
 
     fn begin(&mut self, frozen: Frozen) {
-        let Frozen { bytes, contents: Contents { files, state, genesis, seq, next } } = frozen;
-        let in_turn = self.head.is_some_and(|head| head.genesis == genesis && head.seq + 1 == seq);
+        let record = frozen.contents.record;
+        let in_turn = self.head.as_ref().is_some_and(|head| head.next_seq() == record.mark().seq);
         if !in_turn || !matches!(self.task, Task::Idle) {
             self.task = Task::Refused(Error::OutOfTurn);
             return;
         }
-        let rows = files.iter().filter(|file| file.dataset == Dataset::Predictions).map(|file| file.rows).sum();
-        let committed = Committed { seq, next, files: u32::try_from(files.len()).unwrap_or(u32::MAX), bytes, rows };
-        let writer = Writer {
-            shared: Arc::clone(&self.shared),
-            partition: self.partition.clone(),
-            scratch: self.scratch.clone(),
-        };
-        let name = names::state(&self.shared.identity.pipeline, &self.partition);
-        let (end, answer) = sync_channel(1);
-        let task = self.shared.runtime.spawn(async move {
-            let written = writer.commit(files, &name, &state).await;
-            let _ = end.send(written);
+        self.spawn(move |driver, answer| async move {
+            let mut driver = driver.lock_owned().await;
+            let began = driver.shared.clock.now();
+            let told = driver.run(Input::Propose(record)).await;
+            let took = driver.shared.clock.now().saturating_sub(began);
+            let committed = match told {
+                Ok(Told::Committed(record)) => record,
+                Ok(Told::Fenced) => return answer.give(Ok(Ended::Fenced)),
+                Ok(Told::FileDiffers { file }) => return answer.give(Err(Error::FileDiffers { file })),
+                Ok(_) => return answer.give(Err(Error::OutOfTurn)),
+                Err(error) => return answer.give(Err(error)),
+            };
+            answer.give(Ok(Ended::Committed(committed.clone(), took)));
+            follow_up::after(&mut driver, &committed).await;
         });
-        self.task = Task::Running(Running { answer, abort: task.abort_handle(), committed, began: Instant::now() });
     }
 
     fn poll(&mut self) -> Outcome {
@@ -153,6 +200,7 @@ impl Sink for PartitionSink {
 
     fn wait(&mut self, at_most: Duration) -> Outcome {
         let answer = match &self.task {
+            Task::Idle => return Outcome::Idle,
             Task::Running(running) if at_most.is_zero() => match running.answer.try_recv() {
                 Err(TryRecvError::Empty) => return Outcome::Pending,
                 answer => answer.ok(),
@@ -161,16 +209,12 @@ impl Sink for PartitionSink {
                 Err(RecvTimeoutError::Timeout) => return Outcome::Pending,
                 answer => answer.ok(),
             },
-            Task::Idle => return Outcome::Idle,
             Task::Refused(_) => {
                 let Task::Refused(error) = std::mem::replace(&mut self.task, Task::Idle) else { return Outcome::Idle };
                 return Outcome::Failed(error);
             }
         };
-        match answer {
-            Some(written) => self.finish(written),
-            None => self.ended(),
-        }
+        self.finish(answer.unwrap_or(Err(Error::Stopped)))
     }
 }
 
@@ -181,22 +225,6 @@ impl Drop for PartitionSink {
             running.abort.abort();
         }
         self.shared.ward.clear(&self.partition);
+        metrics::forget(&self.partition);
     }
-}
-
-/// Reads the state, makes it this owner's by using up a seq, and sweeps what the owner before left unfinished.
-async fn take_over(shared: &Shared, partition: &PartitionId, scratch: &Scratch) -> Result<Option<State>, Error> {
-    for place in shared.places() {
-        place.sweep(scratch).await?;
-    }
-    let name = names::state(&shared.identity.pipeline, partition);
-    let Some(bytes) = shared.state.read(&name).await? else { return Ok(None) };
-    let place = shared.state.location.display_of(&name);
-    let owner = Owner { identity: &shared.identity, partition, place: &place };
-    let mut state = state::read(&bytes, owner)?;
-    state.seq += 1;
-    let header = Header { genesis: state.genesis, seq: state.seq, next: state.next };
-    let claimed = state::write(&header, owner, &state.payload);
-    shared.state.replace(&name, &claimed, scratch).await?;
-    Ok(Some(state))
 }

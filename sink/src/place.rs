@@ -1,220 +1,121 @@
-//! A dataset's or the state's place, and the three things done there: create a file, replace an object, read one.
+//! A dataset's or the state's place, and what the protocol does there, each as one request with a definite end.
 //!
-//! Whatever the store, a name shows either a whole file or nothing. Object stores give that with one PUT; on local disks
-//! a file is finished in a folder *beside* the place (never inside: readers take everything there) and moved in.
+//! A name shows either a whole object or nothing: one PUT on object stores, a link to a finished file on local disks.
+//! Every request has a limit in time that grows with what it carries.
 
-use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::ops::Range;
 
 use bytes::Bytes;
-use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
-use store::{Location, StoreKind};
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use store::{Error, Location};
 
-use crate::Error;
+/// What one read of a record's beginning brings: nearly every header, and little of the rest.
+const BEGINNING_BYTES: u64 = 64 << 10;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) location: Location,
-    local: Option<Arc<Local>>,
 }
 
-#[derive(Debug)]
-struct Local {
-    root: PathBuf,
-    tmp: PathBuf,
-}
-
-/// Where a partition's unfinished files are on local disks, and a mark that no other owner of the partition has.
-#[derive(Debug, Clone)]
-pub(crate) struct Scratch {
-    pub(crate) folder: String,
-    pub(crate) mark: u64,
-}
-
-/// What became of a file that was to be created.
+/// What became of an object that was to be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Creation {
-    /// It is there, with these bytes.
-    Visible,
-    /// Another file has the name.
-    Taken,
+    Created,
+    /// The name is taken: by ours, if an earlier try landed.
+    Exists,
 }
 
 impl Place {
     pub(crate) fn new(location: Location) -> Self {
-        let local = location.local_root.clone().map(|root| {
-            let name = root.file_name().unwrap_or_default().to_string_lossy();
-            let tmp = root.with_file_name(format!(".{name}-tmp"));
-            Arc::new(Local { root, tmp })
-        });
-        Place { location, local }
+        Place { location }
     }
 
-    /// That results can go here.
-    pub(crate) async fn check(&self) -> Result<(), Error> {
-        store::check_writable(&self.location).await?;
-        match &self.local {
-            Some(local) => local.check_tmp(),
-            None => Ok(()),
-        }
-    }
-
-    /// Creates a file. Repeating it with the same bytes is harmless, and needed after an unknown outcome.
-    pub(crate) async fn create(&self, name: &str, bytes: &Bytes, scratch: &Scratch) -> Result<Creation, store::Error> {
-        if self.local.is_some() {
-            let (name, bytes, scratch) = (name.to_owned(), bytes.clone(), scratch.clone());
-            return self.blocking(move |local| local.create(&name, &bytes, &scratch)).await;
-        }
+    /// Creates an object if there is none. An error leaves open whether it is there.
+    pub(crate) async fn create(&self, name: &str, bytes: &Bytes) -> Result<Creation, Error> {
         let path = self.location.path(name);
         let options = PutOptions::from(PutMode::Create);
-        match self.location.store.put_opts(&path, PutPayload::from(bytes.clone()), options).await {
-            Ok(_) => Ok(Creation::Visible),
-            Err(error) => match store::Error::from_store(&self.location, &error) {
-                // A try whose answer was lost may have created it.
-                store::Error::Exists { .. } => match self.read(name).await? {
-                    Some(found) if found == bytes => Ok(Creation::Visible),
-                    Some(_) => Ok(Creation::Taken),
-                    None => Err(store::Error::Answer {
-                        place: self.location.display.clone(),
-                        reason: "a file exists and does not exist".to_owned(),
-                    }),
-                },
-                other => Err(other),
-            },
+        let put = self.location.store.put_opts(&path, PutPayload::from(bytes.clone()), options);
+        match self.limited(bytes.len() as u64, put).await {
+            Ok(_) => Ok(Creation::Created),
+            Err(Error::Exists { .. }) => Ok(Creation::Exists),
+            Err(error) => Err(error),
         }
     }
 
     /// Creates an object, or replaces it whole.
-    pub(crate) async fn replace(&self, name: &str, bytes: &Bytes, scratch: &Scratch) -> Result<(), store::Error> {
-        if self.local.is_some() {
-            let (name, bytes, scratch) = (name.to_owned(), bytes.clone(), scratch.clone());
-            return self.blocking(move |local| local.replace(&name, &bytes, &scratch)).await;
-        }
+    pub(crate) async fn replace(&self, name: &str, bytes: &Bytes) -> Result<(), Error> {
         let path = self.location.path(name);
-        let put = self.location.store.put(&path, PutPayload::from(bytes.clone())).await;
-        put.map(drop).map_err(|e| store::Error::from_store(&self.location, &e))
+        let put = self.location.store.put(&path, PutPayload::from(bytes.clone()));
+        self.limited(bytes.len() as u64, put).await.map(drop)
     }
 
     /// None if there is no such object.
-    pub(crate) async fn read(&self, name: &str) -> Result<Option<Bytes>, store::Error> {
-        let translate = |error| match store::Error::from_store(&self.location, &error) {
-            store::Error::NotFound { .. } => Ok(None),
-            other => Err(other),
+    pub(crate) async fn read(&self, name: &str, bytes_max: u64) -> Result<Option<Bytes>, Error> {
+        self.get(name, GetOptions::default(), bytes_max).await
+    }
+
+    /// The first bytes of an object.
+    pub(crate) async fn read_beginning(&self, name: &str) -> Result<Option<Bytes>, Error> {
+        let range = Some(GetRange::Bounded(0..BEGINNING_BYTES));
+        self.get(name, GetOptions { range, ..GetOptions::default() }, BEGINNING_BYTES).await
+    }
+
+    /// A part of an object.
+    pub(crate) async fn read_range(&self, name: &str, range: Range<u64>) -> Result<Option<Bytes>, Error> {
+        let bytes = range.end.saturating_sub(range.start);
+        let range = Some(GetRange::Bounded(range));
+        self.get(name, GetOptions { range, ..GetOptions::default() }, bytes).await
+    }
+
+    async fn get(&self, name: &str, options: GetOptions, bytes_max: u64) -> Result<Option<Bytes>, Error> {
+        let path = self.location.path(name);
+        let read = async { self.location.store.get_opts(&path, options).await?.bytes().await };
+        absent_is_none(self.limited(bytes_max, read).await)
+    }
+
+    /// Its length; none if there is no such object.
+    pub(crate) async fn length(&self, name: &str) -> Result<Option<u64>, Error> {
+        let path = self.location.path(name);
+        let head = self.limited(0, self.location.store.head(&path)).await;
+        absent_is_none(head.map(|meta| meta.size))
+    }
+
+    /// One that is not there is deleted.
+    pub(crate) async fn delete(&self, name: &str) -> Result<(), Error> {
+        let path = self.location.path(name);
+        absent_is_none(self.limited(0, self.location.store.delete(&path)).await).map(drop)
+    }
+
+    /// Everything directly or indirectly in a folder; of names after `after` only, if given.
+    pub(crate) async fn list(&self, folder: &str, after: Option<&str>) -> Result<Vec<ObjectMeta>, Error> {
+        let prefix = self.location.path(folder);
+        let listing = match after {
+            Some(after) => self.location.store.list_with_offset(Some(&prefix), &self.location.path(after)),
+            None => self.location.store.list(Some(&prefix)),
         };
-        match self.location.store.get(&self.location.path(name)).await {
-            Ok(found) => match found.bytes().await {
-                Ok(bytes) => Ok(Some(bytes)),
-                Err(error) => translate(error),
-            },
-            Err(error) => translate(error),
-        }
+        self.limited(0, listing.try_collect()).await
     }
 
-    /// Removes what a killed owner of the partition left unfinished.
-    pub(crate) async fn sweep(&self, scratch: &Scratch) -> Result<(), store::Error> {
-        let folder = scratch.folder.clone();
-        if self.location.kind != StoreKind::Local {
-            return Ok(());
-        }
-        self.blocking(move |local| match fs::remove_dir_all(local.tmp.join(folder)) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-            _ => Ok(()),
-        })
-        .await
+    /// The name below this place.
+    pub(crate) fn name_of(&self, path: &Path) -> Option<String> {
+        let below = path.prefix_match(&self.location.prefix)?;
+        Some(below.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/"))
     }
 
-    async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Local) -> io::Result<T> + Send + 'static,
-    ) -> Result<T, store::Error> {
-        let local = self.local.clone().expect("only asked for on local disks");
-        match tokio::task::spawn_blocking(move || work(&local)).await {
-            Ok(result) => result.map_err(|e| store::Error::from_io(&self.location, &e)),
-            Err(e) => Err(store::Error::Answer { place: self.location.display.clone(), reason: e.to_string() }),
+    async fn limited<T>(&self, bytes: u64, request: impl Future<Output = object_store::Result<T>>) -> Result<T, Error> {
+        match tokio::time::timeout(self.location.within(bytes), request).await {
+            Ok(answer) => answer.map_err(|error| Error::from_store(&self.location, &error)),
+            Err(_) => Err(Error::timed_out(&self.location)),
         }
     }
 }
 
-// === impl Local ===
-
-impl Local {
-    /// Moves an empty folder in and away again: no reader sees one, and two mounts refuse.
-    fn check_tmp(&self) -> Result<(), Error> {
-        let probe = format!("probe-{}", std::process::id());
-        let (from, to) = (self.tmp.join(&probe), self.root.join(format!(".{probe}")));
-        let moved = fs::create_dir_all(&from).and_then(|()| fs::rename(&from, &to)).and_then(|()| fs::remove_dir(&to));
-        moved.map_err(|e| {
-            let _ = fs::remove_dir(&from);
-            Error::TmpElsewhere {
-                folder: self.root.display().to_string(),
-                tmp: self.tmp.display().to_string(),
-                reason: e.to_string(),
-            }
-        })
+fn absent_is_none<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
-
-    fn create(&self, name: &str, bytes: &Bytes, scratch: &Scratch) -> io::Result<Creation> {
-        let target = self.root.join(name);
-        match fs::read(&target) {
-            Ok(found) if found == *bytes => return Ok(Creation::Visible),
-            Ok(_) => return Ok(Creation::Taken),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            Err(e) => return Err(e),
-        }
-        self.replace(name, bytes, scratch).map(|()| Creation::Visible)
-    }
-
-    /// Written and made durable out of sight, then moved in; durable itself when the folders are.
-    fn replace(&self, name: &str, bytes: &Bytes, scratch: &Scratch) -> io::Result<()> {
-        let folder = self.tmp.join(&scratch.folder);
-        fs::create_dir_all(&folder)?;
-        let unfinished = folder.join(format!("{}-{:016x}", name.replace('/', "+"), scratch.mark));
-        let target = self.root.join(name);
-        let result = write_durably(&unfinished, bytes).and_then(|()| {
-            let parent = target.parent().expect("names lie below the root");
-            create_durably(parent)?;
-            fs::rename(&unfinished, &target)?;
-            sync_folder(parent)?;
-            sync_folder(&folder)
-        });
-        if result.is_err() {
-            // A full disk must not stay full for the sake of a part of a file.
-            let _ = fs::remove_file(&unfinished);
-        }
-        result
-    }
-}
-
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = fs::File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-/// Creates a folder and those above it, each entry durable in its parent.
-fn create_durably(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = folder.parent() {
-        create_durably(parent)?;
-        match fs::create_dir(folder) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
-            _ => sync_folder(parent)?,
-        }
-    }
-    Ok(())
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    fs::File::open(folder)?.sync_all()
-}
-
-/// Elsewhere folders cannot be opened for this.
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }

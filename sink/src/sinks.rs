@@ -8,10 +8,15 @@ use store::Location;
 use tokio::runtime::Handle;
 use types::PartitionId;
 
+use crate::attention::Attention;
+use crate::handover::Request;
 use crate::health::Ward;
+use crate::machine::Guards;
+use crate::names::Genesis;
 use crate::place::Place;
-use crate::writer::Patience;
-use crate::{Config, Dataset, Error, Health, PartitionSink, names};
+use crate::record::{FileEntry, Header, Nonce, RECORD_BYTES_MAX, RecordKind, Resume, RunFacts, StateRef};
+use crate::retries::Patience;
+use crate::{Clock, Config, Dataset, Error, Health, PartitionSink, names, preflight};
 
 /// Whose results these are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +34,7 @@ pub struct Places {
     pub predictions: Location,
     pub late: Location,
     pub quarantine: Location,
+    pub runs: Location,
     pub state: Location,
 }
 
@@ -38,23 +44,39 @@ pub struct Paths {
     pub predictions: String,
     pub late: String,
     pub quarantine: String,
+    pub runs: String,
     pub state: String,
 }
 
 /// All that partitions' sinks share. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Sinks {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) identity: Identity,
-    datasets: [Place; 3],
+    datasets: [Place; 4],
     pub(crate) state: Place,
     pub(crate) runtime: Handle,
     pub(crate) ward: Ward,
     pub(crate) patience: Patience,
+    pub(crate) clock: Clock,
+    pub(crate) guards: Guards,
+    pub(crate) request: Request,
+    pub(crate) attention: Attention,
+    /// Random for each process; in records, for people and for telling owners apart.
+    owner: Nonce,
+    instance: String,
+}
+
+/// What tests choose differently than services.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Workings {
+    pub patience: Patience,
+    pub clock: Clock,
+    pub guards: Guards,
 }
 
 impl Sinks {
@@ -72,51 +94,68 @@ impl Sinks {
     /// # Errors
     /// As `open`.
     pub fn at(places: Places, identity: Identity, runtime: Handle) -> Result<Self, Error> {
-        Self::with_patience(places, identity, runtime, Patience::default())
+        let sinks = Self::unchecked(places, identity, runtime, Workings::default())?;
+        let shared = Arc::clone(&sinks.shared);
+        sinks.shared.block(async move { preflight::check(&shared).await })?;
+        Ok(sinks)
     }
 
-    pub(crate) fn with_patience(
-        places: Places,
-        identity: Identity,
-        runtime: Handle,
-        patience: Patience,
-    ) -> Result<Self, Error> {
+    /// As [`Sinks::at`], without asking the stores anything yet; see [`Sinks::check`].
+    ///
+    /// # Errors
+    /// If the pipeline's id cannot name objects, or places overlap.
+    pub fn unchecked(places: Places, identity: Identity, runtime: Handle, workings: Workings) -> Result<Self, Error> {
         names::check_pipeline(&identity.pipeline)?;
         places.check_apart()?;
-        let Places { predictions, late, quarantine, state } = places;
-        let shared = Arc::new(Shared {
+        let Places { predictions, late, quarantine, runs, state } = places;
+        let Workings { patience, clock, guards } = workings;
+        let shared = Shared {
             identity,
-            datasets: [predictions, late, quarantine].map(Place::new),
+            datasets: [predictions, late, quarantine, runs].map(Place::new),
             state: Place::new(state),
             runtime,
             ward: Ward::default(),
             patience,
-        });
-        let checked = Arc::clone(&shared);
-        shared.block(async move {
-            for place in checked.datasets.iter().chain([&checked.state]) {
-                place.check().await?;
-            }
-            Ok(())
-        })?;
-        Ok(Sinks { shared })
+            clock,
+            guards,
+            request: Request::default(),
+            attention: Attention::default(),
+            owner: Nonce(rand::rng().random()),
+            instance: instance(),
+        };
+        Ok(Sinks { shared: Arc::new(shared) })
+    }
+
+    /// Checks that results can go to the places, and that the stores keep what delivery rests on.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub async fn check(&self) -> Result<(), Error> {
+        preflight::check(&self.shared).await
     }
 
     /// The sink of one partition. It does nothing yet: its `recover` is the first to ask the store.
     #[must_use]
     pub fn partition(&self, partition: &PartitionId) -> PartitionSink {
-        PartitionSink::new(Arc::clone(&self.shared), partition.clone(), rand::rng().random())
+        self.partition_seeded(partition, rand::rng().random())
+    }
+
+    /// With a seed for everything random, for tests that are to be repeated. No two owners may have the same.
+    #[must_use]
+    pub fn partition_seeded(&self, partition: &PartitionId, seed: u64) -> PartitionSink {
+        PartitionSink::new(Arc::clone(&self.shared), partition.clone(), seed)
     }
 
     /// Where readers find results, to be printed at start.
     #[must_use]
     pub fn paths(&self) -> Paths {
         let display = |place: &Place| place.location.display.clone();
-        let [predictions, late, quarantine] = &self.shared.datasets;
+        let [predictions, late, quarantine, runs] = &self.shared.datasets;
         Paths {
             predictions: display(predictions),
             late: display(late),
             quarantine: display(quarantine),
+            runs: display(runs),
             state: display(&self.shared.state),
         }
     }
@@ -128,6 +167,45 @@ impl Sinks {
     }
 }
 
+// === impl Identity ===
+
+impl Identity {
+    /// Whether a record says of itself what it must say to be this partition's.
+    pub(crate) fn check(
+        &self,
+        partition: &PartitionId,
+        header: &Header,
+        seq: u64,
+        place: impl Fn() -> String,
+    ) -> Result<(), Error> {
+        let name = |pipeline: &str, topic: &str, index: u32, seq: u64| format!("{pipeline}: {topic}-{index} at {seq}");
+        let found = name(&header.pipeline, &header.topic, header.partition, header.seq);
+        let expected = name(&self.pipeline, &partition.topic, partition.index, seq);
+        if found != expected {
+            return Err(Error::RecordForeign { place: place(), found, expected });
+        }
+        if header.fingerprint != self.fingerprint {
+            return Err(Error::RulesChanged {
+                partition: partition.clone(),
+                stored: header.fingerprint.clone(),
+                configured: self.fingerprint.clone(),
+            });
+        }
+        let is_own =
+            |file: &FileEntry| names::is_file_of(&file.name, &file.dataset, partition, header.genesis, header.seq);
+        match header.files.iter().find(|file| !is_own(file)) {
+            None => Ok(()),
+            Some(file) => Err(Error::RecordForeign { place: place(), found: file.name.clone(), expected }),
+        }
+    }
+}
+
+/// Host and process, for people.
+fn instance() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{host}/{}", std::process::id())
+}
+
 // === impl Shared ===
 
 impl Shared {
@@ -135,8 +213,39 @@ impl Shared {
         &self.datasets[dataset as usize]
     }
 
+    pub(crate) fn owner(&self) -> Nonce {
+        self.owner
+    }
+
     pub(crate) fn places(&self) -> impl Iterator<Item = &Place> {
         self.datasets.iter().chain([&self.state])
+    }
+
+    /// A header with what all records of this process have in common; the rest is to be filled in.
+    pub(crate) fn header(&self, partition: &PartitionId, partitions: Option<u32>) -> Header {
+        Header {
+            pipeline: self.identity.pipeline.clone(),
+            fingerprint: self.identity.fingerprint.clone(),
+            topic: partition.topic.to_string(),
+            partition: partition.index,
+            partitions,
+            genesis: Genesis(0),
+            seq: 0,
+            previous: None,
+            nonce: Nonce(0),
+            owner: self.owner,
+            instance: self.instance.clone(),
+            kind: RecordKind::Data,
+            claims: 0,
+            lagging: false,
+            written_at: 0,
+            resume: Resume::default(),
+            ledger: types::Ledger::default(),
+            run: RunFacts::default(),
+            model_set: None,
+            state: StateRef { seq: 0, hash: None, bytes: 0 },
+            files: Vec::new(),
+        }
     }
 
     /// Runs it on the runtime and waits for the answer, from any thread that may block.
@@ -164,12 +273,13 @@ impl Places {
                 _ if config.url.is_empty() => return Err(Error::NoUrl { what }),
                 _ => format!("{}/{what}", config.url.trim_end_matches('/')),
             };
-            Ok(store::open(&url, storage)?)
+            Ok(store::open_for(&url, storage, RECORD_BYTES_MAX)?)
         };
         Ok(Places {
             predictions: open("predictions", &config.predictions)?,
             late: open("late", &config.late)?,
             quarantine: open("quarantine", &config.quarantine)?,
+            runs: open("runs", &config.runs)?,
             state: open("state", &config.state)?,
         })
     }
@@ -179,6 +289,7 @@ impl Places {
             ("predictions", &self.predictions),
             ("late", &self.late),
             ("quarantine", &self.quarantine),
+            ("runs", &self.runs),
             ("state", &self.state),
         ];
         for (place, (outer, outer_location)) in all.iter().enumerate() {

@@ -6,15 +6,17 @@ use std::time::{Duration, Instant};
 
 use types::Position;
 
+use super::batch::Batch;
 use super::faulty::{Fault, Faulty};
-use super::fixture::{Batch, Bench, Stage, commit, identity};
+use super::fixture::{Bench, Stage, begin, claim, commit, identity, partition, resume};
+use crate::record::RecordKind;
 use crate::{Config, Error, Kind, Outcome, Places, Sink, Sinks};
 
 fn broken(bench: &Bench, plan: &[Fault]) -> (Stage, Arc<Faulty>) {
     let mut stage = bench.anew();
     let faulty = Faulty::new(Arc::clone(&stage.places.state.store), plan);
-    let Places { predictions, late, quarantine, state } = &mut stage.places;
-    for location in [predictions, late, quarantine, state] {
+    let Places { predictions, late, quarantine, runs, state } = &mut stage.places;
+    for location in [predictions, late, quarantine, runs, state] {
         location.store = faulty.clone();
     }
     (stage, faulty)
@@ -26,21 +28,21 @@ fn whatever_one_request_meets_everything_arrives() {
     let bench = Bench::memory();
     let batch = Batch::of(12).with_refusals(3);
     let faults = [Fault::FailsBefore, Fault::AppliedButAnswerLost, Fault::Slow, Fault::Denied];
-    for place in 0..8 {
+    for place in 0..14 {
         for first in faults {
             for second in faults {
                 let mut plan = vec![Fault::None; place];
                 plan.extend([first, second]);
                 let (stage, _) = broken(&bench, &plan);
-                let sinks = stage.sinks();
-                let mut sink = sinks.partition(&super::fixture::partition(0));
-                sink.recover().expect("fresh");
+                let sinks = stage.unchecked(identity()).expect("apart");
+                let mut sink = sinks.partition(&partition(0));
+                begin(&mut sink);
                 commit(&mut sink, &batch, 10);
                 commit(&mut sink, &batch, 20);
                 assert!(sinks.health().troubles.is_empty(), "healed");
                 drop(sink);
-                let found = stage.sink().recover().expect("recovers").expect("was committed");
-                assert_eq!(found.next, Position(20), "{plan:?}");
+                let found = resume(&mut sinks.partition(&partition(0)));
+                assert_eq!(found.header.resume.next, Position(20), "{plan:?}");
                 assert_eq!(stage.rows(&stage.places.predictions), 24, "{plan:?}");
                 assert_eq!(stage.rows(&stage.places.late), 6, "{plan:?}");
                 assert_eq!(stage.rows(&stage.places.quarantine), 6, "{plan:?}");
@@ -52,10 +54,10 @@ fn whatever_one_request_meets_everything_arrives() {
 #[test]
 fn a_right_taken_away_keeps_the_commit_pending_and_readiness_off() {
     let (stage, faulty) = broken(&Bench::memory(), &[Fault::Denied; 100_000]);
-    let sinks = stage.sinks();
-    let mut sink = sinks.partition(&super::fixture::partition(0));
-    sink.recover().expect("fresh");
-    let frozen = sink.encode(&Batch::of(6).commit(10)).expect("encodes");
+    let sinks = stage.unchecked(identity()).expect("apart");
+    let mut sink = sinks.partition(&partition(0));
+    claim(&mut sink);
+    let frozen = sink.encode(&Batch::of(6).kind(RecordKind::Genesis).commit(10)).expect("encodes");
     sink.begin(frozen);
     assert!(matches!(sink.wait(Duration::from_millis(300)), Outcome::Pending));
     let health = sinks.health();
@@ -73,9 +75,9 @@ fn a_right_taken_away_keeps_the_commit_pending_and_readiness_off() {
 #[test]
 fn polling_never_waits() {
     let (stage, _) = broken(&Bench::memory(), &[Fault::Slow; 10]);
-    let mut sink = stage.sink();
-    sink.recover().expect("fresh");
-    let frozen = sink.encode(&Batch::of(6).commit(10)).expect("encodes");
+    let mut sink = stage.unchecked(identity()).expect("apart").partition(&partition(0));
+    claim(&mut sink);
+    let frozen = sink.encode(&Batch::of(6).kind(RecordKind::Genesis).commit(10)).expect("encodes");
     sink.begin(frozen);
     let asked = Instant::now();
     assert!(matches!(sink.poll(), Outcome::Pending));
@@ -118,18 +120,6 @@ fn a_folder_that_cannot_be_made_is_told_at_start() {
     assert!(error.hint().is_some());
 }
 
-#[test]
-fn leftovers_of_a_killed_owner_are_swept() {
-    let folder = tempfile::tempdir().expect("temp folder");
-    let stage = Bench::local(folder.path()).anew();
-    let root = stage.places.predictions.local_root.clone().expect("local");
-    let scratch = root.with_file_name(".predictions-tmp").join("plant-7/readings/0");
-    std::fs::create_dir_all(&scratch).expect("made");
-    std::fs::write(scratch.join("half"), "PAR1").expect("written");
-    stage.sink().recover().expect("fresh");
-    assert!(!scratch.exists());
-}
-
 /// Needs a small file system of its own: `mount -t tmpfs -o size=200k tmpfs DIR`, and `ATALAIA_TEST_SMALL_DISK=DIR`.
 #[test]
 fn a_full_disk_shows_nothing_and_the_commit_goes_on_when_there_is_room() {
@@ -140,8 +130,8 @@ fn a_full_disk_shows_nothing_and_the_commit_goes_on_when_there_is_room() {
     let folder = tempfile::tempdir_in(disk).expect("temp folder");
     let stage = Bench::local(folder.path()).anew();
     let sinks = stage.sinks();
-    let mut sink = sinks.partition(&super::fixture::partition(0));
-    sink.recover().expect("fresh");
+    let mut sink = sinks.partition(&partition(0));
+    begin(&mut sink);
     let mut size = 1 << 20;
     while size > 1024 {
         // What fits stays: in the end the disk is full to the last page.

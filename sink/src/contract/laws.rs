@@ -1,63 +1,119 @@
-//! The laws, each on places of its own.
+//! The laws of commits, each on places of its own.
+
+use std::path::Path;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
-use object_store::ObjectStoreExt;
+use arrow::record_batch::RecordBatch;
 use types::Position;
 
-use super::fixture::{Batch, Stage, commit, identity, partition, read, try_commit};
-use crate::{Dataset, Error, Identity, Kind, Outcome, Recovered, Sink};
+use super::batch::{Batch, state_after};
+use super::fixture::{Stage, begin, claim, commit, partition, read, resume};
+use crate::record::{Hex32, RecordKind};
+use crate::{Claimed, Dataset, Error, Outcome, Sink};
 
 pub(super) fn a_fresh_partition_holds_nothing(stage: &Stage) {
     let mut sink = stage.sink();
     assert!(matches!(sink.encode(&Batch::empty().commit(1)), Err(Error::NotRecovered)));
-    assert_eq!(sink.recover().expect("nothing stands in the way"), None);
+    let claimed = claim(&mut sink);
+    assert!(matches!(claimed, Outcome::Claimed(Claimed::Vacant { is_new_partition: false })), "{claimed:?}");
     assert!(matches!(sink.poll(), Outcome::Idle));
     assert!(stage.objects(&stage.places.state).is_empty(), "asking writes nothing");
 }
 
+pub(super) fn a_log_begins_with_a_genesis_and_a_marker(stage: &Stage) {
+    stage.begun();
+    let objects = stage.objects(&stage.places.state);
+    let names: Vec<&str> = objects.keys().map(String::as_str).collect();
+    assert_eq!(names, ["plant-7/markers/readings-0", "plant-7/readings/0/log/00000000000000000000"]);
+    let first = &stage.records()[0];
+    let header = first.header();
+    assert_eq!((header.kind, header.seq, header.previous), (RecordKind::Genesis, 0, None));
+    let marker: serde_json::Value = serde_json::from_slice(&objects[names[0]]).expect("JSON");
+    assert_eq!(marker["partitions"], 4);
+    assert_eq!(marker["genesis"], header.genesis.to_string());
+}
+
 pub(super) fn what_was_committed_is_recovered(stage: &Stage) {
-    let batch = Batch::of(40).with_refusals(7);
-    let mut sink = stage.sink();
-    sink.recover().expect("fresh");
+    let batch = Batch::of(40).with_refusals(7).with_runs();
+    let mut sink = stage.begun();
     let committed = commit(&mut sink, &batch, 1000);
     assert_eq!((committed.seq, committed.next, committed.rows), (1, Position(1000), 40));
-    assert_eq!(committed.files, 5, "two dates of predictions, one of late, two of quarantine");
+    assert_eq!(
+        committed.files, 5,
+        "two dates of predictions, one of late, two of quarantine; what tells of runs does not count"
+    );
     let empty = commit(&mut sink, &Batch::empty(), 1001);
     assert_eq!((empty.seq, empty.files, empty.rows), (2, 0, 0));
     commit(&mut sink, &batch, 2000);
     drop(sink);
 
-    let found = stage.sink().recover().expect("recovers").expect("was committed");
-    assert_eq!(found, Recovered { next: Position(2000), state: batch.state.clone(), seq: 4 });
+    let found = resume(&mut stage.sink());
+    assert_eq!((found.header.seq, found.header.resume.next), (4, Position(2000)));
+    let before: Vec<(u64, RecordKind)> = found.before.iter().map(|header| (header.seq, header.kind)).collect();
+    assert_eq!(before, [(3, RecordKind::Data)]);
+    assert_eq!(found.state, state_after(40));
     assert_eq!(stage.rows(&stage.places.predictions), 80);
     assert_eq!(stage.rows(&stage.places.late), 14);
     assert_eq!(stage.rows(&stage.places.quarantine), 14);
+    assert_eq!(stage.rows(&stage.places.runs), 4);
+}
+
+pub(super) fn records_are_dense_and_name_the_one_before(stage: &Stage) {
+    let mut sink = stage.begun();
+    for next in 1..4 {
+        commit(&mut sink, &Batch::of(6), next);
+    }
+    drop(sink);
+    let mut sink = stage.sink();
+    resume(&mut sink);
+    commit(&mut sink, &Batch::empty().without_state(), 4);
+    let records = stage.records();
+    let kinds: Vec<RecordKind> = records.iter().map(|record| record.header().kind).collect();
+    let data = RecordKind::Data;
+    assert_eq!(kinds, [RecordKind::Genesis, data, data, data, RecordKind::Claim, data]);
+    for (seq, pair) in (1..).zip(records.windows(2)) {
+        let [before, record] = pair else { unreachable!("windows of two") };
+        assert_eq!(record.header().seq, seq);
+        assert_eq!(record.header().previous, Some(Hex32(before.hash())));
+        assert_eq!(record.header().genesis, before.header().genesis);
+        assert_ne!(record.header().nonce, before.header().nonce);
+    }
+    // The claim and what follows it without a state refer to the last one that was written.
+    for record in &records[4..] {
+        let state = record.header().state;
+        assert_eq!((state.seq, state.hash), (3, Some(Hex32(records[3].hash()))));
+        assert_eq!(record.state(), Ok(None));
+    }
 }
 
 pub(super) fn only_finished_files_are_ever_seen(stage: &Stage) {
-    let mut sink = stage.sink();
-    sink.recover().expect("fresh");
-    commit(&mut sink, &Batch::of(40).with_refusals(7), 1000);
+    let mut sink = stage.begun();
+    commit(&mut sink, &Batch::of(40).with_refusals(7).with_runs(), 1000);
     let places = &stage.places;
-    for (dataset, place) in Dataset::ALL.iter().zip([&places.predictions, &places.late, &places.quarantine]) {
-        for (name, bytes) in stage.objects(place) {
+    for (dataset, place) in
+        Dataset::ALL.iter().zip([&places.predictions, &places.late, &places.quarantine, &places.runs])
+    {
+        let objects = stage.objects(place);
+        assert!(!objects.is_empty(), "{dataset}");
+        for (name, bytes) in &objects {
             let (date, file) = name.split_once('/').expect("a folder a date");
             let date = date.strip_prefix("date=").expect("named so");
             assert!(file.starts_with("readings-00000-") && file.ends_with("-0000000001.parquet"), "{name}");
-            let batch = read(&bytes);
+            let batch = read(bytes);
             assert_eq!(batch.schema().fields(), dataset.schema().fields(), "{dataset}");
             sorted_and_of_one_date(*dataset, &batch, date);
         }
         if let Some(root) = &place.local_root {
-            let strange = files_below(root).into_iter().filter(|name| !name.ends_with(".parquet")).count();
-            assert_eq!(strange, 0);
+            let mut names = files_below(root, root);
+            names.sort();
+            assert!(names.iter().eq(objects.keys()), "only what is listed lies there: {names:?}");
         }
     }
 }
 
-fn sorted_and_of_one_date(dataset: Dataset, batch: &arrow::record_batch::RecordBatch, date: &str) {
-    if dataset == Dataset::Quarantine {
+fn sorted_and_of_one_date(dataset: Dataset, batch: &RecordBatch, date: &str) {
+    if !matches!(dataset, Dataset::Predictions | Dataset::Late) {
         return;
     }
     let text = |name: &str| batch.column_by_name(name).expect(name).as_string::<i32>().clone();
@@ -71,126 +127,79 @@ fn sorted_and_of_one_date(dataset: Dataset, batch: &arrow::record_batch::RecordB
     assert_eq!(starts.null_count(), 0);
 }
 
-fn files_below(folder: &std::path::Path) -> Vec<String> {
+fn files_below(root: &Path, folder: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder") {
-        let entry = entry.expect("an entry");
-        if entry.path().is_dir() {
-            names.extend(files_below(&entry.path()));
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            names.extend(files_below(root, &path));
         } else {
-            names.push(entry.file_name().to_string_lossy().into_owned());
+            names.push(path.strip_prefix(root).expect("below").to_string_lossy().into_owned());
         }
     }
     names
 }
 
-pub(super) fn the_same_commit_has_the_same_bytes(stage: &Stage) {
-    let mut sink = stage.sink();
-    sink.recover().expect("fresh");
-    let batch = Batch::of(100).with_refusals(5);
-    let one = sink.encode(&batch.commit(7)).expect("encodes");
-    let two = sink.encode(&batch.commit(7)).expect("encodes");
-    assert_eq!(one.contents, two.contents);
-}
-
-/// As a kill between the files and the state leaves it: the rows come again under another name, and none is lost.
-pub(super) fn no_owner_reuses_a_name_of_the_owner_before(stage: &Stage) {
-    let mut first = stage.sink();
-    first.recover().expect("fresh");
-    commit(&mut first, &Batch::of(6), 10);
-    let state = stage.objects(&stage.places.state);
-    commit(&mut first, &Batch::of(12), 20);
-    drop(first);
-    for (name, bytes) in state {
-        let place = &stage.places.state;
-        stage.runtime.block_on(place.store.put(&place.path(&name), bytes.into())).expect("puts back");
-    }
-
-    let mut second = stage.sink();
-    let found = second.recover().expect("recovers").expect("was committed");
-    assert_eq!(found.next, Position(10), "the state that was put back");
-    let committed = commit(&mut second, &Batch::of(18), 30);
-    assert_eq!(committed.seq, 3);
-    assert_eq!(stage.rows(&stage.places.predictions), 6 + 12 + 18);
-}
-
-pub(super) fn the_second_of_two_owners_is_fenced(stage: &Stage) {
-    let mut old = stage.sink();
-    old.recover().expect("fresh");
-    commit(&mut old, &Batch::of(6), 10);
-    let mut new = stage.sink();
-    new.recover().expect("recovers").expect("was committed");
-    commit(&mut old, &Batch::of(7), 20);
-    commit(&mut new, &Batch::of(8), 30);
-    assert!(matches!(try_commit(&mut old, &Batch::of(9), 40), Outcome::Fenced));
-    assert!(matches!(old.encode(&Batch::of(9).commit(40)), Err(Error::NotRecovered)));
-    assert_eq!(stage.rows(&stage.places.predictions), 6 + 7 + 8);
+/// Only the record's random number differs.
+pub(super) fn the_same_commit_has_the_same_files(stage: &Stage) {
+    let mut sink = stage.begun();
+    let batch = Batch::of(100).with_refusals(5).with_runs();
+    let one = sink.encode(&batch.commit(7)).expect("encodes").contents.record;
+    let two = sink.encode(&batch.commit(7)).expect("encodes").contents.record;
+    assert_eq!(one.header().files, two.header().files);
+    assert_eq!(one.bytes().len(), two.bytes().len());
+    assert_ne!(one.header().nonce, two.header().nonce);
 }
 
 pub(super) fn partitions_do_not_meet(stage: &Stage) {
     let sinks = stage.sinks();
     for index in 0..3 {
         let mut sink = sinks.partition(&partition(index));
-        assert_eq!(sink.recover().expect("fresh"), None);
+        begin(&mut sink);
         commit(&mut sink, &Batch::of(6), i64::from(index));
     }
     for index in 0..3 {
-        let found = sinks.partition(&partition(index)).recover().expect("recovers").expect("was committed");
-        assert_eq!(found.next, Position(i64::from(index)));
+        let found = resume(&mut sinks.partition(&partition(index)));
+        assert_eq!(found.header.resume.next, Position(i64::from(index)));
     }
     assert!(sinks.health().is_ready());
 }
 
-pub(super) fn state_that_is_not_ours_is_refused(stage: &Stage) {
-    let mut sink = stage.sink();
-    sink.recover().expect("fresh");
-    commit(&mut sink, &Batch::of(6), 10);
-    drop(sink);
-
-    let other_rules = Identity { fingerprint: "width=1h".to_owned(), ..identity() };
-    let sinks = stage.sinks_of(other_rules).expect("usable");
-    let error = sinks.partition(&partition(0)).recover().expect_err("other rules");
-    let text = error.to_string();
-    assert!(text.contains("`width=5s`") && text.contains("`width=1h`"), "{text}");
-    assert_eq!(error.kind(), Kind::Input);
-    assert!(error.hint().expect("a remedy").contains("new id"));
-
-    let place = &stage.places.state;
-    let path = place.path("plant-7/readings/0/state");
-    let put = |bytes: Vec<u8>| stage.runtime.block_on(place.store.put(&path, bytes.into())).expect("puts");
-    let whole = stage.objects(place)["plant-7/readings/0/state"].to_vec();
-    for cut in [0, 5, 12, 40, whole.len() - 1] {
-        put(whole[..cut].to_vec());
-        let error = stage.sink().recover().expect_err("cut short");
-        assert!(matches!(error, Error::StateCorrupt { .. }), "{cut}: {error:?}");
-        assert_eq!(error.kind(), Kind::Corrupt);
-    }
-    for at in [0, 13, 30, 60, whole.len() - 1] {
-        let mut changed = whole.clone();
-        changed[at] ^= 1;
-        put(changed);
-        assert!(matches!(stage.sink().recover(), Err(Error::StateCorrupt { .. })), "{at}");
-    }
-    let mut later = whole.clone();
-    later[8] = 9;
-    put(later);
-    assert!(matches!(stage.sink().recover(), Err(Error::StateTooNew { version: 9, .. })));
-
-    let elsewhere = place.path("plant-7/readings/1/state");
-    stage.runtime.block_on(place.store.put(&elsewhere, whole.clone().into())).expect("puts");
-    let error = stage.sinks().partition(&partition(1)).recover().expect_err("another partition's");
-    assert!(matches!(error, Error::StateForeign { .. }), "{error:?}");
-
-    put(whole);
-    assert!(stage.sink().recover().expect("whole again").is_some());
-}
-
 pub(super) fn commits_out_of_turn_are_refused(stage: &Stage) {
-    let mut sink = stage.sink();
-    sink.recover().expect("fresh");
+    let mut sink = stage.begun();
     let stale = sink.encode(&Batch::of(6).commit(10)).expect("encodes");
     commit(&mut sink, &Batch::of(6), 10);
     sink.begin(stale);
     assert!(matches!(sink.poll(), Outcome::Failed(Error::OutOfTurn)));
     commit(&mut sink, &Batch::of(6), 20);
+}
+
+/// Neither many owners nor the removal of old records lose the state that all of them refer to.
+pub(super) fn a_state_is_kept_as_long_as_a_record_refers_to_it(stage: &Stage) {
+    let mut sink = stage.begun();
+    commit(&mut sink, &Batch::of(6), 10);
+    drop(sink);
+    for turn in 2..12 {
+        let mut sink = stage.sink();
+        let found = resume(&mut sink);
+        assert_eq!((found.header.seq, found.header.state.seq), (turn, 1));
+        assert_eq!(found.state, state_after(6));
+        let before: Vec<u64> = found.before.iter().map(|header| header.seq).collect();
+        assert_eq!(before, (1..turn).collect::<Vec<u64>>(), "back to the one that holds the state");
+    }
+    let records = stage.records();
+    assert!(records.iter().any(|record| record.header().seq == 1), "the referent is there");
+}
+
+pub(super) fn readers_are_told_how_far_results_are_final(stage: &Stage) {
+    let mut sink = stage.begun();
+    for (next, complete_to) in [(10, 5_000_000), (20, 10_000_000)] {
+        commit(&mut sink, &Batch::of(6).complete_to(complete_to), next);
+        // What follows a commit ends before the next one begins.
+        commit(&mut sink, &Batch::empty().complete_to(complete_to), next);
+        let objects = stage.objects(&stage.places.state);
+        let told: serde_json::Value = serde_json::from_slice(&objects["plant-7/readings/0/complete_to"]).expect("JSON");
+        assert_eq!((&told["complete_to"], &told["partition"]), (&complete_to.into(), &0.into()));
+        assert_eq!((&told["topic"], &told["next"]), (&"readings".into(), &next.into()));
+    }
 }

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use super::fixture::{Batch, Bench, commit, wanted};
-use crate::{Dataset, Sink};
+use super::batch::Batch;
+use super::fixture::{Bench, commit, wanted};
+use crate::Dataset;
 
 #[test]
 fn pandas_polars_and_duckdb_read_folders_and_schema() {
     let Some(python) = wanted("ATALAIA_TEST_PYTHON") else { return };
     let folder = tempfile::tempdir().expect("temp folder");
     let stage = Bench::local(folder.path()).anew();
-    let mut sink = stage.sink();
-    sink.recover().expect("fresh");
-    commit(&mut sink, &Batch::of(600).with_refusals(9), 10);
+    let mut sink = stage.begun();
+    commit(&mut sink, &Batch::of(600).with_refusals(9).with_runs(), 10);
     commit(&mut sink, &Batch::of(6), 20);
     let root = stage.places.predictions.local_root.as_ref().and_then(|path| path.parent()).expect("local");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/readers.py");

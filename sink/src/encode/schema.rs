@@ -12,6 +12,8 @@ pub enum Dataset {
     Predictions,
     Late,
     Quarantine,
+    /// How the work went, a row a commit.
+    Runs,
 }
 
 /// A column as documented.
@@ -26,7 +28,7 @@ pub struct Column {
 }
 
 impl Dataset {
-    pub const ALL: [Dataset; 3] = [Dataset::Predictions, Dataset::Late, Dataset::Quarantine];
+    pub const ALL: [Dataset; 4] = [Dataset::Predictions, Dataset::Late, Dataset::Quarantine, Dataset::Runs];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Dataset {
             Dataset::Predictions => "predictions",
             Dataset::Late => "late",
             Dataset::Quarantine => "quarantine",
+            Dataset::Runs => "runs",
         }
     }
 
@@ -43,11 +46,12 @@ impl Dataset {
             Dataset::Predictions => PREDICTIONS,
             Dataset::Late => LATE,
             Dataset::Quarantine => QUARANTINE,
+            Dataset::Runs => RUNS,
         }
     }
 
     pub(crate) fn schema(self) -> SchemaRef {
-        static SCHEMAS: LazyLock<[SchemaRef; 3]> = LazyLock::new(|| {
+        static SCHEMAS: LazyLock<[SchemaRef; 4]> = LazyLock::new(|| {
             Dataset::ALL.map(|dataset| {
                 let fields: Vec<Field> = dataset.columns().iter().map(Column::field).collect();
                 Arc::new(Schema::new(fields))
@@ -170,4 +174,39 @@ const QUARANTINE: &[Column] = &[
         "beginning of the first item's payload, escaped; null once a reason has had its samples",
     ),
     required("partition", "int32", "partition of the topic"),
+];
+
+const RUNS: &[Column] = &[
+    required("pipeline", "string", "id of the pipeline that wrote the row"),
+    required("instance", "string", "host and process that made the commit"),
+    required("partition", "int32", "partition of the topic"),
+    required("seq", "int64", "number of the commit in the partition's log"),
+    required("kind", "string", "`genesis`, `claim`, `data`, `gap`, `release` or `drain`"),
+    required("committed_at", "timestamp", "when the commit was built, by that instance's clock"),
+    required("from_position", "int64", "first position read since the commit before"),
+    required("next_position", "int64", "the position after the last one"),
+    required("records", "int64", "records read since the commit before"),
+    required("readings", "int64", "readings decoded from them"),
+    required("rows", "int64", "rows of `predictions` in the commit"),
+    required("late", "int64", "rows of `late` in the commit"),
+    required("quarantined", "int64", "refused items in the commit, as `quarantine` counts them"),
+    required("anomalies", "int64", "rows of `predictions` that are anomalies"),
+    required("files", "int32", "files of the commit"),
+    required("bytes", "int64", "bytes of the commit: files, state and header"),
+    optional("fold_seconds", "double", "spent reading and aggregating; null if its owner died before it could tell"),
+    optional("score_seconds", "double", "spent scoring; null likewise"),
+    optional("encode_seconds", "double", "spent on snapshot and files; null likewise"),
+    optional(
+        "commit_seconds",
+        "double",
+        "from asking the store to the durable record and visible files; null likewise",
+    ),
+    optional("model_set", "string", "set of models that scored the rows; null without rows"),
+    optional("arrival_clock", "timestamp", "the partition's arrival clock; null before it has one"),
+    optional(
+        "wall_steps",
+        "string",
+        "where elapsed wall time moved it: `position:time` in microseconds, separated by blanks; null if nowhere",
+    ),
+    optional("error", "string", "what went wrong with the commit's owner; null if nothing did"),
 ];
