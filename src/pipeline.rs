@@ -1,7 +1,7 @@
 //! The map: how a record becomes a durable row.
 //!
 //! ```text
-//! source.poll ─ Gained ──> sink.recover ─> source.start(position)
+//! source.poll ─ Gained ──> sink.claim ─> … ─> state and position ─> source.start(position)
 //!             ─ Records ─> decode ─> windows.observe ─────────────┐ (fold; no I/O, no clock)
 //!             ─ CaughtUp ─> windows.tick                          │
 //!             ─ Lost ───> forget the partition                    │
@@ -11,8 +11,10 @@
 //! A worker is one OS thread with its own source and the tasks of the partitions it owns; nothing is shared between
 //! partitions. Everything that does I/O is behind the two traits `ingest::Source` and `sink::Sink`.
 
+mod clock;
 mod finish;
 mod metrics;
+mod opening;
 mod progress;
 mod refusals;
 mod state;
@@ -25,10 +27,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+pub use clock::{Clock, SystemClock};
 pub use finish::{Ending, Finish};
 pub use metrics::describe as describe_metrics;
 pub use progress::{Counts, Progress};
+pub(crate) use state::{Fresh, fresh, windows};
 pub use task::Cadence;
+pub use worker::Worker;
 
 use crate::shutdown::Shutdown;
 
@@ -44,16 +49,80 @@ pub struct Job {
     pub pending_bytes_max: usize,
     /// Where a partition without state begins.
     pub start: ingest::Start,
+    /// The pipeline that hands over to this one, if any: partitions begin where its drain began.
+    pub predecessor: Option<String>,
+    /// What to do about records that expired before they were read.
+    pub on_gap: ingest::OnGap,
     /// Whether records are judged against the wall clock where the broker gives no time: for live sources.
     pub wall: bool,
     /// When the run is over by itself.
     pub ending: Ending,
     /// How long a clean stop may take.
     pub grace: Duration,
+    pub clock: Arc<dyn Clock>,
+    pub guards: Guards,
 }
 
-/// Opens the durable end of a partition; called from worker threads.
-pub type OpenSink<'a> = &'a (dyn Fn(&types::PartitionId) -> Box<dyn sink::Sink> + Sync);
+/// Checks that only tests take away, to see that something notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guards {
+    /// Records below the position are dropped.
+    pub positions: bool,
+    /// The last record read must still be the same.
+    pub anchor: bool,
+}
+
+impl Default for Guards {
+    fn default() -> Self {
+        Guards { positions: true, anchor: true }
+    }
+}
+
+/// The durable side, as workers see it; called from their threads.
+pub trait Keeper: Sync {
+    /// The durable end of a partition.
+    fn sink(&self, partition: &types::PartitionId) -> Box<dyn sink::Sink>;
+
+    /// The boundary up to which this pipeline is to drain, if that was asked for.
+    fn drain(&self) -> Option<types::Micros>;
+
+    /// Changes when somebody has mended a partition: what is halted is looked at again.
+    fn attention(&self) -> u64 {
+        0
+    }
+
+    /// Where another pipeline's drain began in a partition; none if it has not begun.
+    ///
+    /// # Errors
+    /// If that pipeline's log cannot be read.
+    fn handed_over(
+        &self,
+        pipeline: &str,
+        partition: &types::PartitionId,
+    ) -> Result<Option<sink::record::DrainFrom>, sink::Error>;
+}
+
+impl Keeper for sink::Sinks {
+    fn sink(&self, partition: &types::PartitionId) -> Box<dyn sink::Sink> {
+        Box::new(self.partition(partition))
+    }
+
+    fn drain(&self) -> Option<types::Micros> {
+        self.drain()
+    }
+
+    fn attention(&self) -> u64 {
+        self.attention()
+    }
+
+    fn handed_over(
+        &self,
+        pipeline: &str,
+        partition: &types::PartitionId,
+    ) -> Result<Option<sink::record::DrainFrom>, sink::Error> {
+        self.handed_over(pipeline, partition)
+    }
+}
 
 /// Runs one worker thread a source until the job ends by itself, a worker fails, or shutdown is asked for.
 ///
@@ -62,11 +131,12 @@ pub type OpenSink<'a> = &'a (dyn Fn(&types::PartitionId) -> Box<dyn sink::Sink> 
 pub fn run(
     job: &Job,
     sources: Vec<Box<dyn ingest::Source>>,
-    open_sink: OpenSink<'_>,
+    keeper: &dyn Keeper,
     progress: &Progress,
     shutdown: &Shutdown,
 ) -> anyhow::Result<()> {
     let finish = Finish::new(job.ending, sources.len());
+    shutdown.begin_work();
     thread::scope(|scope| {
         let workers: Vec<_> = sources
             .into_iter()
@@ -78,7 +148,7 @@ pub fn run(
                     .spawn_scoped(scope, move || {
                         // Also when it panics: the others must not wait for a worker that is gone.
                         let _stop_others = shutdown.stop_on_drop_unless(|| finish.decided());
-                        worker::Worker::new(number, job, source, open_sink, progress, finish).work(shutdown)
+                        Worker::new(number, job, source, keeper, progress, finish).work(shutdown)
                     })
                     .context("start a worker thread")
             })

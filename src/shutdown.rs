@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     requested: Arc<AtomicBool>,
+    /// Something has begun that wants an orderly end.
+    at_work: Arc<AtomicBool>,
 }
 
 impl Shutdown {
-    /// Requests it on SIGTERM and SIGINT; a second signal ends the process at once.
+    /// Requests it on SIGTERM and SIGINT; a second signal ends the process at once, and so does the first one before
+    /// anything has begun: a start can hang for as long as a store does.
     pub fn on_signals(runtime: &tokio::runtime::Handle) -> Self {
         let shutdown = Shutdown::default();
         let flag = shutdown.clone();
@@ -22,11 +25,20 @@ impl Shutdown {
                 if hurry {
                     std::process::exit(130);
                 }
+                if !flag.at_work.load(Ordering::Acquire) {
+                    tracing::info!("stopped: nothing had begun");
+                    std::process::exit(130);
+                }
                 tracing::info!("stopping: reading has ended, what is due is being committed");
                 flag.request();
             }
         });
         shutdown
+    }
+
+    /// From now on the end has to be an orderly one.
+    pub fn begin_work(&self) {
+        self.at_work.store(true, Ordering::Release);
     }
 
     pub fn request(&self) {

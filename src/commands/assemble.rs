@@ -8,7 +8,7 @@ use config::Config;
 use ingest::{Bound, Source, SourceKind};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::pipeline::{self, Cadence, Ending, Job, Progress};
+use crate::pipeline::{self, Cadence, Ending, Guards, Job, Progress, SystemClock};
 use crate::shutdown::Shutdown;
 
 /// How long the first question to a broker may take before a job that needs the answer gives up.
@@ -79,9 +79,13 @@ impl Assembly {
             },
             pending_bytes_max: config.run.pending_bytes_max / workers.max(1),
             start: config.ingest.start,
+            predecessor: sink.predecessor.clone(),
+            on_gap: config.ingest.on_gap,
             wall: !files,
             ending,
             grace: config.run.shutdown_grace.duration(),
+            clock: Arc::new(SystemClock),
+            guards: Guards::default(),
         })
     }
 
@@ -92,16 +96,15 @@ impl Assembly {
         progress: &Progress,
         shutdown: &Shutdown,
     ) -> anyhow::Result<()> {
-        let open_sink =
-            |partition: &types::PartitionId| -> Box<dyn sink::Sink> { Box::new(self.sinks.partition(partition)) };
-        pipeline::run(job, sources.sources, &open_sink, progress, shutdown)
+        self.sinks.watch_drain();
+        pipeline::run(job, sources.sources, &self.sinks, progress, shutdown)
     }
 }
 
 /// The places of the results under their names, as readers write them.
-pub(crate) fn paths(sinks: &sink::Sinks) -> [(&'static str, String); 4] {
-    let sink::Paths { predictions, late, quarantine, state } = sinks.paths();
-    [("predictions", predictions), ("late", late), ("quarantine", quarantine), ("state", state)]
+pub(crate) fn paths(sinks: &sink::Sinks) -> [(&'static str, String); 5] {
+    let sink::Paths { predictions, late, quarantine, runs, state } = sinks.paths();
+    [("predictions", predictions), ("late", late), ("quarantine", quarantine), ("runs", runs), ("state", state)]
 }
 
 /// The configured source, once a worker. A bounded job asks the broker first, so that what is wrong is said at once.
@@ -170,7 +173,7 @@ pub(crate) fn load_models(config: &Config, runtime: &Runtime) -> anyhow::Result<
 }
 
 /// What may not change under a running pipeline: it would give the same reading to two different windows.
-fn fingerprint(config: &Config) -> String {
+pub(crate) fn fingerprint(config: &Config) -> String {
     let (aggregate, decode) = (&config.aggregate, &config.ingest.decode);
     let key = serde_json::json!([decode.device, decode.sensor, decode.shape]);
     format!("window={} offset={} clock={:?} key={key}", aggregate.window, aggregate.offset, aggregate.clock)

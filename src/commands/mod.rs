@@ -9,6 +9,7 @@ mod progress;
 pub(crate) mod run;
 pub(crate) mod score;
 pub(crate) mod simulate;
+pub(crate) mod state;
 pub(crate) mod validate;
 
 use std::path::PathBuf;

@@ -114,6 +114,9 @@ impl Readiness {
         if let Some(trouble) = health.troubles.first().filter(|_| !health.is_ready()) {
             return Err(format!("partition `{}` cannot commit: {}", trouble.partition, trouble.error));
         }
+        if let Some((partition, why)) = progress.first_halted() {
+            return Err(format!("partition `{partition}` is halted: {why}"));
+        }
         let counts = progress.counts();
         let (owned, taken_over) = (counts.gained - counts.lost, counts.started - counts.stopped);
         match () {

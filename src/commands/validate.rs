@@ -206,10 +206,11 @@ fn results(sink: &sink::Config) -> String {
         own.clone().unwrap_or_else(|| format!("{}/{name}", sink.url.trim_end_matches('/')))
     };
     format!(
-        "predictions `{}`, late `{}`, quarantine `{}`, state `{}`; a commit every {}, files of {} rows or after {}",
+        "predictions `{}`, late `{}`, quarantine `{}`, runs `{}`, state `{}`; a commit every {}, files of {} rows or after {}",
         place(&sink.predictions, "predictions"),
         place(&sink.late, "late"),
         place(&sink.quarantine, "quarantine"),
+        place(&sink.runs, "runs"),
         place(&sink.state, "state"),
         sink.commit_interval,
         grouped(sink.min_rows as u64),
@@ -230,8 +231,14 @@ fn online(config: &Config) -> anyhow::Result<Vec<Finding>> {
     let runtime = assemble::runtime()?;
     let mut findings = vec![Finding::of("source", source(config))];
     match sink::Places::open(&config.sink, &config.storage).context("open the places of the results") {
-        Ok(sink::Places { predictions, late, quarantine, state }) => {
-            let places = [("predictions", predictions), ("late", late), ("quarantine", quarantine), ("state", state)];
+        Ok(sink::Places { predictions, late, quarantine, runs, state }) => {
+            let places = [
+                ("predictions", predictions),
+                ("late", late),
+                ("quarantine", quarantine),
+                ("runs", runs),
+                ("state", state),
+            ];
             for (name, place) in places {
                 let checked = runtime.block_on(store::check_writable(&place)).map(|()| format!("`{place}` answers"));
                 findings.push(Finding::of(name, checked.map_err(Into::into)));
@@ -362,6 +369,7 @@ mod tests {
                 ("predictions", Verdict::Ok),
                 ("late", Verdict::Problem),
                 ("quarantine", Verdict::Ok),
+                ("runs", Verdict::Ok),
                 ("state", Verdict::Ok),
                 ("models", Verdict::Problem)
             ]

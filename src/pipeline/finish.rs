@@ -36,6 +36,8 @@ struct State {
     waiting: BTreeSet<usize>,
     changed: Instant,
     decided: bool,
+    /// Some partition has been handed over to a successor.
+    drained: bool,
 }
 
 /// With partitions owned elsewhere, ours must have been stable for this long before we call it the end.
@@ -46,8 +48,13 @@ const NOTHING_SETTLED: Duration = Duration::from_secs(15);
 impl Finish {
     #[must_use]
     pub fn new(ending: Ending, workers: usize) -> Self {
-        let state =
-            State { owned: BTreeMap::new(), waiting: (0..workers).collect(), changed: Instant::now(), decided: false };
+        let state = State {
+            owned: BTreeMap::new(),
+            waiting: (0..workers).collect(),
+            changed: Instant::now(),
+            decided: false,
+            drained: false,
+        };
         Finish { ending, state: Mutex::new(state) }
     }
 
@@ -81,16 +88,33 @@ impl Finish {
         }
     }
 
+    /// Nothing is left to do for the partition: the pipeline hands over to a successor.
+    pub(super) fn drained(&self, worker: usize, partition: &PartitionId) {
+        let mut state = self.lock();
+        if !state.drained {
+            state.drained = true;
+            state.changed = Instant::now();
+        }
+        if let Some(read) = state.owned.get_mut(&(worker, partition.clone())) {
+            *read = true;
+        }
+    }
+
     /// True from the moment on that every partition was read; never false again.
     #[must_use]
     pub fn decided(&self) -> bool {
-        let Ending::WhenRead { partitions, .. } = self.ending else { return false };
         let mut state = self.lock();
+        let partitions = match self.ending {
+            Ending::WhenRead { partitions, .. } => partitions,
+            // A service ends when it has handed over all that it owns, and is not given more.
+            Ending::Never if state.drained && !state.owned.is_empty() => usize::MAX,
+            Ending::Never => return state.decided,
+        };
         if !state.decided && state.owned.values().all(|read| *read) {
             let here = state.owned.len();
             let settled = if here == 0 { NOTHING_SETTLED } else { SETTLED };
             state.decided = here >= partitions || (state.waiting.is_empty() && state.changed.elapsed() >= settled);
-            if state.decided && here < partitions {
+            if state.decided && here < partitions && self.ending != Ending::Never {
                 warn!(
                     "{here} of {partitions} partitions were read here: the others belong to other members of the group"
                 );

@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use types::{PartitionId, Reason, Scores, Status};
+use types::{Ledger, PartitionId, Reason, Scores, Status};
 
 use super::{Counts, Progress};
+
+const COMMIT_INTERVAL: &str = "atalaia_sink_commit_interval_seconds";
+const UNACCOUNTED_RECORDS: &str = "atalaia_aggregate_unaccounted_records";
+const UNACCOUNTED_READINGS: &str = "atalaia_aggregate_unaccounted_readings";
+const HALTED: &str = "atalaia_sink_halted_partitions";
 
 /// Registers descriptions, the stages' too, so that they show before the first value.
 pub fn describe() {
@@ -36,6 +41,22 @@ pub fn describe() {
         Unit::Seconds,
         "From the closing of the oldest window of a commit to its durable row"
     );
+    describe_gauge!(
+        COMMIT_INTERVAL,
+        Unit::Seconds,
+        "The least time between two states: as configured, or twenty times what the last one took; by partition"
+    );
+    describe_gauge!(
+        UNACCOUNTED_RECORDS,
+        Unit::Count,
+        "Records at the last commit that were neither decoded nor refused nor without a value; always 0; by partition"
+    );
+    describe_gauge!(
+        UNACCOUNTED_READINGS,
+        Unit::Count,
+        "Readings at the last commit that are in no window, nor late, nor refused; always 0; by partition"
+    );
+    describe_gauge!(HALTED, Unit::Count, "Partitions that cannot go on until somebody acts");
     for reason in Reason::ALL {
         counter!("atalaia_ingest_rejects_total", "reason" => reason.as_str()).absolute(0);
     }
@@ -77,6 +98,23 @@ pub(super) fn state_of(partition: &PartitionId, windows: &aggregate::Windows) {
     gauge!("atalaia_aggregate_devices", "partition" => label).set(windows.devices() as f64);
 }
 
+/// How often commits come, at most: configured, or twenty times what the last state took.
+pub(super) fn interval(partition: &PartitionId, interval: Duration) {
+    gauge!(COMMIT_INTERVAL, "partition" => partition.index.to_string()).set(interval.as_secs_f64());
+}
+
+/// The law of conservation, for those who want to watch it.
+pub(super) fn accounts(partition: &PartitionId, ledger: &Ledger) {
+    let (records, readings) = ledger.unaccounted();
+    let label = partition.index.to_string();
+    gauge!(UNACCOUNTED_RECORDS, "partition" => label.clone()).set(records as f64);
+    gauge!(UNACCOUNTED_READINGS, "partition" => label).set(readings as f64);
+}
+
+pub(super) fn halted(partitions: usize) {
+    gauge!(HALTED).set(partitions as f64);
+}
+
 /// A partition that was given up shows nothing any more, instead of its last values for ever.
 pub(super) fn forget(partition: &PartitionId) {
     for name in [
@@ -84,6 +122,9 @@ pub(super) fn forget(partition: &PartitionId) {
         "atalaia_aggregate_closed_rows",
         "atalaia_aggregate_series",
         "atalaia_aggregate_devices",
+        COMMIT_INTERVAL,
+        UNACCOUNTED_RECORDS,
+        UNACCOUNTED_READINGS,
     ] {
         gauge!(name, "partition" => partition.index.to_string()).set(0.0);
     }

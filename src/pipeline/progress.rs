@@ -1,8 +1,10 @@
 //! Running totals of a process, for progress bars, summaries and readiness. Updated per batch, read by anybody.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use types::Reason;
+use types::{PartitionId, Reason};
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
@@ -12,6 +14,8 @@ macro_rules! counters {
             $($name: AtomicU64,)*
             /// What `quarantined` consists of.
             refused: [AtomicU64; Reason::ALL.len()],
+            /// Partitions that cannot go on until somebody acts, and why.
+            halted: Mutex<BTreeMap<PartitionId, String>>,
         }
 
         /// The totals at one moment.
@@ -35,6 +39,25 @@ macro_rules! counters {
                 refused.retain(|(_, count)| *count > 0);
                 refused.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
                 refused
+            }
+
+            pub(crate) fn halted(&self, partition: &PartitionId, why: &str) {
+                let mut halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
+                halted.insert(partition.clone(), why.to_owned());
+                super::metrics::halted(halted.len());
+            }
+
+            pub(crate) fn healed(&self, partition: &PartitionId) {
+                let mut halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
+                halted.remove(partition);
+                super::metrics::halted(halted.len());
+            }
+
+            /// A partition that cannot go on until somebody acts, and why, if there is one.
+            #[must_use]
+            pub fn first_halted(&self) -> Option<(PartitionId, String)> {
+                let halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
+                halted.first_key_value().map(|(partition, why)| (partition.clone(), why.clone()))
             }
 
             #[must_use]

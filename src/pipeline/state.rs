@@ -1,22 +1,30 @@
-//! What a partition's state holds beyond its windows: rows of the side datasets that wait for company.
+//! What a partition's state holds beyond its windows: rows of the side datasets that wait for company, and accounts of
+//! what is in files.
 //!
 //! Layout: version byte, then `Layout` in postcard's format. Numbers and field order stay; a change is a new version.
 
+use aggregate::{Boundaries, Settings, Windows};
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
-use types::{LateReadings, Quarantine};
+use sink::RunRows;
+use types::{LateReadings, Micros, Quarantine};
 
-const VERSION: u8 = 1;
+use super::task::InFiles;
 
-/// Borrowed for writing, owned after reading.
+const VERSION: u8 = 2;
+
+/// Borrowed for writing.
 #[derive(Serialize)]
-struct Layout<'a> {
-    content: Option<&'a str>,
-    windows: &'a [u8],
-    late: &'a LateReadings,
-    quarantine: &'a Quarantine,
+pub(super) struct Layout<'a> {
+    pub(super) content: Option<&'a str>,
+    pub(super) windows: &'a [u8],
+    pub(super) late: &'a LateReadings,
+    pub(super) quarantine: &'a Quarantine,
+    pub(super) runs: &'a RunRows,
+    pub(super) in_files: InFiles,
 }
 
+/// Owned after reading.
 #[derive(Debug, Deserialize)]
 pub(super) struct Restored {
     /// What the input consisted of, for inputs that can change under their name.
@@ -25,17 +33,14 @@ pub(super) struct Restored {
     pub(super) windows: Vec<u8>,
     pub(super) late: LateReadings,
     pub(super) quarantine: Quarantine,
+    pub(super) runs: RunRows,
+    pub(super) in_files: InFiles,
 }
 
-pub(super) fn encode(
-    content: Option<&str>,
-    windows: &[u8],
-    late: &LateReadings,
-    quarantine: &Quarantine,
-) -> anyhow::Result<Vec<u8>> {
-    let mut start = Vec::with_capacity(windows.len() + 1024);
+pub(super) fn encode(layout: &Layout<'_>) -> anyhow::Result<Vec<u8>> {
+    let mut start = Vec::with_capacity(layout.windows.len() + 1024);
     start.push(VERSION);
-    postcard::to_extend(&Layout { content, windows, late, quarantine }, start).context("encode the partition's state")
+    postcard::to_extend(layout, start).context("encode the partition's state")
 }
 
 pub(super) fn decode(bytes: &[u8]) -> anyhow::Result<Restored> {
@@ -44,6 +49,41 @@ pub(super) fn decode(bytes: &[u8]) -> anyhow::Result<Restored> {
         bail!("the partition's state has version {version}, this program reads version {VERSION}");
     }
     postcard::from_bytes(rest).context("read the partition's state")
+}
+
+/// Where a state begins that holds nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Fresh {
+    /// Windows before it are taken for closed: they may be published already.
+    pub(crate) floor: Option<Micros>,
+    /// What a predecessor and a successor of the pipeline count.
+    pub(crate) boundaries: Boundaries,
+}
+
+/// The state of a partition that begins anew, where there were windows before.
+pub(crate) fn fresh(settings: Settings, fresh: Fresh) -> anyhow::Result<Vec<u8>> {
+    let mut windows = fresh.floor.map_or_else(|| Windows::new(settings), |floor| Windows::with_floor(settings, floor));
+    if let Some(boundary) = fresh.boundaries.not_before {
+        windows.set_not_before(boundary).context("begin where the predecessor hands over")?;
+    }
+    if let Some(boundary) = fresh.boundaries.until {
+        windows.drain_until(boundary).context("go on draining")?;
+    }
+    let mut snapshot = Vec::new();
+    windows.snapshot(&mut snapshot);
+    encode(&Layout {
+        content: None,
+        windows: &snapshot,
+        late: &LateReadings::default(),
+        quarantine: &Quarantine::default(),
+        runs: &RunRows::default(),
+        in_files: InFiles::default(),
+    })
+}
+
+/// The windows in a partition's state, to be looked at.
+pub(crate) fn windows(settings: Settings, state: &[u8]) -> anyhow::Result<Windows> {
+    Windows::restore(settings, &decode(state)?.windows).context("restore the partition's windows")
 }
 
 #[cfg(test)]
@@ -61,12 +101,41 @@ mod tests {
             detail: "`ts` is missing",
             payload: b"{}",
         });
-        let bytes = encode(Some("1 file"), b"windows", &LateReadings::default(), &quarantine).unwrap();
+        let in_files = InFiles { rows: 3, readings: 9, late: 1, quarantined: 2 };
+        let runs = RunRows { rows: vec![sink::RunRow { seq: 4, ..sink::RunRow::default() }] };
+        let bytes = encode(&Layout {
+            content: Some("1 file"),
+            windows: b"windows",
+            late: &LateReadings::default(),
+            quarantine: &quarantine,
+            runs: &runs,
+            in_files,
+        })
+        .unwrap();
         let restored = decode(&bytes).unwrap();
         assert_eq!(restored.windows, b"windows");
         assert_eq!(restored.quarantine, quarantine);
+        assert_eq!((restored.runs, restored.in_files), (runs, in_files));
         for cut in 0..bytes.len() {
             assert!(decode(&bytes[..cut]).is_err(), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_fresh_state_knows_where_windows_begin_and_what_is_left_to_others() {
+        const MINUTE: Micros = 60_000_000;
+        let config = aggregate::Config { window: types::Span::from_secs(60), ..aggregate::Config::default() };
+        let settings = config.settings(false, false).unwrap();
+        let boundaries = Boundaries { not_before: Some(2 * MINUTE), until: Some(9 * MINUTE) };
+        let state = fresh(settings, Fresh { floor: Some(3 * MINUTE + 1), boundaries }).unwrap();
+        let restored = windows(settings, &state).unwrap();
+        assert_eq!(restored.floor(), Some(4 * MINUTE), "a window of which something may be published is closed");
+        assert_eq!(restored.boundaries(), boundaries);
+        assert_eq!((restored.open_windows(), restored.tally().records), (0, 0));
+
+        let nothing = windows(settings, &fresh(settings, Fresh::default()).unwrap()).unwrap();
+        assert_eq!((nothing.floor(), nothing.boundaries()), (None, Boundaries::default()));
+        let off_grid = Boundaries { until: Some(1), ..Boundaries::default() };
+        assert!(fresh(settings, Fresh { boundaries: off_grid, ..Fresh::default() }).is_err());
     }
 }

@@ -5,49 +5,54 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use ingest::{Polled, Source};
-use tracing::{debug, info, warn};
+use sink::{Claimed, Sink};
+use tracing::{debug, error, info, warn};
 use types::PartitionId;
 
-use super::task::{Task, Turn};
-use super::{Counts, Finish, Job, OpenSink, Progress};
+use super::opening::{Openings, Step};
+use super::task::{NotHandedOver, Opening, Task, Turn};
+use super::{Counts, Ending, Finish, Job, Keeper, Progress};
 use crate::report;
 use crate::shutdown::Shutdown;
 
 /// How long a poll may wait: bounds how late a timer of a task can be.
 const POLL_WAIT: Duration = Duration::from_millis(50);
+/// The same while partitions are being taken over.
+const OPENING_WAIT: Duration = Duration::from_millis(2);
 /// How often tasks get a turn while records keep coming.
 const TURN_INTERVAL: Duration = Duration::from_millis(10);
-/// A partition whose broker or store did not answer, or that another owner fenced, is claimed again after this, if it is
-/// still ours.
-const RECLAIM_AFTER: Duration = Duration::from_secs(5);
 
-pub(super) struct Worker<'a> {
+pub struct Worker<'a> {
     number: usize,
     job: &'a Job,
     source: Box<dyn Source>,
-    open_sink: OpenSink<'a>,
+    keeper: &'a dyn Keeper,
     progress: &'a Progress,
     finish: &'a Finish,
-    /// Our partitions that are not taken over yet, and when to try (again).
-    claims: BTreeMap<PartitionId, Instant>,
+    openings: Openings,
     tasks: BTreeMap<PartitionId, Task<'a>>,
+    next_turn: Instant,
+    /// The last note of a mended partition that was seen.
+    attention: u64,
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(
+    #[must_use]
+    pub fn new(
         number: usize,
         job: &'a Job,
         source: Box<dyn Source>,
-        open_sink: OpenSink<'a>,
+        keeper: &'a dyn Keeper,
         progress: &'a Progress,
         finish: &'a Finish,
     ) -> Self {
-        let (claims, tasks) = Default::default();
-        Worker { number, job, source, open_sink, progress, finish, claims, tasks }
+        let (openings, tasks) = Default::default();
+        let (next_turn, attention) = (job.clock.now(), keeper.attention());
+        Worker { number, job, source, keeper, progress, finish, openings, tasks, next_turn, attention }
     }
 
     pub(super) fn work(mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
-        let worked = self.poll_until_over(shutdown);
+        let worked = self.step_until_over(shutdown);
         let left = match &worked {
             Ok(()) => self.commit_the_rest(shutdown),
             Err(_) => Ok(()),
@@ -56,18 +61,46 @@ impl<'a> Worker<'a> {
         worked.and(left)
     }
 
-    fn poll_until_over(&mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
-        let mut next_turn = Instant::now();
+    fn step_until_over(&mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
         while !shutdown.requested() && !self.finish.decided() {
-            let polled = self.source.poll(POLL_WAIT).context("read from the source")?;
-            let idle = matches!(polled, Polled::Idle);
-            self.take(polled);
-            let now = Instant::now();
-            self.claim_next(now)?;
-            if idle || now >= next_turn {
-                self.give_turns(now)?;
-                next_turn = now + TURN_INTERVAL;
+            self.step(POLL_WAIT)?;
+        }
+        Ok(())
+    }
+
+    /// Polls once, and does what is due.
+    ///
+    /// # Errors
+    /// What stops the worker: in a service not what concerns one partition.
+    pub fn step(&mut self, wait: Duration) -> anyhow::Result<()> {
+        let busy = self.openings.are_busy(self.job.clock.now());
+        let wait = if busy { wait.min(OPENING_WAIT) } else { wait };
+        let polled = match self.source.poll(wait) {
+            Ok(polled) => polled,
+            Err(error) => {
+                let misplaced = error.misplaced().cloned();
+                let error = anyhow::Error::new(error).context("read from the source");
+                let Some(partition) = misplaced else { return Err(error) };
+                self.drop_task(&partition);
+                self.failed(partition, error)?;
+                Polled::Idle
             }
+        };
+        let idle = matches!(polled, Polled::Idle);
+        self.take(polled);
+        let now = self.job.clock.now();
+        if std::mem::replace(&mut self.attention, self.keeper.attention()) != self.attention {
+            self.openings.wake(now);
+            self.tasks.values_mut().for_each(Task::prove_ownership);
+        }
+        match self.openings.step(self.job, self.keeper, self.source.as_mut(), now) {
+            None => {}
+            Some(Step::Claimed(partition, sink, claimed)) => self.open(partition, sink, claimed)?,
+            Some(Step::Failed(partition, error)) => self.failed(partition, error)?,
+        }
+        if idle || now >= self.next_turn {
+            self.give_turns(now)?;
+            self.next_turn = now + TURN_INTERVAL;
         }
         Ok(())
     }
@@ -79,26 +112,27 @@ impl<'a> Worker<'a> {
                 info!(worker = self.number, partitions = partitions.len(), "partitions gained");
                 self.finish.gained(self.number, &partitions);
                 self.progress.add(&Counts { joined: 1, gained: partitions.len() as u64, ..Counts::default() });
-                let now = Instant::now();
-                self.claims.extend(partitions.into_iter().map(|partition| (partition, now)));
+                let now = self.job.clock.now();
+                partitions.into_iter().for_each(|partition| self.openings.add(partition, now));
             }
             Polled::Lost(partitions) => {
                 info!(worker = self.number, partitions = partitions.len(), "partitions lost");
                 self.finish.lost(self.number, &partitions);
                 self.progress.add(&Counts { lost: partitions.len() as u64, ..Counts::default() });
                 for partition in partitions {
-                    self.claims.remove(&partition);
+                    self.openings.remove(&partition);
+                    self.progress.healed(&partition);
                     self.drop_task(&partition);
                 }
             }
             Polled::Records(records) => {
                 if let Some(task) = self.tasks.get_mut(records.partition()) {
-                    task.fold(&records);
+                    task.fold(records);
                 }
             }
             Polled::CaughtUp { partition, position } => {
                 if let Some(task) = self.tasks.get_mut(&partition)
-                    && task.caught_up(position, Instant::now())
+                    && task.caught_up(position)
                 {
                     self.finish.read(self.number, &partition);
                 }
@@ -113,39 +147,67 @@ impl<'a> Worker<'a> {
         }
     }
 
-    // === Taking partitions over: one at a time, so that polling goes on in between ===
+    /// Begins to make durable what is closed by now: the end of a run and a clean stop alike.
+    ///
+    /// # Errors
+    /// If a commit cannot be encoded.
+    pub fn begin_last(&mut self) -> anyhow::Result<()> {
+        let close = self.finish.decided().then(|| self.finish.close()).flatten();
+        self.tasks.values_mut().try_for_each(|task| task.begin_last(close))
+    }
 
-    fn claim_next(&mut self, now: Instant) -> anyhow::Result<()> {
-        let Some(partition) = self.claims.iter().find(|(_, due)| **due <= now).map(|(partition, _)| partition.clone())
-        else {
-            return Ok(());
-        };
-        match self.claim(&partition) {
-            Ok(()) => {
-                self.claims.remove(&partition);
+    /// For those who cannot wait: hears from the last commits. True once all are durable.
+    ///
+    /// # Errors
+    /// If one failed for good.
+    pub fn last_step(&mut self) -> anyhow::Result<bool> {
+        let mut over = true;
+        for (partition, task) in &mut self.tasks {
+            over &= task
+                .last_step(self.source.as_mut(), Duration::ZERO)
+                .with_context(|| format!("partition `{partition}`"))?;
+        }
+        Ok(over)
+    }
+
+    // === Taking partitions over ===
+
+    /// Reading starts at once, or, where something has to be durable first, when it is.
+    fn open(&mut self, partition: PartitionId, sink: Box<dyn Sink>, claimed: Claimed) -> anyhow::Result<()> {
+        let Worker { job, keeper, progress, .. } = *self;
+        let opening = Opening { job, keeper, progress, partition: partition.clone(), sink };
+        let opened = opening.open(claimed, self.source.as_mut()).and_then(|mut task| {
+            if !task.waits_for_commit() {
+                start(self.source.as_mut(), &mut task)?;
+            }
+            Ok(task)
+        });
+        match opened {
+            Ok(task) => {
+                self.progress.healed(&partition);
+                self.progress.add(&Counts { started: 1, ..Counts::default() });
+                self.tasks.insert(partition, task);
                 Ok(())
             }
-            Err(error) if may_heal(&error) => {
-                warn!(%partition, error = report::chain(&error), "the partition cannot be taken over yet, retrying");
-                self.claims.insert(partition, Instant::now() + RECLAIM_AFTER);
-                Ok(())
-            }
-            Err(error) => Err(error).with_context(|| format!("take over partition `{partition}`")),
+            Err(error) => self.failed(partition, error),
         }
     }
 
-    /// Recovers the partition's position and state. Reading starts there at once, or, for a partition without state, when
-    /// the position where it begins is durable.
-    fn claim(&mut self, partition: &PartitionId) -> anyhow::Result<()> {
-        let sink = (self.open_sink)(partition);
-        let mut task = Task::recover(self.job, partition.clone(), self.source.as_mut(), sink, self.progress)?;
-        if task.is_new() {
-            task.begin_first()?;
-        } else {
-            start(self.source.as_mut(), &mut task)?;
+    /// Waits where waiting may help. Else a job ends, and a service goes on with its other partitions.
+    fn failed(&mut self, partition: PartitionId, error: anyhow::Error) -> anyhow::Result<()> {
+        let now = self.job.clock.now();
+        if may_heal(&error) {
+            warn!(%partition, error = report::chain(&error), "the partition cannot be taken over yet, retrying");
+            self.openings.add_later(partition, now);
+            return Ok(());
         }
-        self.progress.add(&Counts { started: 1, ..Counts::default() });
-        self.tasks.insert(partition.clone(), task);
+        if self.job.ending != Ending::Never {
+            return Err(error).with_context(|| format!("partition `{partition}`"));
+        }
+        let hint = report::hints(&error).join("; ");
+        error!(%partition, hint, "the partition is halted: {}", report::chain(&error));
+        self.progress.halted(&partition, &format!("{}; {hint}", report::chain(&error)));
+        self.openings.halt(partition, now);
         Ok(())
     }
 
@@ -158,40 +220,59 @@ impl<'a> Worker<'a> {
 
     // === Turns ===
 
+    /// Of the partitions under suspicion, the one that may get on: one after the other, so that the death of the process tells
+    /// which of them it was.
+    fn next_suspected(&self) -> Option<PartitionId> {
+        let mut suspected = self.tasks.iter().filter_map(|(partition, task)| Some((partition, task.is_suspected()?)));
+        let (first, is_backwards) = suspected.next()?;
+        let last = suspected.next_back().map_or(first, |(last, _)| last);
+        Some(if is_backwards { last } else { first }.clone())
+    }
+
     fn give_turns(&mut self, now: Instant) -> anyhow::Result<()> {
         let mut again = Vec::new();
+        let mut failed = Vec::new();
         let share = self.job.pending_bytes_max / self.tasks.len().max(1);
+        let suspected = self.next_suspected();
         for (partition, task) in &mut self.tasks {
-            match task.turn(self.source.as_mut(), now, share).with_context(|| format!("partition `{partition}`"))? {
-                Turn::Going => {}
-                Turn::Fenced => {
+            let is_its_turn = suspected.as_ref().is_none_or(|suspected| suspected == partition);
+            let turn = task.turn(self.source.as_mut(), now, share, is_its_turn);
+            let result = match turn {
+                Ok(Turn::Going) => Ok(()),
+                Ok(Turn::Drained) => {
+                    self.finish.drained(self.number, partition);
+                    Ok(())
+                }
+                Ok(Turn::Fenced) => {
                     warn!(%partition, "another owner has taken the partition over: its state here is dropped");
                     again.push(partition.clone());
+                    Ok(())
                 }
-                Turn::Ready => match start(self.source.as_mut(), task) {
-                    Ok(()) => {}
-                    Err(error) if may_heal(&error) => {
-                        warn!(%partition, error = report::chain(&error), "the partition cannot be read yet, retrying");
-                        again.push(partition.clone());
-                    }
-                    Err(error) => return Err(error).with_context(|| format!("start reading partition `{partition}`")),
-                },
+                Ok(Turn::Ready) => start(self.source.as_mut(), task),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = result {
+                failed.push((partition.clone(), error));
             }
         }
         for partition in again {
+            // What was read here has to be read again.
+            self.finish.gained(self.number, std::slice::from_ref(&partition));
             self.source.stop(&partition);
             self.drop_task(&partition);
-            self.claims.insert(partition, now + RECLAIM_AFTER);
+            self.openings.add_later(partition, now);
+        }
+        for (partition, error) in failed {
+            self.source.stop(&partition);
+            self.drop_task(&partition);
+            self.failed(partition, error)?;
         }
         Ok(())
     }
 
     /// The end of a run and a clean stop alike: everything that is closed becomes durable, within the grace period.
     fn commit_the_rest(&mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
-        let close = self.finish.decided().then(|| self.finish.close()).flatten();
-        for task in self.tasks.values_mut() {
-            task.begin_last(close)?;
-        }
+        self.begin_last()?;
         let mut deadline = None;
         for (partition, task) in &mut self.tasks {
             // A run that ends by itself has all the time its store needs; a stop on request has not, and leaving the group
@@ -225,5 +306,6 @@ fn may_heal(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.downcast_ref::<ingest::Error>().is_some_and(|error| error.kind() == ingest::Kind::Retry)
             || cause.downcast_ref::<sink::Error>().is_some_and(|error| error.kind() == sink::Kind::Retry)
+            || cause.is::<NotHandedOver>()
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::thread;
 
-use aggregate::{Arrival, Close, Windows};
+use aggregate::{Arrival, Close, TakeLimit, Windows};
 use anyhow::Context;
 use config::Config;
 use ingest::simulated::Fleet;
@@ -54,7 +54,8 @@ fn history(config: &Config) -> anyhow::Result<History> {
             bar.inc(1);
         }
         windows.end(Close::All);
-        windows.drain_closed(|rows, series| collect(rows, series, &mut history));
+        let rows = windows.take_closed(TakeLimit::ALL);
+        collect(&rows, windows.names(), &mut history);
     }
     bar.finish_and_clear();
     Ok(history)

@@ -2,23 +2,29 @@
 
 use std::time::{Duration, Instant};
 
-use aggregate::Close;
+use aggregate::{Close, SnapshotFacts, TakeLimit};
 use anyhow::Context;
 use ingest::Source;
-use sink::{Commit, Committed, Outcome};
-use tracing::{info, warn};
-use types::WindowRows;
+use sink::record::{Packed, RecordKind, RunFacts};
+use sink::{Commit, Committed, Outcome, RunRows};
+use tracing::warn;
+use types::{LateReadings, Quarantine, WindowRows};
 
-use super::{Task, Turn};
-use crate::pipeline::{Counts, metrics, state};
-use crate::wall;
+use super::careful::Careful;
+use super::{Since, Task, Turn, date_of};
+use crate::pipeline::state::{self, Layout};
+use crate::pipeline::{Counts, metrics};
 
 /// Closing by silence is looked at this often; when it happens changes nothing but when rows come out.
 const SETTLE_INTERVAL: Duration = Duration::from_secs(1);
-/// Commits take at most one part in this many of a worker's time.
+/// States take at most one part in this many of a worker's time.
 const COST_SHARE: u32 = 20;
 /// A clean stop waits in steps of this, so that a store that answers is heard at once.
 const WAIT_STEP: Duration = Duration::from_millis(200);
+/// About 64 MiB of Parquet, and no more folders than a listing shows at a glance: the rest comes with the next commit.
+const LIMIT: TakeLimit = TakeLimit { rows: 500_000, dates: 32 };
+/// Rows of `runs` do not make a commit by themselves, or each would make the next; unless there are very many.
+const RUNS_MAX: usize = 1000;
 
 /// What a commit carries besides position and state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,124 +33,216 @@ enum Emit {
     Rows,
 }
 
+/// A commit on its way, and what its row in `runs` still lacks.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    kind: RecordKind,
+    fold: Duration,
+    score: Duration,
+    encode: Duration,
+    /// When its oldest row was closed.
+    emitting_since: Option<Instant>,
+}
+
+/// What was taken out of the state for a commit.
+#[derive(Default)]
+struct Taken {
+    rows: WindowRows,
+    late: LateReadings,
+    quarantine: Quarantine,
+    runs: RunRows,
+}
+
 impl Task<'_> {
+    /// `is_its_turn`: of the partitions under suspicion it is the one that may go on.
+    ///
     /// Hears from the commit under way, begins the next one if it is due, and keeps memory bounded.
     pub(in crate::pipeline) fn turn(
         &mut self,
         source: &mut dyn Source,
         now: Instant,
         pending_bytes_max: usize,
+        is_its_turn: bool,
     ) -> anyhow::Result<Turn> {
         match self.sink.poll() {
-            Outcome::Idle | Outcome::Pending => {}
+            Outcome::Idle | Outcome::Pending | Outcome::Claimed(_) => {}
             Outcome::Done(committed) => self.done(source, committed),
             Outcome::Fenced => return Ok(Turn::Fenced),
             Outcome::Failed(error) => return Err(error).context("commit"),
+        }
+        if self.is_started {
+            self.look_for_drain(now);
+            self.fold_carefully(now, is_its_turn);
         }
         if now.duration_since(self.settled_at) >= SETTLE_INTERVAL {
             self.settled_at = now;
             self.windows.settle();
             self.note_waiting();
-            metrics::state_of(&self.partition, &self.windows);
+            self.show();
         }
-        if !self.in_flight
-            && let Some(emit) = self.due(now)
+        if self.in_flight.is_none()
+            && let Some((kind, emit)) = self.due(now)
         {
-            self.begin(emit, now)?;
+            self.begin(kind, emit, now)?;
         }
         self.press_back(source, pending_bytes_max);
-        Ok(if self.is_started || self.in_flight { Turn::Going } else { Turn::Ready })
+        Ok(match () {
+            () if !self.is_started && self.in_flight.is_none() => Turn::Ready,
+            () if self.is_drained() => Turn::Drained,
+            () => Turn::Going,
+        })
     }
 
     /// Whether a commit is due, and if so whether it emits the waiting rows.
-    fn due(&self, now: Instant) -> Option<Emit> {
+    fn due(&self, now: Instant) -> Option<(RecordKind, Emit)> {
+        if let Some(kind) = self.forced {
+            return Some((kind, Emit::Nothing));
+        }
         let cadence = &self.job.cadence;
+        let data = |emit| Some((RecordKind::Data, emit));
+        let moved = self.begun != self.next;
+        let waited = self.waiting_since.is_some_and(|since| now.duration_since(since) >= cadence.max_delay);
+        let rows_due = waited || self.waiting_rows() >= cadence.min_rows.max(1) || self.runs.rows.len() > RUNS_MAX;
+        if self.careful.is_some() && moved {
+            return data(if rows_due { Emit::Rows } else { Emit::Nothing });
+        }
         if now.duration_since(self.committed_at) < self.commit_cost * COST_SHARE {
             return None;
         }
-        let waited = self.waiting_since.is_some_and(|since| now.duration_since(since) >= cadence.max_delay);
-        if waited || self.waiting_rows() >= cadence.min_rows.max(1) {
-            return Some(Emit::Rows);
+        if rows_due {
+            return data(Emit::Rows);
         }
-        let moved = self.begun != Some(self.next);
-        (moved && now.duration_since(self.committed_at) >= cadence.commit_interval).then_some(Emit::Nothing)
+        let interval_over = now.duration_since(self.committed_at) >= cadence.commit_interval;
+        if moved && interval_over { data(Emit::Nothing) } else { None }
     }
 
-    fn begin(&mut self, emit: Emit, now: Instant) -> anyhow::Result<()> {
+    fn begin(&mut self, kind: RecordKind, emit: Emit, now: Instant) -> anyhow::Result<()> {
         // Rows leave the state in the commit that emits them; their names stay known until they are recycled.
-        let rows = match emit {
-            Emit::Rows => self.windows.take_closed(),
-            Emit::Nothing => WindowRows::default(),
+        let taken = match emit {
+            Emit::Rows => self.take(),
+            Emit::Nothing => Taken::default(),
         };
-        let (late, quarantine) = match emit {
-            Emit::Rows => (std::mem::take(&mut self.late), std::mem::take(&mut self.quarantine)),
-            Emit::Nothing => Default::default(),
-        };
-        let scores = self.scorer.score(&rows, self.windows.names());
-        self.snapshot.clear();
-        self.windows.snapshot(&mut self.snapshot);
-        let state = state::encode(self.content.as_deref(), &self.snapshot, &self.late, &self.quarantine)?;
+        let scores = self.scorer.score(&taken.rows, self.windows.names());
+        let scored_at = self.job.clock.now();
+        let (packed, facts) = self.freeze()?;
+        let clock = &self.job.clock;
+        let commit_cost = clock.now().duration_since(scored_at);
+
+        let since = std::mem::replace(&mut self.since, Since { from: self.next, ..Since::default() });
+        let counts = metrics::scored(&scores);
+        let mut resume = self.journal.resume(self.next);
+        resume.arrival_clock = self.windows.arrival_clock();
+        resume.floor = self.windows.floor();
+        resume.complete_to = facts.complete_to;
+        resume.open_windows = facts.open_windows as u64;
+        resume.pending_rows = facts.pending_rows as u64;
+        resume.careful = self.careful.as_ref().map(|careful| careful.facts);
+        let ledger = self.ledger(&facts);
+        metrics::accounts(&self.partition, &ledger);
         let commit = Commit {
-            next: self.next,
-            state: &state,
-            rows: &rows,
+            kind,
+            resume,
+            state: Some(&packed),
+            ledger,
+            run: RunFacts {
+                from: since.from,
+                records: since.records,
+                readings: since.readings,
+                quarantined: taken.quarantine.count(),
+                anomalies: counts.anomalies,
+            },
+            rows: &taken.rows,
             scores: &scores,
             names: self.windows.names(),
-            late: &late,
-            quarantine: &quarantine,
-            now: wall::now(),
+            late: &taken.late,
+            quarantine: &taken.quarantine,
+            runs: &taken.runs,
+            now: clock.wall(),
         };
         let frozen = self.sink.encode(&commit).context("encode the commit")?;
-        self.progress.add(&metrics::scored(&scores));
+        self.count(&counts);
         if emit == Emit::Rows {
-            self.windows.recycle(rows);
+            self.windows.recycle(taken.rows);
         }
-        self.commit_cost = now.elapsed();
+        let left_over = self.waiting_rows() > 0;
+        let emitting_since = if emit == Emit::Rows { self.waiting_since } else { None };
+        if emit == Emit::Rows && !left_over {
+            self.waiting_since = None;
+        }
         self.sink.begin(frozen);
-        self.in_flight = true;
-        self.begun = Some(self.next);
+        self.in_flight = Some(InFlight {
+            kind,
+            fold: since.fold,
+            score: scored_at.duration_since(now),
+            encode: clock.now().duration_since(scored_at),
+            emitting_since,
+        });
+        self.forced = None;
+        self.commit_cost = commit_cost;
+        metrics::interval(&self.partition, self.job.cadence.commit_interval.max(commit_cost * COST_SHARE));
+        self.begun = self.next;
         self.committed_at = now;
-        if emit == Emit::Rows {
-            self.emitting_since = self.waiting_since.take();
-        }
         Ok(())
     }
 
+    /// Takes what waits, within the limits of one commit, and counts it as being in files.
+    fn take(&mut self) -> Taken {
+        let rows = self.windows.take_closed(LIMIT);
+        let late = self.late.take_first(first_dates(&self.late.window_start, LIMIT.dates));
+        let wall = self.job.clock.wall();
+        let times: Vec<_> = self.quarantine.runs().iter().map(|run| run.broker_time.unwrap_or(wall)).collect();
+        let quarantine = self.quarantine.take_first(first_dates(&times, LIMIT.dates));
+        let taken = Taken { rows, late, quarantine, runs: std::mem::take(&mut self.runs) };
+        self.in_files.rows += taken.rows.len() as u64;
+        self.in_files.readings += taken.rows.count.iter().sum::<u64>();
+        self.in_files.late += taken.late.len() as u64;
+        self.in_files.quarantined += taken.quarantine.count();
+        taken
+    }
+
+    /// Everything that decides, as it is without what was taken.
+    fn freeze(&mut self) -> anyhow::Result<(Packed, SnapshotFacts)> {
+        self.snapshot.clear();
+        let facts = self.windows.snapshot(&mut self.snapshot);
+        let state = state::encode(&Layout {
+            content: self.content.as_deref(),
+            windows: &self.snapshot,
+            late: &self.late,
+            quarantine: &self.quarantine,
+            runs: &self.runs,
+            in_files: self.in_files,
+        })?;
+        Ok((Packed::new(&state), facts))
+    }
+
     fn done(&mut self, source: &mut dyn Source, committed: Committed) {
-        self.in_flight = false;
+        let Some(in_flight) = self.in_flight.take() else { return };
+        self.has_committed |= in_flight.kind == RecordKind::Data;
         source.acknowledge(&self.partition, committed.next);
-        self.progress.add(&Counts {
+        self.count(&Counts {
             commits: 1,
             files: u64::from(committed.files),
             file_bytes: committed.bytes,
             durable_rows: committed.rows,
             ..Counts::default()
         });
-        if let Some(since) = self.emitting_since.take() {
-            metrics::durable(since.elapsed());
+        if let Some(since) = in_flight.emitting_since {
+            metrics::durable(self.job.clock.now().duration_since(since));
+        }
+        let mut run = committed.run;
+        run.fold_seconds = Some(in_flight.fold.as_secs_f64());
+        run.score_seconds = Some(in_flight.score.as_secs_f64());
+        run.encode_seconds = Some(in_flight.encode.as_secs_f64());
+        self.runs.rows.push(run);
+        let trusted = in_flight.kind == RecordKind::Data && self.careful.as_mut().is_some_and(Careful::committed);
+        let all_folded = self.careful.as_ref().is_some_and(|careful| careful.held.is_empty());
+        if trusted && all_folded {
+            tracing::info!(partition = %self.partition, "no crash for long: commits are as usual again");
+            self.careful = None;
         }
     }
 
-    /// While a commit is under way folding goes on, up to a bound; then reading pauses (and polling goes on).
-    fn press_back(&mut self, source: &mut dyn Source, pending_bytes_max: usize) {
-        let full = self.in_flight && self.waiting_bytes() >= pending_bytes_max;
-        if full && !self.paused {
-            warn!(partition = %self.partition, bytes = self.waiting_bytes(), "the store is slower than the source: reading pauses");
-            source.pause(&self.partition);
-            self.idle = None;
-        } else if !full && self.paused {
-            info!(partition = %self.partition, "reading goes on");
-            source.resume(&self.partition);
-        }
-        self.paused = full;
-    }
-
-    // === The first and the last commit ===
-
-    /// Makes durable where the partition begins, so that `latest` and a time mean the same place for ever.
-    pub(in crate::pipeline) fn begin_first(&mut self) -> anyhow::Result<()> {
-        self.begin(Emit::Nothing, Instant::now())
-    }
+    // === The last commit ===
 
     /// Closes what the end of the input closes, and begins to make everything closed durable.
     pub(in crate::pipeline) fn begin_last(&mut self, close: Option<Close>) -> anyhow::Result<()> {
@@ -153,17 +251,13 @@ impl Task<'_> {
             None => self.windows.settle(),
         }
         self.note_waiting();
-        if self.in_flight { Ok(()) } else { self.begin_if_anything() }
+        if self.in_flight.is_some() { Ok(()) } else { self.begin_release() }
     }
 
-    fn begin_if_anything(&mut self) -> anyhow::Result<()> {
-        if self.waiting_rows() > 0 {
-            self.begin(Emit::Rows, Instant::now())
-        } else if self.begun != Some(self.next) {
-            self.begin(Emit::Nothing, Instant::now())
-        } else {
-            Ok(())
-        }
+    /// What waits, and the mark of an owner that left in good order.
+    fn begin_release(&mut self) -> anyhow::Result<()> {
+        let kind = self.forced.unwrap_or(RecordKind::Release);
+        self.begin(kind, Emit::Rows, self.job.clock.now())
     }
 
     /// Waits until everything is durable, or for the deadline: what is not committed by then will be read again.
@@ -172,25 +266,65 @@ impl Task<'_> {
         source: &mut dyn Source,
         deadline: &mut dyn FnMut() -> Option<Instant>,
     ) -> anyhow::Result<()> {
-        while self.in_flight {
+        loop {
             let left = deadline().map_or(WAIT_STEP, |deadline| deadline.saturating_duration_since(Instant::now()));
+            if self.last_step(source, left.min(WAIT_STEP))? {
+                return Ok(());
+            }
             if left.is_zero() {
                 warn!(partition = %self.partition, "the last commit did not finish in time: its records will be read again");
                 return Ok(());
             }
-            match self.sink.wait(left.min(WAIT_STEP)) {
-                Outcome::Idle | Outcome::Pending => {}
-                Outcome::Done(committed) => {
-                    self.done(source, committed);
-                    self.begin_if_anything()?;
-                }
-                Outcome::Fenced => {
-                    warn!(partition = %self.partition, "another owner has taken the partition over");
-                    return Ok(());
-                }
-                Outcome::Failed(error) => return Err(error).context("commit"),
-            }
         }
-        Ok(())
+    }
+
+    /// Hears from the last commits, waiting for at most so long. True once there is nothing more to come.
+    pub(in crate::pipeline) fn last_step(&mut self, source: &mut dyn Source, wait: Duration) -> anyhow::Result<bool> {
+        let Some(kind) = self.in_flight.as_ref().map(|in_flight| in_flight.kind) else { return Ok(true) };
+        match self.sink.wait(wait) {
+            Outcome::Idle | Outcome::Pending | Outcome::Claimed(_) => {}
+            Outcome::Done(committed) => {
+                self.done(source, committed);
+                if kind != RecordKind::Release || self.waiting_rows() > 0 {
+                    self.begin_release()?;
+                }
+            }
+            Outcome::Fenced => {
+                warn!(partition = %self.partition, "another owner has taken the partition over");
+                self.in_flight = None;
+            }
+            Outcome::Failed(error) => return Err(error).context("commit"),
+        }
+        Ok(self.in_flight.is_none())
+    }
+}
+
+/// How many of the items, from the first on, have at most this many dates.
+fn first_dates(times: &[types::Micros], dates_max: usize) -> usize {
+    let mut dates: Vec<i64> = Vec::new();
+    for (count, time) in times.iter().enumerate() {
+        let date = date_of(*time);
+        if dates.last() != Some(&date) && !dates.contains(&date) {
+            if dates.len() == dates_max {
+                return count;
+            }
+            dates.push(date);
+        }
+    }
+    times.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_are_taken_up_to_a_number_of_dates() {
+        const DAY: i64 = 86_400_000_000;
+        let times = [0, DAY, 1, 2 * DAY, DAY + 5, 3 * DAY];
+        assert_eq!(first_dates(&times, 2), 3);
+        assert_eq!(first_dates(&times, 3), 5);
+        assert_eq!(first_dates(&times, 4), 6);
+        assert_eq!(first_dates(&[], 1), 0);
     }
 }

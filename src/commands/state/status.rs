@@ -1,0 +1,182 @@
+//! `atalaia state status`: how far each partition is, and what keeps it from going on.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use sink::admin::{Head, Trace};
+use sink::record::Header;
+use types::{Micros, PartitionId, Position};
+
+use super::inquiry::Inquiry;
+use super::{Common, Desk, time, time_or_none};
+use crate::commands::Format;
+use crate::commands::output::{Output, grouped};
+use crate::{report, wall};
+
+mod show;
+
+/// Shows how far each partition is, and what keeps it from going on; exit status 1 if something does
+///
+/// It reads the newest commit record of each partition and asks the broker how far the topic reaches. It changes nothing, and
+/// services may run meanwhile.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  atalaia state status -c pipeline.toml
+  atalaia state status -c pipeline.toml --offline     without asking the broker
+  atalaia state status -c pipeline.toml --format json | jq '.partitions[] | {partition, lag, problems}'")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    common: Common,
+
+    /// Do not ask the broker: no lag, and nothing about records that expired or a topic that was made anew
+    #[arg(long)]
+    offline: bool,
+}
+
+/// A broker that does not answer for longer than this is left out.
+const BROKER_WITHIN: Duration = Duration::from_secs(5);
+
+/// One partition, as it is found.
+#[derive(Debug, Default)]
+struct Found {
+    trace: Option<Trace>,
+    head: Option<Header>,
+    head_bytes: u64,
+    extent: Option<ingest::Extent>,
+    problems: Vec<Problem>,
+}
+
+/// What keeps a partition from going on.
+#[derive(Debug)]
+struct Problem {
+    text: String,
+    remedies: Vec<String>,
+}
+
+/// What was found of all of them.
+struct Survey {
+    partitions: BTreeMap<PartitionId, Found>,
+    drain: Option<Micros>,
+    /// Why the broker was not asked, or did not answer.
+    unasked: Option<String>,
+    now: Micros,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let desk = Desk::open(&args.common)?;
+    let mut survey = Survey {
+        partitions: BTreeMap::new(),
+        drain: desk.sinks.drain_requested()?,
+        unasked: args.offline.then(|| "not asked".to_owned()),
+        now: wall::now(),
+    };
+    for trace in desk.sinks.survey()? {
+        let partition = trace.partition.clone();
+        let found = of_log(&desk, trace)?;
+        survey.partitions.insert(partition, found);
+    }
+    if !args.offline {
+        ask_source(&desk, &mut survey);
+    }
+    let is_well = survey.partitions.values().all(|found| found.problems.is_empty());
+    match args.common.format {
+        Format::Text => show::text(&desk, &survey)?,
+        Format::Json => show::json(&desk, &survey)?,
+    }
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn of_log(desk: &Desk, trace: Trace) -> anyhow::Result<Found> {
+    let partition = trace.partition.clone();
+    let head = desk.sinks.head(&partition)?;
+    let mut found = Found { head: head.header().cloned(), ..Found::default() };
+    match head {
+        Head::Whole(record) => {
+            found.head_bytes = record.bytes().len() as u64;
+            if let Err(error) = desk.sinks.check_header(&partition, record.header()) {
+                found.trouble(error);
+            }
+        }
+        Head::Damaged { place, damage, .. } => found.trouble(sink::Error::RecordCorrupt { partition, place, damage }),
+        Head::Absent if trace.has_marker => {
+            let place = desk.sinks.place_of(&partition);
+            found.trouble(sink::Error::LogMissing { partition, place });
+        }
+        Head::Absent => {}
+    }
+    found.trace = Some(trace);
+    Ok(found)
+}
+
+/// What the source holds of its partitions, and whether it is what was read.
+fn ask_source(desk: &Desk, survey: &mut Survey) {
+    let asked = Inquiry::open(&desk.config, BROKER_WITHIN).and_then(|mut inquiry| {
+        let count = inquiry.partitions()?;
+        let topic = desk.partition(0)?.topic;
+        for index in 0..count.unwrap_or_default() {
+            survey.partitions.entry(PartitionId { topic: topic.clone(), index }).or_default();
+        }
+        for (partition, found) in survey.partitions.iter_mut().filter(|(partition, _)| partition.topic == topic) {
+            compare(&mut inquiry, partition, found)?;
+        }
+        Ok(())
+    });
+    if let Err(error) = asked {
+        survey.unasked = Some(report::chain(&error));
+    }
+}
+
+fn compare(inquiry: &mut Inquiry, partition: &PartitionId, found: &mut Found) -> anyhow::Result<()> {
+    found.extent = match inquiry.extent(partition) {
+        Err(error) if error.downcast_ref::<ingest::Error>().is_some_and(is_no_partition) => None,
+        extent => extent?,
+    };
+    let (Some(head), Some(extent)) = (&found.head, found.extent) else { return Ok(()) };
+    let (next, partition) = (head.resume.next, partition.clone());
+    if next < extent.low {
+        found.trouble(ingest::Error::PositionExpired { partition, position: next, low: extent.low });
+    } else if next > extent.high {
+        found.trouble(ingest::Error::PositionAhead { partition, position: next, high: extent.high });
+    } else if let Some(anchor) = head.resume.anchor {
+        let read = ingest::Anchor { position: anchor.position, broker_time: anchor.time, crc: anchor.crc };
+        let held = inquiry.record_at(&partition, Position(anchor.position))?;
+        if let ingest::Held::Record(other) = held
+            && held.contradicts(&read)
+        {
+            found.trouble(ingest::Error::Rewritten { partition, read, found: other });
+        }
+    }
+    Ok(())
+}
+
+fn is_no_partition(error: &ingest::Error) -> bool {
+    matches!(error, ingest::Error::NoPartition { .. })
+}
+
+impl Found {
+    fn trouble(&mut self, error: impl std::error::Error + Send + Sync + 'static) {
+        let error = anyhow::Error::new(error);
+        self.problems.push(Problem { text: report::chain(&error), remedies: report::hints(&error) });
+    }
+
+    fn lag(&self) -> Option<i64> {
+        let (head, extent) = (self.head.as_ref()?, self.extent?);
+        Some((extent.high.0 - head.resume.next.0).max(0))
+    }
+
+    /// Whether a drain has come to its end here.
+    fn is_drained(&self, close_after: Micros) -> bool {
+        let Some(resume) = self.head.as_ref().map(|head| &head.resume) else { return false };
+        let (Some(drain), Some(now)) = (resume.drain, resume.arrival_clock) else { return false };
+        resume.open_windows == 0 && resume.pending_rows == 0 && now >= drain.until.saturating_add(close_after)
+    }
+}
+
+impl Survey {
+    /// Everything before it is final, over all partitions that have begun.
+    fn complete_to(&self) -> Option<Micros> {
+        self.partitions.values().filter_map(|found| found.head.as_ref()?.resume.complete_to).min()
+    }
+}

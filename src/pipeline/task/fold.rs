@@ -1,0 +1,158 @@
+//! Folding: no I/O; every decision is taken at the record.
+
+use std::time::{Duration, Instant};
+
+use aggregate::Arrival;
+use ingest::decode::Decoded;
+use ingest::{RawRecord, Records};
+use tracing::error;
+use types::{Micros, Reason};
+
+use super::Task;
+use super::careful::Held;
+use super::side::Side;
+use crate::pipeline::{Counts, metrics, refusals};
+
+/// A partition under suspicion lets others open and receive first: one that kills takes them all with it.
+const OTHERS_OPEN_WITHIN: Duration = Duration::from_secs(2);
+
+impl Task<'_> {
+    pub(in crate::pipeline) fn fold(&mut self, records: Records) {
+        match &mut self.careful {
+            None => self.fold_part(&records, 0, usize::MAX),
+            Some(careful) => careful.held.push_back(Held { records, folded: 0 }),
+        }
+    }
+
+    /// After crashes: whether it has records to fold, and has not got on in this life yet. If so, whether it is the turn of
+    /// the last such partition, rather than of the first.
+    pub(in crate::pipeline) fn is_suspected(&self) -> Option<bool> {
+        let careful = self.careful.as_ref().filter(|careful| !self.has_committed && !careful.held.is_empty())?;
+        Some(careful.is_backwards)
+    }
+
+    /// After crashes: folds the next few records, once the few before are durable.
+    pub(super) fn fold_carefully(&mut self, now: Instant, is_its_turn: bool) {
+        let waits = !is_its_turn || now.duration_since(self.opened_at) < OTHERS_OPEN_WITHIN;
+        if waits && !self.has_committed || self.in_flight.is_some() || self.next > self.begun {
+            return;
+        }
+        let Some(careful) = &mut self.careful else { return };
+        let batch = careful.batch();
+        let Some(mut held) = careful.held.pop_front() else { return };
+        // What lies below the position was folded in another life, and is not the one to suspect.
+        let below = |raw: &RawRecord<'_>| raw.position < self.next.0 && self.job.guards.positions;
+        held.folded += held.records.iter().skip(held.folded).take_while(below).count();
+        if held.folded >= held.records.len() {
+            return;
+        }
+        if careful.take_suspicion() {
+            self.set_aside(&held);
+            held.folded += 1;
+        } else {
+            self.fold_part(&held.records, held.folded, batch);
+            held.folded = held.folded.saturating_add(batch);
+        }
+        if held.folded < held.records.len()
+            && let Some(careful) = &mut self.careful
+        {
+            careful.held.push_front(held);
+        }
+    }
+
+    /// The record that killed its readers again and again is counted, kept, and not read.
+    fn set_aside(&mut self, held: &Held) {
+        let Some(raw) = held.records.iter().nth(held.folded) else { return };
+        error!(partition = %self.partition, position = raw.position, "this record killed its readers again and again: it goes to quarantine unread");
+        let arrival_before = self.windows.arrival_clock();
+        self.windows.undecodable(Arrival { position: raw.position, broker_time: raw.broker_time, wall: None });
+        let mut counts = Counts { records: 1, undecodable: 1, ..Counts::default() };
+        let payload = raw.payload.unwrap_or_default();
+        let Task { late, quarantine, rejects, windows, .. } = self;
+        let mut side = Side { late, quarantine, rejects, windows, raw, payload, leaves: false };
+        side.keep(Reason::CrashSuspect, None, Reason::CrashSuspect.remedy(), &mut counts);
+        self.folded(&raw, &counts, arrival_before);
+    }
+
+    fn fold_part(&mut self, records: &Records, from: usize, count: usize) {
+        let begun = self.job.clock.now();
+        let wall = self.job.wall.then(|| self.job.clock.wall());
+        let arrival_before = self.windows.arrival_clock();
+        let mut counts = Counts::default();
+        let mut last = None;
+        self.decoder.begin(records);
+        for raw in records.iter().skip(from).take(count) {
+            counts.records += 1;
+            counts.bytes += (raw.key.len() + raw.payload.map_or(0, <[u8]>::len)) as u64;
+            if raw.position >= self.next.0 || !self.job.guards.positions {
+                self.fold_record(raw, wall, &mut counts);
+                last = Some(raw);
+            }
+        }
+        if let Some(last) = last {
+            self.folded(&last, &counts, arrival_before);
+        }
+        self.since.fold += self.job.clock.now().duration_since(begun);
+    }
+
+    fn folded(&mut self, last: &RawRecord<'_>, counts: &Counts, arrival_before: Option<Micros>) {
+        self.next = self.next.max(types::Position(last.position + 1));
+        self.journal.read(last);
+        if self.windows.arrival_clock() != arrival_before {
+            self.journal.stirred();
+        }
+        self.since.records += counts.records;
+        self.since.readings += counts.readings;
+        self.note_waiting();
+        metrics::folded(self.progress, counts, &mut self.rejects);
+        if counts.quarantined > 0 {
+            refusals::say(&self.partition, &self.quarantine);
+        }
+    }
+
+    #[inline]
+    fn fold_record(&mut self, raw: RawRecord<'_>, wall: Option<Micros>, counts: &mut Counts) {
+        let arrival = Arrival { position: raw.position, broker_time: raw.broker_time, wall };
+        if let (Some(taken), Some(wall)) = (raw.broker_time, wall)
+            && taken > wall.saturating_add(self.job.windows.max_future_skew)
+        {
+            self.journal.doubted_times += 1;
+        }
+        let Some(payload) = raw.payload else {
+            self.windows.tombstone(arrival);
+            counts.tombstones += 1;
+            return;
+        };
+        let leaves = self.journal.drain.is_some();
+        let Task { late, quarantine, rejects, windows, .. } = self;
+        match self.decoder.decode(payload) {
+            Decoded::One(reading) => {
+                windows.observe(arrival, std::iter::once(reading), &mut self.refused);
+                counts.readings += 1;
+                if !self.refused.is_empty() {
+                    let mut side = Side { late, quarantine, rejects, windows, raw, payload, leaves };
+                    side.take(&mut self.refused, std::iter::once((0, reading)), counts);
+                }
+            }
+            Decoded::Many(many) => {
+                windows.observe(arrival, many.iter().map(|(_, reading)| reading), &mut self.refused);
+                counts.readings += many.len() as u64;
+                let mut side = Side { late, quarantine, rejects, windows, raw, payload, leaves };
+                if !self.refused.is_empty() {
+                    side.take(&mut self.refused, many.iter(), counts);
+                }
+                for (index, reject) in many.rejects() {
+                    counts.readings += 1;
+                    side.refuse_reading(reject.reason, *index, &reject.detail, counts);
+                }
+            }
+            Decoded::Reject(_) if leaves => windows.leave(arrival),
+            Decoded::Reject(reject) => {
+                windows.undecodable(arrival);
+                counts.undecodable += 1;
+                let mut side = Side { late, quarantine, rejects, windows, raw, payload, leaves };
+                side.keep(reject.reason, None, &reject.detail, counts);
+            }
+        }
+    }
+}
