@@ -145,7 +145,7 @@ fn commands_and_flags_that_pages_name_exist() {
                 |word: &&&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-');
             let Some(name) = words.first().filter(is_name) else { continue };
             let mut path = vec![*name];
-            path.extend(words.get(1).filter(|_| *name == "models").filter(is_name));
+            path.extend(words.get(1).filter(|_| ["models", "state"].contains(name)).filter(is_name));
             match help(&path) {
                 None => drop(wrong.insert(format!("{page}: `atalaia {}`", path.join(" ")))),
                 Some(help) => {

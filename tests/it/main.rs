@@ -14,8 +14,14 @@ mod golden;
 // Killed, fed nonsense, misconfigured, cut off: nothing is lost, and what is wrong is said.
 mod faults;
 
+// What no producer should send, in bulk: every record of it is accounted for.
+mod poison;
+
 // However the work is cut into jobs, restarts and uploads, the same rows come out.
 mod jobs;
+
+// Commands that look at what is committed, and mend what keeps it from going on.
+mod state;
 
 // What a running service tells machines: probes, metrics, logs.
 mod service;

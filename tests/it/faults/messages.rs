@@ -134,16 +134,21 @@ fn state_that_does_not_fit() {
     score(folder.path()).run().success();
     refused(
         score(folder.path()).set("aggregate.window", "2h"),
-        &["other rules", "window=1h", "window=2h", "`pipeline`"],
+        &["other rules", "window=1h", "window=2h", "`atalaia state drain -c FILE --until TIME`"],
     );
     let states = folder.path().join("scored/state/atalaia");
-    let topic = std::fs::read_dir(&states).expect("the state is there").next().expect("of one input").expect("a name");
-    let state = topic.path().join("0/state");
-    let mut bytes = std::fs::read(&state).expect("the state is there");
+    let mut inputs = std::fs::read_dir(&states).expect("the state is there").map(|entry| entry.expect("a name"));
+    let topic = inputs.find(|entry| entry.path().join("0/log").exists()).expect("of one input");
+    let records = std::fs::read_dir(topic.path().join("0/log")).expect("the log is there");
+    let newest = records.map(|entry| entry.expect("a name").path()).max().expect("a record");
+    let mut bytes = std::fs::read(&newest).expect("the record is there");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    std::fs::write(&state, bytes).expect("the folder is ours");
-    refused(score(folder.path()), &["/0/state` is corrupt"]);
+    std::fs::write(&newest, bytes).expect("the folder is ours");
+    let reset = "`atalaia state reset -c FILE --partition 0 --to TIME`";
+    refused(score(folder.path()), &["/0/log/0000000000000000000", "` is corrupt", reset]);
+    std::fs::remove_dir_all(topic.path().join("0/log")).expect("the folder is ours");
+    refused(score(folder.path()), &["the log of", "is gone", reset]);
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn where_a_partition_begins_is_durable_before_its_first_record() {
     let mut first = latest().start();
     first.wait_for_log("partition begun", PATIENCE);
     first.wait_until("the beginning to be durable", PATIENCE, |_| {
-        walk(folder.path()).iter().any(|name| name.ends_with("/state")).then_some(())
+        walk(folder.path()).iter().any(|name| name.ends_with("/log/00000000000000000000")).then_some(())
     });
     first.kill();
     topic.produce(FLEET.records(start() + MINUTE, start() + 2 * MINUTE));

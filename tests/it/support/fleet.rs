@@ -92,8 +92,15 @@ pub(crate) fn listener(service: &mut Running) -> String {
 
 /// `atalaia run` or `score` with short windows of a fleet, and commits whenever there is something to commit.
 pub(crate) fn eager(subcommand: &str) -> Atalaia {
-    Atalaia::new(subcommand).config(
-        r#"
+    Atalaia::new(subcommand).config(EAGER)
+}
+
+/// `atalaia state ACTION` on the pipeline that `eager` runs.
+pub(crate) fn state(action: &str) -> Atalaia {
+    Atalaia::new("state").arg(action).config(EAGER)
+}
+
+const EAGER: &str = r#"
         pipeline = "fleet"
         [ingest.decode]
         time_unit = "ms"
@@ -105,6 +112,4 @@ pub(crate) fn eager(subcommand: &str) -> Atalaia {
         commit_interval = "200ms"
         min_rows = 1
         max_delay = "0s"
-        "#,
-    )
-}
+        "#;
