@@ -1,0 +1,73 @@
+"""Sends the fleet's records into the topic, in its own process: an idempotent producer that waits for all replicas."""
+
+import json
+import signal
+import time
+from collections import Counter
+
+from confluent_kafka import Producer
+
+from fleet import Fleet
+
+
+def produce(settings, path):
+    """Until SIGTERM; then what is still held back, and the figures as JSON into `path` (and every few seconds meanwhile)."""
+    stopped = []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    failed = Counter()
+
+    def delivered(error, _message):
+        if error is not None:
+            failed[str(error)] += 1
+
+    producer = Producer(
+        {
+            "bootstrap.servers": settings["brokers"],
+            "acks": "all",
+            "enable.idempotence": True,
+            "delivery.timeout.ms": 900_000,
+            "linger.ms": 20,
+            "queue.buffering.max.messages": 200_000,
+            "reconnect.backoff.max.ms": 1000,
+            "topic.metadata.refresh.interval.ms": 30_000,
+            "delivery.report.only.error": True,
+            "on_delivery": delivered,
+        }
+    )
+    topic, rate = settings["topic"], settings["rate"]
+    fleet = Fleet(settings["seed"], settings["start_ms"], settings["devices"], settings["sensors"], settings["partitions"])
+    sent, step, begun = Counter(), 0, time.monotonic()
+    noted = begun
+
+    def send(records):
+        for partition, key, payload, time_ms in records:
+            while True:
+                try:
+                    producer.produce(topic, payload, key, partition, timestamp=time_ms)
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+            sent[partition] += 1
+
+    def note(done):
+        figures = {"done": done, "records": sent.total(), "steps": step, "seconds": time.monotonic() - begun}
+        figures |= {"partitions": dict(sent), "failed": dict(failed)}
+        path.with_suffix(".tmp").write_text(json.dumps(figures))
+        path.with_suffix(".tmp").rename(path)
+
+    while not stopped:
+        send(fleet.step(step))
+        step += 1
+        producer.poll(0)
+        now = time.monotonic()
+        if now - noted > 2:
+            noted = now
+            note(False)
+        # Behind after an outage it catches up as fast as it can, with the times the records should have had.
+        time.sleep(max(0, begun + step * fleet.series / rate - now))
+    send(fleet.rest(step))
+    left = producer.flush(300)
+    if left:
+        failed["not delivered"] += left
+    note(True)
