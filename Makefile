@@ -1,7 +1,11 @@
 # Every recipe is one line that could be typed. `make demo` and `make test` work on a fresh Debian or Ubuntu with Rust:
 # scripts/need installs what is missing when it may, else it names it.
 
-.PHONY: help demo test fmt lint doc deny ci up down bless bench compose-check
+SECONDS ?= 300
+MINUTES ?= 2
+SEEDS ?= 30000
+
+.PHONY: help demo test search sim sweep chaos fuzz fmt lint doc deny ci up down bless bench compose-check
 
 help: ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -9,8 +13,23 @@ help: ## list the recipes
 demo: ## the whole pipeline in one process, on a simulated fleet
 	@scripts/need build && cargo run --release --locked -- demo
 
-test: ## every test, against real Kafka and blob storage and judged by pandas, Polars and DuckDB
-	@scripts/need test && scripts/services run -- cargo test --workspace --locked
+test: ## every test, against real Kafka and blob storage and judged by pandas, Polars and DuckDB; then two minutes of chaos
+	@scripts/need test && scripts/services run -- cargo test --workspace --locked && tests/chaos/run.py --binary $${CARGO_TARGET_DIR:-target}/debug/atalaia --minutes 2
+
+chaos: ## faults on real parts for MINUTES=2, then all is recomputed from the topic (release build, real services)
+	@scripts/need test && cargo build --release --locked && tests/chaos/run.py --binary $${CARGO_TARGET_DIR:-target}/release/atalaia --minutes $(MINUTES)
+
+fuzz: ## mutated bytes into every reader of bytes that others wrote, for SECONDS=n in all
+	@scripts/need fuzz && scripts/fuzz $(SECONDS)
+
+search: ## all states of larger worlds of the delivery protocol, or of SEARCH="writers=3 seq_max=3" (release build, gigabytes)
+	SEARCH="$(SEARCH)" cargo test --release --locked --package atalaia-sink --test search -- --ignored
+
+sim: ## SEEDS=n whole pipelines under simulated faults, from seeds, and 1000 of them twice
+	ATALAIA_SIM_TWICE=1000 ATALAIA_SIM_SEEDS=$(SEEDS) sh -c 'for test in same_seed every_seed; do cargo test --locked --test sim $$test -- --nocapture || exit; done'
+
+sweep: ## every fault at every request of a scripted run, over memory, a folder, Azurite and S3
+	@scripts/need test && scripts/services run --azurite --s3 -- env ATALAIA_SWEEP=all cargo test -p atalaia-sink --locked --lib -- sweep --nocapture
 
 fmt: ## format the code
 	cargo fmt --all
