@@ -7,13 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     requested: Arc<AtomicBool>,
-    /// Something has begun that wants an orderly end.
-    at_work: Arc<AtomicBool>,
+    /// Nothing has begun that wants an orderly end.
+    only_starting: Arc<AtomicBool>,
 }
 
 impl Shutdown {
-    /// Requests it on SIGTERM and SIGINT; a second signal ends the process at once, and so does the first one before
-    /// anything has begun: a start can hang for as long as a store does.
+    /// Requests it on SIGTERM and SIGINT; a second signal ends the process at once.
     pub fn on_signals(runtime: &tokio::runtime::Handle) -> Self {
         let shutdown = Shutdown::default();
         let flag = shutdown.clone();
@@ -25,7 +24,7 @@ impl Shutdown {
                 if hurry {
                     std::process::exit(130);
                 }
-                if !flag.at_work.load(Ordering::Acquire) {
+                if flag.only_starting.load(Ordering::Acquire) {
                     tracing::info!("stopped: nothing had begun");
                     std::process::exit(130);
                 }
@@ -36,9 +35,15 @@ impl Shutdown {
         shutdown
     }
 
+    /// Until [`begin_work`](Self::begin_work) the first signal ends the process at once: a start can hang for as long as a
+    /// store does, and has nothing to bring to an end.
+    pub fn only_starting(&self) {
+        self.only_starting.store(true, Ordering::Release);
+    }
+
     /// From now on the end has to be an orderly one.
     pub fn begin_work(&self) {
-        self.at_work.store(true, Ordering::Release);
+        self.only_starting.store(false, Ordering::Release);
     }
 
     pub fn request(&self) {

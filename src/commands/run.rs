@@ -41,6 +41,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let metrics = telemetry::metrics()?;
     let runtime = assemble::runtime()?;
     let shutdown = Shutdown::on_signals(runtime.handle());
+    shutdown.only_starting();
     let progress = Arc::new(Progress::default());
 
     let address = config.telemetry.metrics.clone();
