@@ -16,6 +16,7 @@ use crate::follow_up;
 use crate::machine::{Entry, Input, Told};
 use crate::names::{self, Genesis};
 use crate::record::{Nonce, Record};
+use crate::retries::Retries;
 use crate::sinks::Shared;
 use crate::{Claim, Claimed, Commit, Committed, Error, Frozen, Outcome, RunRow, Sink, metrics};
 
@@ -23,6 +24,7 @@ pub struct PartitionSink {
     shared: Arc<Shared>,
     partition: PartitionId,
     driver: Arc<Mutex<Driver>>,
+    retries: Retries,
     head: Option<Head>,
     task: Task,
     rng: rand_chacha::ChaCha8Rng,
@@ -60,7 +62,9 @@ impl PartitionSink {
         use rand::SeedableRng;
         let driver = Driver::new(Arc::clone(&shared), partition.clone(), seed);
         let rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
-        PartitionSink { shared, partition, driver: Arc::new(Mutex::new(driver)), head: None, task: Task::Idle, rng }
+        let retries = driver.retries.clone();
+        let driver = Arc::new(Mutex::new(driver));
+        PartitionSink { shared, partition, driver, retries, head: None, task: Task::Idle, rng }
     }
 
     fn nonce(&mut self) -> Nonce {
@@ -224,7 +228,7 @@ impl Drop for PartitionSink {
         if let Task::Running(running) = &self.task {
             running.abort.abort();
         }
-        self.shared.ward.clear(&self.partition);
+        self.retries.end();
         metrics::forget(&self.partition);
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Retries {
 
 struct State {
     failing: Option<Failing>,
+    /// Whoever waited for the requests is gone.
+    ended: bool,
     rng: ChaCha8Rng,
 }
 
@@ -51,7 +53,7 @@ struct Failing {
 
 impl Retries {
     pub(crate) fn new(shared: Arc<Shared>, partition: PartitionId, seed: u64) -> Self {
-        let state = State { failing: None, rng: ChaCha8Rng::seed_from_u64(seed) };
+        let state = State { failing: None, ended: false, rng: ChaCha8Rng::seed_from_u64(seed) };
         Retries { shared, partition, state: Arc::new(Mutex::new(state)) }
     }
 
@@ -79,6 +81,15 @@ impl Retries {
         info!(partition = %self.partition, tries = failing.tries, seconds = failing.since.elapsed().as_secs(), "storage answers again");
     }
 
+    /// What still runs of the partition's requests is nobody's trouble any more, and cannot bring it back.
+    pub(crate) fn end(&self) {
+        let mut state = self.lock();
+        state.ended = true;
+        self.shared.ward.clear(&self.partition);
+        drop(state);
+        self.count_stuck();
+    }
+
     /// Tells people, and waits.
     pub(crate) async fn pause(&self, error: &store::Error) {
         metrics::retried();
@@ -94,9 +105,13 @@ impl Retries {
         failing.tries += 1;
         let Failing { since, tries } = *failing;
         let share = state.rng.random_range(0.0..=1.0);
+        let (partition, hint) = (&self.partition, error.hint());
+        if !state.ended {
+            let (partition, hint) = (partition.clone(), hint.clone());
+            self.shared.ward.report(Trouble { partition, error: error.to_string(), hint, stuck, since });
+        }
         drop(state);
 
-        let (partition, hint) = (&self.partition, error.hint());
         if self.shared.ward.may_log(LOG_EVERY) {
             let hint = hint.as_deref().unwrap_or_default();
             if stuck {
@@ -105,7 +120,6 @@ impl Retries {
                 warn!(%partition, tries, hint, "storage is asked again: {error}");
             }
         }
-        self.shared.ward.report(Trouble { partition: partition.clone(), error: error.to_string(), hint, stuck, since });
         self.count_stuck();
         if stuck {
             return steady;

@@ -10,6 +10,7 @@ use super::batch::Batch;
 use super::faulty::{Fault, Faulty};
 use super::fixture::{Bench, Stage, begin, claim, commit, identity, partition, resume};
 use crate::record::RecordKind;
+use crate::retries::Retries;
 use crate::{Config, Error, Kind, Outcome, Places, Sink, Sinks};
 
 fn broken(bench: &Bench, plan: &[Fault]) -> (Stage, Arc<Faulty>) {
@@ -70,6 +71,21 @@ fn a_right_taken_away_keeps_the_commit_pending_and_readiness_off() {
     std::thread::park_timeout(Duration::from_millis(200));
     assert_eq!(faulty.puts.load(Ordering::Relaxed), puts, "nothing goes on after the sink is gone");
     assert!(sinks.health().is_ready());
+}
+
+/// A request that fails while its sink is being dropped, on another thread.
+#[test]
+fn what_still_fails_of_a_lost_partition_is_nobodys_trouble() {
+    let stage = Bench::memory().anew();
+    let sinks = stage.sinks();
+    let retries = Retries::new(Arc::clone(&sinks.shared), partition(0), 1);
+    let fails = || stage.runtime.block_on(retries.pause(&store::Error::Full { place: "a disk".to_owned() }));
+    fails();
+    assert_eq!(sinks.health().troubles.len(), 1);
+    retries.end();
+    assert!(sinks.health().is_ready());
+    fails();
+    assert!(sinks.health().troubles.is_empty(), "it stays so");
 }
 
 #[test]
