@@ -120,12 +120,13 @@ impl Auditor<'_> {
         let (old, new) = (before.header(), record.header());
         let seq = new.seq;
         let at = |what: &str| format!("{partition} at {seq}: {what}");
-        self.demand(new.seq == old.seq + 1, "I1", || at("the record before it is missing"));
-        self.demand(new.previous == Some(Hex32(before.hash())), "I1", || at("it follows another record"));
         self.demand(new.nonce != old.nonce, "I1", || at("its random number was used before"));
+        // A new beginning takes nothing over, and the record right before it may be lost or damaged.
         if new.kind == RecordKind::Genesis {
             return;
         }
+        self.demand(new.seq == old.seq + 1, "I1", || at("the record before it is missing"));
+        self.demand(new.previous == Some(Hex32(before.hash())), "I1", || at("it follows another record"));
         self.demand(new.genesis == old.genesis, "I1", || at("it is of another log"));
         self.demand(new.resume.next >= old.resume.next, "I2", || at("its position is behind"));
         self.demand(new.kind != RecordKind::Claim || is_taken_over(old, new), "I2", || {
