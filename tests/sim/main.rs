@@ -32,7 +32,7 @@ use run::{Options, Outcome};
 use scenario::Mutant;
 use sink::machine::Guard;
 
-/// Where the seeds of every run begin, so that one of few and one of many share the first ones.
+/// Where the seeds of a run begin, unless `ATALAIA_SIM_FIRST` says otherwise (a long run may be shared out).
 const FIRST: u64 = 1;
 
 fn number(name: &str) -> Option<u64> {
@@ -74,6 +74,7 @@ impl Totals {
 
 fn all(seeds: u64, timespec_every: u64) -> Totals {
     let totals = Mutex::new(Totals::default());
+    let first = number("ATALAIA_SIM_FIRST").unwrap_or(FIRST);
     let next = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -83,7 +84,7 @@ fn all(seeds: u64, timespec_every: u64) -> Totals {
                     if place >= seeds {
                         return;
                     }
-                    let seed = FIRST + place;
+                    let seed = first + place;
                     let timespec = timespec_every > 0 && place.is_multiple_of(timespec_every);
                     let outcome = run::run(seed, Options { timespec, ..Options::default() });
                     if let Some(why) = &outcome.failure {
