@@ -7,6 +7,7 @@ mod fold;
 mod journal;
 mod open;
 mod side;
+mod skew;
 
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ use self::careful::Careful;
 use self::commit::InFlight;
 use self::journal::Journal;
 pub(super) use self::open::{NotHandedOver, Opening};
+use self::skew::Skew;
 use super::{Counts, Job, Keeper, Progress, metrics};
 use crate::report;
 
@@ -68,6 +70,7 @@ pub(super) struct Task<'a> {
     in_files: InFiles,
     journal: Journal,
     careful: Option<Careful>,
+    skew: Skew,
     sink: Box<dyn Sink>,
     /// The position after the last record folded in.
     next: Position,
@@ -135,8 +138,7 @@ impl Task<'_> {
 
     /// Returns whether the proof holds for what was folded here.
     pub(super) fn caught_up(&mut self, position: Position) -> bool {
-        let held_back = self.careful.as_ref().is_some_and(|careful| !careful.held.is_empty());
-        if self.paused || held_back {
+        if self.paused || self.is_held_back() {
             self.journal.stirred();
             return false;
         }
@@ -206,12 +208,17 @@ impl Task<'_> {
             .careful
             .as_ref()
             .map_or(0, |careful| careful.held.iter().map(|held| held.records.bytes()).sum::<usize>());
-        self.windows.closed().len() * ROW + self.late.bytes() + self.quarantine.bytes() + held
+        self.windows.closed().len() * ROW + self.late.bytes() + self.quarantine.bytes() + held + self.skew.held_bytes()
+    }
+
+    /// Whether records wait that were read: for the few before them to be durable, or for our clock to be set right.
+    fn is_held_back(&self) -> bool {
+        self.skew.is_tripped() || self.careful.as_ref().is_some_and(|careful| !careful.held.is_empty())
     }
 
     /// While a commit is under way folding goes on, up to a bound; then reading pauses (and polling goes on).
     fn press_back(&mut self, source: &mut dyn Source, pending_bytes_max: usize) {
-        let held_back = self.careful.as_ref().is_some_and(|careful| !careful.held.is_empty());
+        let held_back = self.is_held_back();
         let full = held_back || self.in_flight.is_some() && self.waiting_bytes() >= pending_bytes_max;
         if full && !self.paused {
             if !held_back {

@@ -21,6 +21,7 @@ use tokio::runtime::Runtime;
 use types::{Micros, PartitionId};
 
 use super::{ConfigArgs, Format, assemble};
+use crate::wall::text as time;
 
 /// Shows what a pipeline has committed, checks it, and mends what keeps partitions from going on
 ///
@@ -107,11 +108,6 @@ impl Desk {
         };
         Ok(PartitionId { topic, index })
     }
-}
-
-/// As in RFC 3339.
-fn time(micros: Micros) -> String {
-    Timestamp::from_microsecond(micros).map_or_else(|_| format!("{micros} µs"), |time| time.to_string())
 }
 
 fn time_or_none(micros: Option<Micros>) -> String {

@@ -72,6 +72,7 @@ impl Task<'_> {
         }
         if self.is_started {
             self.look_for_drain(now);
+            self.look_at_the_clock();
             self.fold_carefully(now, is_its_turn);
         }
         if now.duration_since(self.settled_at) >= SETTLE_INTERVAL {

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 use aggregate::Arrival;
 use ingest::decode::Decoded;
 use ingest::{RawRecord, Records};
-use tracing::error;
+use tracing::{error, info};
 use types::{Micros, Reason};
 
 use super::Task;
 use super::careful::Held;
 use super::side::Side;
 use crate::pipeline::{Counts, metrics, refusals};
+use crate::wall;
 
 /// A partition under suspicion lets others open and receive first: one that kills takes them all with it.
 const OTHERS_OPEN_WITHIN: Duration = Duration::from_secs(2);
@@ -19,9 +20,34 @@ const OTHERS_OPEN_WITHIN: Duration = Duration::from_secs(2);
 impl Task<'_> {
     pub(in crate::pipeline) fn fold(&mut self, records: Records) {
         match &mut self.careful {
+            _ if self.skew.is_tripped() => self.skew.hold(records),
             None => self.fold_part(&records, 0, usize::MAX),
             Some(careful) => careful.held.push_back(Held { records, folded: 0 }),
         }
+    }
+
+    /// While our clock contradicts the broker's, the partition waits and says so.
+    pub(super) fn look_at_the_clock(&mut self) {
+        if !self.skew.is_tripped() {
+            return;
+        }
+        let wall = self.job.clock.wall();
+        if self.skew.is_behind(wall.saturating_add(self.job.windows.max_future_skew)) {
+            return;
+        }
+        info!(partition = %self.partition, "this machine's clock agrees with the broker's again: reading goes on");
+        self.progress.healed(&self.partition);
+        self.skew.settle().into_iter().for_each(|records| self.fold(records));
+    }
+
+    fn halt_for_the_clock(&self, ours: Micros) {
+        let (ours, theirs) = (wall::text(ours), wall::text(self.skew.newest()));
+        let why = format!(
+            "records of many devices are from the future: the broker says {theirs}, this machine's clock {ours}; set the clock \
+             right and reading goes on by itself (or, if it is the records' times that are wrong, raise `aggregate.max_future_skew`)"
+        );
+        error!(partition = %self.partition, "reading pauses: {why}");
+        self.progress.halted(&self.partition, &why);
     }
 
     /// After crashes: whether it has records to fold, and has not got on in this life yet. If so, whether it is the turn of
@@ -33,6 +59,9 @@ impl Task<'_> {
 
     /// After crashes: folds the next few records, once the few before are durable.
     pub(super) fn fold_carefully(&mut self, now: Instant, is_its_turn: bool) {
+        if self.skew.is_tripped() {
+            return;
+        }
         let waits = !is_its_turn || now.duration_since(self.opened_at) < OTHERS_OPEN_WITHIN;
         if waits && !self.has_committed || self.in_flight.is_some() || self.next > self.begun {
             return;
@@ -92,6 +121,11 @@ impl Task<'_> {
         if let Some(last) = last {
             self.folded(&last, &counts, arrival_before);
         }
+        if self.skew.is_tripped()
+            && let Some(wall) = wall
+        {
+            self.halt_for_the_clock(wall);
+        }
         self.since.fold += self.job.clock.now().duration_since(begun);
     }
 
@@ -113,10 +147,13 @@ impl Task<'_> {
     #[inline]
     fn fold_record(&mut self, raw: RawRecord<'_>, wall: Option<Micros>, counts: &mut Counts) {
         let arrival = Arrival { position: raw.position, broker_time: raw.broker_time, wall };
-        if let (Some(taken), Some(wall)) = (raw.broker_time, wall)
-            && taken > wall.saturating_add(self.job.windows.max_future_skew)
-        {
-            self.journal.doubted_times += 1;
+        if let (Some(taken), Some(wall)) = (raw.broker_time, wall) {
+            if taken > wall.saturating_add(self.job.windows.max_future_skew) {
+                self.journal.doubted_times += 1;
+                self.skew.beyond(&raw, taken);
+            } else {
+                self.skew.within();
+            }
         }
         let Some(payload) = raw.payload else {
             self.windows.tombstone(arrival);

@@ -14,8 +14,9 @@ use types::{LateReadings, PartitionId, Position, Quarantine};
 
 use super::careful::Careful;
 use super::journal::Journal;
+use super::skew::Skew;
 use super::{InFiles, Since, Task, stagger};
-use crate::pipeline::{Job, Keeper, Progress, state};
+use crate::pipeline::{Ending, Job, Keeper, Progress, state};
 
 /// What a task needs whether or not there was one before it.
 pub(in crate::pipeline) struct Opening<'a> {
@@ -179,6 +180,7 @@ impl<'a> Opening<'a> {
             in_files,
             journal,
             careful,
+            skew: Skew::new(job.ending == Ending::Never),
             sink,
             next,
             begun: next,
