@@ -135,7 +135,7 @@ pub fn run(
     progress: &Progress,
     shutdown: &Shutdown,
 ) -> anyhow::Result<()> {
-    let finish = Finish::new(job.ending, sources.len());
+    let finish = Finish::new(job.ending, sources.len(), job.clock.now());
     shutdown.begin_work();
     thread::scope(|scope| {
         let workers: Vec<_> = sources
@@ -147,7 +147,7 @@ pub fn run(
                     .name(format!("worker-{number}"))
                     .spawn_scoped(scope, move || {
                         // Also when it panics: the others must not wait for a worker that is gone.
-                        let _stop_others = shutdown.stop_on_drop_unless(|| finish.decided());
+                        let _stop_others = shutdown.stop_on_drop_unless(|| finish.decided(job.clock.now()));
                         Worker::new(number, job, source, keeper, progress, finish).work(shutdown)
                     })
                     .context("start a worker thread")

@@ -47,11 +47,11 @@ const NOTHING_SETTLED: Duration = Duration::from_secs(15);
 
 impl Finish {
     #[must_use]
-    pub fn new(ending: Ending, workers: usize) -> Self {
+    pub fn new(ending: Ending, workers: usize, now: Instant) -> Self {
         let state = State {
             owned: BTreeMap::new(),
             waiting: (0..workers).collect(),
-            changed: Instant::now(),
+            changed: now,
             decided: false,
             drained: false,
         };
@@ -67,19 +67,19 @@ impl Finish {
         }
     }
 
-    pub(super) fn gained(&self, worker: usize, partitions: &[PartitionId]) {
+    pub(super) fn gained(&self, worker: usize, partitions: &[PartitionId], now: Instant) {
         let mut state = self.lock();
         state.waiting.remove(&worker);
         state.owned.extend(partitions.iter().map(|partition| ((worker, partition.clone()), false)));
-        state.changed = Instant::now();
+        state.changed = now;
     }
 
-    pub(super) fn lost(&self, worker: usize, partitions: &[PartitionId]) {
+    pub(super) fn lost(&self, worker: usize, partitions: &[PartitionId], now: Instant) {
         let mut state = self.lock();
         for partition in partitions {
             state.owned.remove(&(worker, partition.clone()));
         }
-        state.changed = Instant::now();
+        state.changed = now;
     }
 
     pub(super) fn read(&self, worker: usize, partition: &PartitionId) {
@@ -89,11 +89,11 @@ impl Finish {
     }
 
     /// Nothing is left to do for the partition: the pipeline hands over to a successor.
-    pub(super) fn drained(&self, worker: usize, partition: &PartitionId) {
+    pub(super) fn drained(&self, worker: usize, partition: &PartitionId, now: Instant) {
         let mut state = self.lock();
         if !state.drained {
             state.drained = true;
-            state.changed = Instant::now();
+            state.changed = now;
         }
         if let Some(read) = state.owned.get_mut(&(worker, partition.clone())) {
             *read = true;
@@ -102,7 +102,7 @@ impl Finish {
 
     /// True from the moment on that every partition was read; never false again.
     #[must_use]
-    pub fn decided(&self) -> bool {
+    pub fn decided(&self, now: Instant) -> bool {
         let mut state = self.lock();
         let partitions = match self.ending {
             Ending::WhenRead { partitions, .. } => partitions,
@@ -113,7 +113,8 @@ impl Finish {
         if !state.decided && state.owned.values().all(|read| *read) {
             let here = state.owned.len();
             let settled = if here == 0 { NOTHING_SETTLED } else { SETTLED };
-            state.decided = here >= partitions || (state.waiting.is_empty() && state.changed.elapsed() >= settled);
+            state.decided =
+                here >= partitions || (state.waiting.is_empty() && now.duration_since(state.changed) >= settled);
             if state.decided && here < partitions && self.ending != Ending::Never {
                 warn!(
                     "{here} of {partitions} partitions were read here: the others belong to other members of the group"
@@ -138,35 +139,40 @@ mod tests {
 
     #[test]
     fn ends_when_every_partition_was_read_and_not_before() {
-        let finish = Finish::new(Ending::WhenRead { close: Close::Due, partitions: 2 }, 2);
-        assert!(!finish.decided());
-        finish.gained(0, &[partition(0)]);
+        let now = Instant::now();
+        let finish = Finish::new(Ending::WhenRead { close: Close::Due, partitions: 2 }, 2, now);
+        assert!(!finish.decided(now));
+        finish.gained(0, &[partition(0)], now);
         finish.read(0, &partition(0));
-        assert!(!finish.decided(), "the other worker may still get partition 1");
-        finish.gained(1, &[partition(1)]);
-        assert!(!finish.decided());
+        assert!(!finish.decided(now), "the other worker may still get partition 1");
+        finish.gained(1, &[partition(1)], now);
+        assert!(!finish.decided(now));
         // Partition 1 moves: its new owner hears of it before the former one does.
-        finish.gained(0, &[partition(1)]);
-        finish.lost(1, &[partition(1)]);
-        assert!(!finish.decided(), "moved, and not read");
+        finish.gained(0, &[partition(1)], now);
+        finish.lost(1, &[partition(1)], now);
+        assert!(!finish.decided(now), "moved, and not read");
         finish.read(0, &partition(1));
-        assert!(finish.decided());
-        finish.lost(0, &[partition(1)]);
-        assert!(finish.decided(), "never taken back");
+        assert!(finish.decided(now));
+        finish.lost(0, &[partition(1)], now);
+        assert!(finish.decided(now), "never taken back");
     }
 
     #[test]
     fn a_member_without_partitions_waits_and_does_not_end_at_once() {
-        let finish = Finish::new(Ending::WhenRead { close: Close::Due, partitions: 1 }, 1);
-        finish.gained(0, &[]);
-        assert!(!finish.decided());
+        let now = Instant::now();
+        let finish = Finish::new(Ending::WhenRead { close: Close::Due, partitions: 1 }, 1, now);
+        finish.gained(0, &[], now);
+        assert!(!finish.decided(now));
+        assert!(!finish.decided(now + NOTHING_SETTLED - Duration::from_millis(1)));
+        assert!(finish.decided(now + NOTHING_SETTLED), "others have them all");
     }
 
     #[test]
     fn a_service_never_ends() {
-        let finish = Finish::new(Ending::Never, 1);
-        finish.gained(0, &[partition(0)]);
+        let now = Instant::now();
+        let finish = Finish::new(Ending::Never, 1, now);
+        finish.gained(0, &[partition(0)], now);
         finish.read(0, &partition(0));
-        assert!(!finish.decided());
+        assert!(!finish.decided(now));
     }
 }

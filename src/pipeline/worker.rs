@@ -62,7 +62,7 @@ impl<'a> Worker<'a> {
     }
 
     fn step_until_over(&mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
-        while !shutdown.requested() && !self.finish.decided() {
+        while !shutdown.requested() && !self.finish.decided(self.job.clock.now()) {
             self.step(POLL_WAIT)?;
         }
         Ok(())
@@ -110,14 +110,14 @@ impl<'a> Worker<'a> {
             Polled::Idle => {}
             Polled::Gained(partitions) => {
                 info!(worker = self.number, partitions = partitions.len(), "partitions gained");
-                self.finish.gained(self.number, &partitions);
+                self.finish.gained(self.number, &partitions, self.job.clock.now());
                 self.progress.add(&Counts { joined: 1, gained: partitions.len() as u64, ..Counts::default() });
                 let now = self.job.clock.now();
                 partitions.into_iter().for_each(|partition| self.openings.add(partition, now));
             }
             Polled::Lost(partitions) => {
                 info!(worker = self.number, partitions = partitions.len(), "partitions lost");
-                self.finish.lost(self.number, &partitions);
+                self.finish.lost(self.number, &partitions, self.job.clock.now());
                 self.progress.add(&Counts { lost: partitions.len() as u64, ..Counts::default() });
                 for partition in partitions {
                     self.openings.remove(&partition);
@@ -152,7 +152,7 @@ impl<'a> Worker<'a> {
     /// # Errors
     /// If a commit cannot be encoded.
     pub fn begin_last(&mut self) -> anyhow::Result<()> {
-        let close = self.finish.decided().then(|| self.finish.close()).flatten();
+        let close = self.finish.decided(self.job.clock.now()).then(|| self.finish.close()).flatten();
         self.tasks.values_mut().try_for_each(|task| task.begin_last(close))
     }
 
@@ -240,7 +240,7 @@ impl<'a> Worker<'a> {
             let result = match turn {
                 Ok(Turn::Going) => Ok(()),
                 Ok(Turn::Drained) => {
-                    self.finish.drained(self.number, partition);
+                    self.finish.drained(self.number, partition, now);
                     Ok(())
                 }
                 Ok(Turn::Fenced) => {
@@ -257,7 +257,7 @@ impl<'a> Worker<'a> {
         }
         for partition in again {
             // What was read here has to be read again.
-            self.finish.gained(self.number, std::slice::from_ref(&partition));
+            self.finish.gained(self.number, std::slice::from_ref(&partition), now);
             self.source.stop(&partition);
             self.drop_task(&partition);
             self.openings.add_later(partition, now);

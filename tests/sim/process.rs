@@ -1,5 +1,6 @@
 //! A simulated process: the real worker with its own store, broker session and clocks.
 
+use std::cell::Cell;
 use std::sync::Mutex;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,7 +24,8 @@ pub(crate) struct Host {
     pub(crate) job: Job,
     pub(crate) keeper: SimKeeper,
     pub(crate) progress: Progress,
-    pub(crate) finish: Finish,
+    /// Of the present life; those of former lives stay until the end, as their workers may refer to them.
+    finish: Cell<&'static Finish>,
 }
 
 /// The runtime's clock, and a wall clock of one's own.
@@ -74,7 +76,7 @@ impl Host {
             job: job(world, &scenario, number, ending),
             keeper: SimKeeper { world: Arc::clone(world), sinks: Mutex::new(None) },
             progress: Progress::default(),
-            finish: Finish::new(ending, 1),
+            finish: Cell::new(finish(ending)),
         }
     }
 
@@ -105,7 +107,13 @@ impl Host {
         let sinks = Sinks::unchecked(places, identity, Handle::current(), workings).expect("places apart");
         *self.keeper.sinks.lock().unwrap_or_else(PoisonError::into_inner) = Some((sinks, store));
         let source = Box::new(SimSource::new(world, self.number));
-        Worker::new(self.number, &self.job, source, &self.keeper, &self.progress, &self.finish)
+        // What a former life has read is read anew where it was not committed.
+        self.finish.set(finish(self.job.ending));
+        Worker::new(self.number, &self.job, source, &self.keeper, &self.progress, self.finish.get())
+    }
+
+    pub(crate) fn decided(&self) -> bool {
+        self.finish.get().decided(self.job.clock.now())
     }
 
     /// How often it has folded a record that kills.
@@ -113,6 +121,11 @@ impl Host {
         let refused = self.progress.refused();
         refused.iter().find(|(reason, _)| *reason == Reason::TooDeep).map_or(0, |(_, count)| *count)
     }
+}
+
+/// A few bytes a life, never freed.
+fn finish(ending: Ending) -> &'static Finish {
+    Box::leak(Box::new(Finish::new(ending, 1, tokio::time::Instant::now().into_std())))
 }
 
 fn job(world: &Shared, scenario: &Scenario, process: usize, ending: Ending) -> Job {

@@ -409,7 +409,7 @@ impl<'a> Slot<'a> {
                 self.die(world, now + 30 * SECOND);
                 return false;
             }
-            if self.host.finish.decided()
+            if self.host.decided()
                 && let Some(worker) = &mut self.worker
             {
                 if let Err(error) = worker.begin_last() {
