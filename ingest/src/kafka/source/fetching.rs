@@ -1,0 +1,106 @@
+//! The fetch queue: records into the batches of their partitions, failures to be judged one by one; and the assignment, of
+//! which partitions they come.
+
+use std::time::Duration;
+
+use rdkafka::consumer::{Consumer, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use types::Position;
+
+use super::{KafkaSource, check_range};
+use crate::kafka::context;
+use crate::kafka::fetch::Fetched;
+use crate::kafka::partition::Phase;
+use crate::{Error, Source};
+
+impl KafkaSource {
+    /// Takes what the fetch queue holds, up to a batch; waits for the first message.
+    pub(super) fn fetch(&mut self, wait: Duration) -> Result<(), Error> {
+        let mut failures: Vec<(i32, RDKafkaErrorCode)> = Vec::new();
+        let partitions = &mut self.partitions;
+        let capacity = self.batch_records.div_ceil(partitions.len().max(1));
+        // Messages come in runs of one partition, so the last one found is mostly the next one sought.
+        let mut last = (-1, 0);
+        let mut visit = |index: i32, fetched: Fetched<'_>| {
+            if last.0 != index {
+                let Some(found) = partitions.iter().position(|partition| partition.index() == index) else {
+                    return;
+                };
+                last = (index, found);
+            }
+            let partition = &mut partitions[last.1];
+            match fetched {
+                Fetched::Record(record) => partition.take(record, capacity),
+                Fetched::End(position) => partition.reach_end(position),
+                Fetched::Failed(code) => failures.push((index, code)),
+            }
+        };
+        self.fetch.drain(self.batch_records, wait, &mut visit);
+        self.failures.extend(failures);
+        Ok(())
+    }
+
+    /// One failure a poll: each names a partition of its own.
+    pub(super) fn judge_failures(&mut self) -> Result<(), Error> {
+        while let Some((index, code)) = self.failures.pop_front() {
+            self.fetch_failed(index, code).map_err(|error| self.set_aside(error))?;
+        }
+        Ok(())
+    }
+
+    /// A partition whose positions mean nothing any more waits for a new start.
+    pub(super) fn set_aside(&mut self, error: Error) -> Error {
+        if let Some(partition) = error.misplaced() {
+            self.stop(&partition.clone());
+        }
+        error
+    }
+
+    fn fetch_failed(&mut self, index: i32, code: RDKafkaErrorCode) -> Result<(), Error> {
+        let Some(partition) = self.partitions.iter().find(|partition| partition.index() == index) else {
+            return Ok(());
+        };
+        if matches!(code, RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) {
+            let position = Position(partition.next());
+            let (low, high) = self.inquirer.watermarks(index)?;
+            check_range(&partition.id, position, low, high)?;
+            return Err(Error::Kafka {
+                action: "go on reading",
+                reason: format!("the broker calls position {position} of `{}` out of range", partition.id),
+            });
+        }
+        self.judge(&KafkaError::MessageConsumption(code))
+    }
+
+    // === Assignment ===
+
+    /// Assigns one more partition at its position.
+    pub(super) fn assign(&self, index: i32, position: i64) -> KafkaResult<()> {
+        self.fetch.forward(&self.topic, index);
+        if !matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Eager) {
+            let mut list = TopicPartitionList::new();
+            list.add_partition_offset(&self.topic, index, Offset::Offset(position))?;
+            return self.consumer.incremental_assign(&list);
+        }
+        self.assign_started()
+    }
+
+    /// The eager protocol knows only whole assignments: names all, each where it stands.
+    fn assign_started(&self) -> KafkaResult<()> {
+        let mut list = TopicPartitionList::new();
+        for partition in self.partitions.iter().filter(|partition| partition.phase == Phase::Started) {
+            list.add_partition_offset(&self.topic, partition.index(), Offset::Offset(partition.next()))?;
+        }
+        self.consumer.assign(&list)
+    }
+
+    /// Takes a partition that is not started any more out of the assignment. What the client holds of it is out of date
+    /// when this returns, and never comes out of a queue.
+    pub(super) fn unassign(&self, index: i32) -> KafkaResult<()> {
+        if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Eager) {
+            return self.assign_started();
+        }
+        context::unassign(&self.consumer, &[index])
+    }
+}
