@@ -93,7 +93,8 @@ impl Context {
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.served.fetch_add(1, Ordering::Relaxed);
-        if matches!(level, RDKafkaLogLevel::Debug) {
+        // The group's own memory of positions serves lag displays only: losing a note of it in a rebalance is nothing to act on.
+        if matches!(level, RDKafkaLogLevel::Debug) || facility == "COMMITFAIL" {
             debug!(target: "librdkafka", facility, "{message}");
             return;
         }
