@@ -3,6 +3,7 @@
 pub mod cli;
 mod commands;
 mod http;
+mod memory;
 pub mod pipeline;
 pub mod report;
 pub mod shutdown;

@@ -46,5 +46,6 @@ pub(crate) fn metrics() -> anyhow::Result<PrometheusHandle> {
     metrics::describe_gauge!("atalaia_build_info", "Version of the running program, as a label; always 1");
     metrics::gauge!("atalaia_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     crate::pipeline::describe_metrics();
+    crate::memory::describe_metrics();
     Ok(handle)
 }

@@ -75,7 +75,8 @@ fn names_say_stage_unit_and_kind() {
         let plain_chars = plain.chars().all(|c| c.is_ascii_lowercase() || c == '_') && !plain.contains("__");
         assert!(plain_chars, "`{name}`");
         let stage = STAGES.iter().any(|(stage, _)| plain.starts_with(&format!("{stage}_")));
-        assert!(stage || name == "atalaia_build_info", "`{name}` begins with no stage");
+        let of_program = name == "atalaia_build_info" || plain.starts_with("process_");
+        assert!(stage || of_program, "`{name}` begins with no stage");
         assert_eq!(name.ends_with("_total"), metric.kind == "counter", "`{name}` is a {}", metric.kind);
         let base = name.trim_end_matches("_total");
         match metric.unit.as_deref() {

@@ -16,12 +16,21 @@ pub struct Config {
     /// Most bytes of closed rows and quarantine samples that wait in memory to be written, over all partitions. Beyond it, partitions
     /// are paused until the store has caught up.
     pub pending_bytes_max: usize,
+    /// Memory that the process is meant to keep to, in bytes: warned of at 80 %; near all of it, partitions with rows to write are paused until
+    /// these are written. Left out: three quarters of what the container grants or the machine has.
+    pub memory_bytes_max: Option<u64>,
     /// How long an orderly end (SIGTERM) may take: reading stops, what is due is committed. Keep it below the grace period of the container platform.
     pub shutdown_grace: Span,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { workers: None, batch_records: 4096, pending_bytes_max: 256 << 20, shutdown_grace: Span::from_secs(10) }
+        Config {
+            workers: None,
+            batch_records: 4096,
+            pending_bytes_max: 256 << 20,
+            memory_bytes_max: None,
+            shutdown_grace: Span::from_secs(10),
+        }
     }
 }

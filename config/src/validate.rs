@@ -202,6 +202,11 @@ fn process(config: &Config, verdict: &mut Verdict) {
         );
     }
     verdict.refuse_if(
+        run.memory_bytes_max.is_some_and(|bytes| bytes < 64 << 20),
+        "run.memory_bytes_max",
+        "`run.memory_bytes_max` is below 67108864 (64 MiB), which the program takes before it has read anything",
+    );
+    verdict.refuse_if(
         run.shutdown_grace.duration().is_zero(),
         "run.shutdown_grace",
         "`run.shutdown_grace` is 0: nothing could be committed at the end; `10s` is usual",

@@ -11,7 +11,7 @@ use super::assemble::{self, Assembly, BROKER_TIMEOUT};
 use super::{CloseArg, ConfigArgs};
 use crate::pipeline::{Ending, Progress};
 use crate::shutdown::Shutdown;
-use crate::{http, telemetry};
+use crate::{http, memory, telemetry};
 
 /// Runs the service: reads for ever, scores every window that closes, writes predictions
 ///
@@ -52,6 +52,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         info!("metrics and probes at http://{bound}/metrics, /livez, /readyz");
     }
 
+    memory::watch(config.run.memory_bytes_max, progress.clone(), runtime.handle());
     let assembly = Assembly::new(config, runtime)?;
     for (dataset, path) in assemble::paths(&assembly.sinks) {
         info!("{dataset}: {path}");

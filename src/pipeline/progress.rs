@@ -1,7 +1,7 @@
 //! Running totals of a process, for progress bars, summaries and readiness. Updated per batch, read by anybody.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use types::{PartitionId, Reason};
@@ -16,6 +16,8 @@ macro_rules! counters {
             refused: [AtomicU64; Reason::ALL.len()],
             /// Partitions that cannot go on until somebody acts, and why.
             halted: Mutex<BTreeMap<PartitionId, String>>,
+            /// Memory has reached its budget.
+            pressed: AtomicBool,
         }
 
         /// The totals at one moment.
@@ -39,6 +41,15 @@ macro_rules! counters {
                 refused.retain(|(_, count)| *count > 0);
                 refused.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
                 refused
+            }
+
+            pub(crate) fn set_pressed(&self, pressed: bool) {
+                self.pressed.store(pressed, Ordering::Relaxed);
+            }
+
+            /// Whether what waits in memory should be written before more is read.
+            pub(crate) fn is_pressed(&self) -> bool {
+                self.pressed.load(Ordering::Relaxed)
             }
 
             pub(crate) fn halted(&self, partition: &PartitionId, why: &str) {

@@ -219,9 +219,10 @@ impl Task<'_> {
     /// While a commit is under way folding goes on, up to a bound; then reading pauses (and polling goes on).
     fn press_back(&mut self, source: &mut dyn Source, pending_bytes_max: usize) {
         let held_back = self.is_held_back();
-        let full = held_back || self.in_flight.is_some() && self.waiting_bytes() >= pending_bytes_max;
+        let pressed = self.progress.is_pressed();
+        let full = held_back || self.in_flight.is_some() && (pressed || self.waiting_bytes() >= pending_bytes_max);
         if full && !self.paused {
-            if !held_back {
+            if !held_back && !pressed {
                 warn!(partition = %self.partition, bytes = self.waiting_bytes(), "the store is slower than the source: reading pauses");
             }
             source.pause(&self.partition);

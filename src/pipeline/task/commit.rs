@@ -103,7 +103,9 @@ impl Task<'_> {
         let data = |emit| Some((RecordKind::Data, emit));
         let moved = self.begun != self.next;
         let waited = self.waiting_since.is_some_and(|since| now.duration_since(since) >= cadence.max_delay);
-        let rows_due = waited || self.waiting_rows() >= cadence.min_rows.max(1) || self.runs.rows.len() > RUNS_MAX;
+        let pressed = self.progress.is_pressed() && self.waiting_rows() > 0;
+        let rows_due =
+            waited || pressed || self.waiting_rows() >= cadence.min_rows.max(1) || self.runs.rows.len() > RUNS_MAX;
         if self.careful.is_some() && moved {
             return data(if rows_due { Emit::Rows } else { Emit::Nothing });
         }
