@@ -1,11 +1,14 @@
-//! Records of all started partitions through one queue, many at a time.
+//! Records of all started partitions through one queue.
 //!
 //! librdkafka shows many messages per call here, against one event per message in `BaseConsumer::poll`. It also tells at
 //! which offset a partition ended, which the crate's event interface keeps to itself. The consumer's own queue is never
 //! read this way: it carries rebalances, and librdkafka would answer those itself.
 //!
-//! Not `rd_kafka_consume_batch_queue`: up to 2.12 at least it counts the end of a partition as a message of that offset, so
-//! that the next pause or rebalance resumes one record too late.
+//! `rd_kafka_consume_callback_queue` is the quickest way, but takes the whole queue aside while it calls back: the fetcher then
+//! finds the queue empty and fetches on, so that a consumer slower than its broker would soon hold all there is. A queue
+//! that is longer than it should be is therefore read by `rd_kafka_consume_queue`, one call a message, which leaves the rest
+//! where it counts. Not `rd_kafka_consume_batch_queue`: up to 2.12 at least it counts the end of a partition as a message of
+//! that offset, so that the next pause or rebalance resumes one record too late.
 #![allow(unsafe_code)]
 
 use std::ffi::{CString, c_void};
@@ -34,18 +37,20 @@ pub(super) struct FetchQueue {
     queue: NonNull<sys::rd_kafka_queue_t>,
     /// Keeps the client alive for as long as the queue.
     consumer: Arc<BaseConsumer<Context>>,
+    /// A longer queue is read with care.
+    length_max: usize,
 }
 
 // SAFETY: librdkafka's queues may be used from any thread.
 unsafe impl Send for FetchQueue {}
 
 impl FetchQueue {
-    pub(super) fn new(consumer: Arc<BaseConsumer<Context>>) -> Self {
+    pub(super) fn new(consumer: Arc<BaseConsumer<Context>>, length_max: usize) -> Self {
         // SAFETY: the client outlives the queue (it is held beside it); librdkafka aborts rather than return null, and null
         // would be caught here.
         let queue = unsafe { sys::rd_kafka_queue_new(consumer.client().native_ptr()) };
         let queue = NonNull::new(queue).expect("librdkafka allocates or aborts");
-        FetchQueue { queue, consumer }
+        FetchQueue { queue, consumer, length_max }
     }
 
     /// Directs a partition's records here. Harmless to repeat: records that waited elsewhere follow in order.
@@ -66,6 +71,10 @@ impl FetchQueue {
     /// Takes up to `max` messages and shows each, with its partition, to `visit`; waits up to `wait` for the first.
     pub(super) fn drain(&mut self, max: usize, wait: Duration, visit: &mut dyn FnMut(i32, Fetched<'_>)) {
         let millis = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the queue is alive.
+        if unsafe { sys::rd_kafka_queue_length(self.queue.as_ptr()) } > self.length_max {
+            return self.drain_one_by_one(max, visit);
+        }
         let client = self.consumer.client().native_ptr();
         let mut call = Call { client, left: max, visit };
         // SAFETY: the queue is alive, and `call` outlives this call, the only one that uses it: librdkafka calls back on
@@ -77,6 +86,21 @@ impl FetchQueue {
                 Some(show),
                 std::ptr::from_mut(&mut call).cast::<c_void>(),
             );
+        }
+    }
+
+    fn drain_one_by_one(&mut self, max: usize, visit: &mut dyn FnMut(i32, Fetched<'_>)) {
+        for _ in 0..max {
+            // SAFETY: the queue is alive. A message is ours until it is destroyed, which happens once, after `visit` has
+            // returned: what that borrows from it cannot be kept, since `Fetched` carries the borrow's lifetime.
+            unsafe {
+                let message = sys::rd_kafka_consume_queue(self.queue.as_ptr(), 0);
+                if message.is_null() {
+                    return;
+                }
+                visit((*message).partition, fetched(&*message));
+                sys::rd_kafka_message_destroy(message);
+            }
         }
     }
 }

@@ -27,13 +27,14 @@ const FIELDS: [(&str, &str); 5] = [
 /// How keys of secrets end. Written out in the configuration they would end in a log or a repository.
 const SECRET: [&str; 5] = ["password", "secret", "passphrase", "key.pem", "sasl.oauthbearer.config"];
 
-/// Suggestions that a user may replace. Records wait in one queue of 24 MiB per consumer, whatever the number of
-/// partitions, and a fetch brings at most 8 MiB, of one partition at most 1 MiB: about 40 MiB at the very worst.
+/// Suggestions that a user may replace. Records wait in one queue per consumer, whatever the number of partitions: until it
+/// holds this many records or bytes, more is fetched, at most 1 MiB at a time from each broker (compressed; a record takes
+/// some 400 bytes of the client besides its own).
 const SUGGESTED: [(&str, &str); 11] = [
-    ("queued.max.messages.kbytes", "24576"),
-    ("queued.min.messages", "200000"),
-    ("fetch.max.bytes", "8388608"),
-    ("max.partition.fetch.bytes", "1048576"),
+    ("queued.max.messages.kbytes", "16384"),
+    (QUEUED, "20000"),
+    ("fetch.max.bytes", "1048576"),
+    ("max.partition.fetch.bytes", "524288"),
     // A full queue is looked at again soon: after the customary second, a quick consumer has long run dry.
     ("fetch.queue.backoff.ms", "10"),
     ("fetch.min.bytes", "65536"),
@@ -46,6 +47,8 @@ const SUGGESTED: [(&str, &str); 11] = [
     // For the lag; it costs one small document each time.
     ("statistics.interval.ms", "5000"),
 ];
+
+const QUEUED: &str = "queued.min.messages";
 
 /// For one record, whatever a user tunes for throughput. A broker sends at least one batch, however small this is.
 const ONE_RECORD: [(&str, &str); 5] = [
@@ -81,6 +84,11 @@ pub(super) fn consumer(config: &Config, worker: usize) -> Result<ClientConfig, E
         client.set(key, value);
     }
     Ok(client)
+}
+
+/// A queue that is longer than this was fetched beyond what was asked for.
+pub(super) fn queue_length_max(client: &ClientConfig) -> usize {
+    client.get(QUEUED).and_then(|records| records.parse::<usize>().ok()).unwrap_or(0).saturating_mul(2)
 }
 
 /// Settings of a client that only asks: no group, no queues.

@@ -73,8 +73,9 @@ impl KafkaSource {
     /// If a setting is refused.
     pub fn new(config: &Config, worker: usize, bound: Bound, batch_records: usize) -> Result<KafkaSource, Error> {
         let failed = |error: KafkaError| errors::of_action(config, "start a consumer", &error);
-        let consumer: BaseConsumer<Context> =
-            settings::consumer(config, worker)?.create_with_context(Context::default()).map_err(failed)?;
+        let client = settings::consumer(config, worker)?;
+        let length_max = settings::queue_length_max(&client);
+        let consumer: BaseConsumer<Context> = client.create_with_context(Context::default()).map_err(failed)?;
         let consumer = Arc::new(consumer);
         consumer.subscribe(&[&config.topic]).map_err(failed)?;
         let watermarks = Watermarks::spawn(Arc::clone(&consumer), config.clone(), worker)
@@ -85,7 +86,7 @@ impl KafkaSource {
             worker,
             bound,
             batch_records: batch_records.max(1),
-            fetch: FetchQueue::new(Arc::clone(&consumer)),
+            fetch: FetchQueue::new(Arc::clone(&consumer), length_max),
             consumer,
             inquirer: Inquirer::new(config.clone()),
             watermarks: Some(watermarks),
