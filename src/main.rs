@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use atalaia::{cli, report};
 use clap::Parser;
 
+/// In place of the C library's for librdkafka as well: its threads allocate what our workers give back.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(status) => status,
