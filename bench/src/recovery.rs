@@ -16,8 +16,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const MORE: u64 = 10_000;
 const SENSORS: u64 = 10;
 
+pub(crate) fn all(brokers: &str, series: &[u64]) -> anyhow::Result<()> {
+    head();
+    series.iter().try_for_each(|series| {
+        let folder = tempfile::tempdir().context("make a folder")?;
+        measure(brokers, *series, folder.path())
+    })
+}
+
 /// Prints what it found.
-pub(crate) fn measure(brokers: &str, series: u64, folder: &Path) -> anyhow::Result<()> {
+fn measure(brokers: &str, series: u64, folder: &Path) -> anyhow::Result<()> {
     let topic = format!("recovery-{series}-{}", std::process::id());
     let config = configuration(brokers, &topic, folder)?;
     let logs = folder.join("out/state/recovery").join(&topic);
@@ -58,7 +66,7 @@ pub(crate) fn measure(brokers: &str, series: u64, folder: &Path) -> anyhow::Resu
     Ok(())
 }
 
-pub(crate) fn head() {
+fn head() {
     println!(
         "| series | state B a series | packed | state MiB | packed | s to the first new commit | s to one everywhere |"
     );
@@ -156,6 +164,25 @@ fn heads(logs: &Path) -> BTreeMap<PathBuf, Header> {
         Some((log, sink::record::peek(&bytes).ok()?))
     });
     found.collect()
+}
+
+/// Of each partition below the results, the largest state that is there: the last one may hold nothing open any more.
+pub(crate) fn largest_states(out: &Path) -> anyhow::Result<(u64, u64)> {
+    let (mut raw, mut packed) = (0, 0);
+    let below = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let logs = below(&out.join("state")).flat_map(|pipeline| below(&pipeline).collect::<Vec<_>>());
+    for log in logs.flat_map(|topic| below(&topic).collect::<Vec<_>>()).map(|partition| partition.join("log")) {
+        let mut largest = (0, 0);
+        for record in below(&log) {
+            let bytes = std::fs::read(&record).with_context(|| format!("read `{}`", record.display()))?;
+            let size = bytes.len() as u64;
+            let record = Record::open(bytes.into()).with_context(|| format!("read `{}`", record.display()))?;
+            let files = record.header().files.iter().map(|file| file.length).sum::<u64>();
+            largest = largest.max((record.header().state.bytes, size - files));
+        }
+        (raw, packed) = (raw + largest.0, packed + largest.1);
+    }
+    Ok((raw, packed))
 }
 
 /// Bytes of all states, as they are and packed.
