@@ -4,8 +4,9 @@
 SECONDS ?= 300
 MINUTES ?= 2
 SEEDS ?= 30000
+WHAT ?= speed
 
-.PHONY: help demo test search sim sweep chaos fuzz fmt lint doc deny ci up down bless bench compose-check
+.PHONY: help demo test search sim sweep chaos fuzz fmt lint doc deny ci up down bless bench bench-peers compose-check
 
 help: ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -25,8 +26,8 @@ fuzz: ## mutated bytes into every reader of bytes that others wrote, for SECONDS
 search: ## all states of larger worlds of the delivery protocol, or of SEARCH="writers=3 seq_max=3" (release build, gigabytes)
 	SEARCH="$(SEARCH)" cargo test --release --locked --package atalaia-sink --test search -- --ignored
 
-sim: ## SEEDS=n whole pipelines under simulated faults, from seeds, and 1000 of them twice
-	ATALAIA_SIM_TWICE=1000 ATALAIA_SIM_SEEDS=$(SEEDS) sh -c 'for test in same_seed every_seed; do cargo test --locked --test sim $$test -- --nocapture || exit; done'
+sim: ## SEEDS=n whole pipelines under simulated faults, from seeds, and 1000 of them twice (release build)
+	ATALAIA_SIM_TWICE=1000 ATALAIA_SIM_SEEDS=$(SEEDS) sh -c 'for test in same_seed every_seed; do cargo test --release --locked --test sim $$test -- --nocapture || exit; done'
 
 sweep: ## every fault at every request of a scripted run, over memory, a folder, Azurite and S3
 	@scripts/need test && scripts/services run --azurite --s3 -- env ATALAIA_SWEEP=all cargo test -p atalaia-sink --locked --lib -- sweep --nocapture
@@ -55,8 +56,11 @@ down: ## stop the local stack and forget its data
 bless: ## rewrite the generated documents and expected results that tests compare with
 	ATALAIA_BLESS=1 cargo test --workspace --locked
 
-bench: ## speed on this machine beside a bare consumer (release build, real Kafka)
-	@scripts/need test && scripts/services run --kafka -- cargo run --release --locked --package atalaia-bench
+bench: ## speed on this machine beside bare consumers (release build, real Kafka), or WHAT=commits|recovery|scale|wide|latency|scoring
+	@scripts/need test && cargo build --release --locked --package atalaia-bench --bins && scripts/services run --kafka --python -- cargo run --release --locked --package atalaia-bench -- --what $(WHAT)
+
+bench-peers: ## the same, with other programs that do the whole job: Python with numpy, with scikit-learn, and Flink (needs Maven and a JDK)
+	@scripts/need test && cargo build --release --locked --package atalaia-bench --bins && scripts/services run --kafka --python -- cargo run --release --locked --package atalaia-bench -- --peers
 
 compose-check: ## check docker-compose.yml with compose's own loader (needs Go)
 	cd scripts/compose-check && go run . ../../docker-compose.yml

@@ -36,7 +36,7 @@ const FLEET_10K: Fleet = Fleet { devices: 2000, sensors: 5, rate: f64::INFINITY 
 
 pub(crate) fn measure(brokers: &str) -> anyhow::Result<()> {
     let most = most(brokers)?;
-    eprintln!("the fleet, the broker and the service together manage {:.0} records a second here", most);
+    eprintln!("the fleet, the broker and the service together manage {most:.0} records a second here");
     println!("| load | records/s | commit interval | rows | p50 s | p99 s | worst s |");
     println!("|---|---|---|---|---|---|---|");
     let slow = Fleet { devices: 8, sensors: 1, rate: 8.0 };

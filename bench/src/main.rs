@@ -93,9 +93,8 @@ fn main() -> anyhow::Result<std::process::ExitCode> {
     match &args.contender {
         Some(Contender::Drain { topic, events, kind }) => drain::drain(&brokers()?, topic, *events, *kind)?,
         Some(Contender::Atalaia { args }) => {
-            return Ok(
-                atalaia::cli::Cli::parse_from(["atalaia"].into_iter().chain(args.iter().map(String::as_str))).run()?
-            );
+            let args = ["atalaia"].into_iter().chain(args.iter().map(String::as_str));
+            return atalaia::cli::Cli::parse_from(args).run();
         }
         None => measure(&args, &brokers)?,
     }
