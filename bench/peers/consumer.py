@@ -65,8 +65,10 @@ def batches(brokers, topic, events):
         }
     )
     try:
-        partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
-        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
+        found = consumer.list_topics(topic, timeout=30).topics[topic]
+        if found.error:
+            raise RuntimeError(f"no topic `{topic}`: {found.error}")
+        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in found.partitions])
         left, last = events, time.monotonic()
         while left > 0:
             records = consumer.consume(min(BATCH_RECORDS, left), timeout=0.5)

@@ -11,9 +11,11 @@ import java.util.Map;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.StateBackendOptions;
+import org.apache.flink.configuration.WebOptions;
 import org.apache.flink.connector.file.sink.FileSink;
 import org.apache.flink.connector.kafka.source.KafkaSource;
 import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
@@ -37,12 +39,12 @@ public final class FleetJob {
     public static void main(String[] args) throws Exception {
         Map<String, String> options = options(args);
         long events = Long.parseLong(required(options, "events"));
-        Path checkpoints = Files.createTempDirectory("flink-checkpoints-");
+        Path scratch = Files.createTempDirectory("flink-peer-");
         try {
             Progress.expect(events);
-            run(options, checkpoints);
+            run(options, scratch);
         } finally {
-            delete(checkpoints);
+            delete(scratch);
         }
         if (Progress.records() < events) {
             throw new IllegalStateException(Progress.records() + " records of " + events + " came");
@@ -52,9 +54,9 @@ public final class FleetJob {
         System.exit(0);
     }
 
-    private static void run(Map<String, String> options, Path checkpoints) throws Exception {
+    private static void run(Map<String, String> options, Path scratch) throws Exception {
         var environment = StreamExecutionEnvironment.createLocalEnvironment(
-            Integer.parseInt(options.getOrDefault("parallelism", "1")), configuration(checkpoints));
+            Integer.parseInt(options.getOrDefault("parallelism", "1")), configuration(scratch));
 
         var source = KafkaSource.<Reading>builder()
             .setBootstrapServers(required(options, "brokers"))
@@ -80,11 +82,13 @@ public final class FleetJob {
         environment.execute("fleet");
     }
 
-    private static Configuration configuration(Path checkpoints) {
+    private static Configuration configuration(Path scratch) {
         var configuration = new Configuration();
         configuration.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, CHECKPOINT_INTERVAL);
         configuration.set(CheckpointingOptions.CHECKPOINTING_CONSISTENCY_MODE, CheckpointingMode.EXACTLY_ONCE);
-        configuration.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, checkpoints.toUri().toString());
+        configuration.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, scratch.resolve("checkpoints").toUri().toString());
+        configuration.set(CoreOptions.TMP_DIRS, scratch.toString());
+        configuration.set(WebOptions.TMP_DIR, scratch.toString());
         configuration.set(StateBackendOptions.STATE_BACKEND, "hashmap");
         configuration.set(PipelineOptions.OBJECT_REUSE, true);
         // No type may fall back to slow generic serialisation unnoticed.
@@ -110,15 +114,15 @@ public final class FleetJob {
         return value;
     }
 
-    private static void delete(Path folder) throws IOException {
-        try (var paths = Files.walk(folder)) {
-            paths.sorted(Comparator.reverseOrder()).forEach(path -> {
-                try {
-                    Files.deleteIfExists(path);
-                } catch (IOException error) {
-                    throw new UncheckedIOException(error);
-                }
-            });
+    /** The mini-cluster is still clearing up for a moment after the job has ended, in the same folder. */
+    private static void delete(Path folder) throws InterruptedException {
+        for (int attempt = 0; attempt < 20 && Files.exists(folder); attempt++) {
+            try (var paths = Files.walk(folder)) {
+                paths.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
+            } catch (IOException | UncheckedIOException goneMeanwhile) {
+                // The next attempt sees what is left.
+            }
+            Thread.sleep(100);
         }
     }
 
