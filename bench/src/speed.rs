@@ -121,6 +121,8 @@ fn peers(brokers: &str, workload: &Workload, round: usize) -> anyhow::Result<Vec
             &models,
             "--out",
             &out.display().to_string(),
+            "--sklearn-events",
+            "500000",
         ],
     )?;
     told.lines()
