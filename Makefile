@@ -5,7 +5,7 @@ SECONDS ?= 300
 MINUTES ?= 2
 SEEDS ?= 30000
 
-.PHONY: help demo test search sim sweep chaos fuzz fmt lint doc deny ci up down bless bench compose-check
+.PHONY: help demo test search sim sweep chaos fuzz fmt lint doc deny ci up down bless bench microbench compose-check
 
 help: ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ bless: ## rewrite the generated documents and expected results that tests compar
 
 bench: ## speed on this machine beside a bare consumer (release build, real Kafka)
 	@scripts/need test && scripts/services run --kafka -- cargo run --release --locked --package atalaia-bench
+
+microbench: ## events, windows, rows a second of each stage by itself; a part with CASES=decode (an idle machine, release build)
+	cargo bench --locked --package atalaia-microbench -- $(CASES)
 
 compose-check: ## check docker-compose.yml with compose's own loader (needs Go)
 	cd scripts/compose-check && go run . ../../docker-compose.yml
