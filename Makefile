@@ -5,7 +5,7 @@ SECONDS ?= 300
 MINUTES ?= 2
 SEEDS ?= 30000
 
-.PHONY: help demo test search sim sweep chaos fuzz fmt lint doc deny ci up down bless bench microbench compose-check
+.PHONY: help demo test search sim sweep chaos fuzz fmt lint doc deny ci up down bless bench microbench instructions compose-check
 
 help: ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ bench: ## speed on this machine beside a bare consumer (release build, real Kafk
 
 microbench: ## events, windows, rows a second of each stage by itself; a part with CASES=decode (an idle machine, release build)
 	cargo bench --locked --package atalaia-microbench -- $(CASES)
+
+instructions: ## instructions by event, window, row of each stage, against the committed figures (valgrind, release build); a part with CASES=decode
+	scripts/instructions $(CASES)
 
 compose-check: ## check docker-compose.yml with compose's own loader (needs Go)
 	cd scripts/compose-check && go run . ../../docker-compose.yml

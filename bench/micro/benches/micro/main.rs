@@ -1,11 +1,20 @@
 //! `make microbench`: how many events, windows, rows or series a second each stage of the hot path takes.
+//!
+//! `make instructions` (`scripts/instructions`) runs the same cases under valgrind, one a process: see `counted`.
+
+mod counted;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use microbench::{CASES, Case};
 
 fn main() {
-    divan::main();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--counted-cases"] => counted::list(),
+        ["--count", name] => counted::run(name),
+        _ => divan::main(),
+    }
 }
 
 /// One run a sample: a run is thousands of events, and brings the state on.
