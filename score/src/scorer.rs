@@ -54,7 +54,15 @@ struct Scratch {
     /// One for each that is pending, in the same order.
     jobs: Vec<Job>,
     sums: Vec<f64>,
-    explained: Vec<f64>,
+    variants: Variants,
+}
+
+/// An anomalous row as it would be with each feature in turn at its mean.
+#[derive(Debug, Default)]
+struct Variants {
+    z: Vec<f64>,
+    jobs: Vec<Job>,
+    sums: Vec<f64>,
 }
 
 /// A row whose features are ready.
@@ -233,23 +241,22 @@ impl Scorer {
         let Job { shape, z: start } = self.scratch.jobs[job];
         let entry = self.set.entry(model);
         let width = shape.dimensions as usize;
-        let Scratch { z, sums, explained, .. } = &mut self.scratch;
-        explained.clear();
-        let mut jobs = Vec::with_capacity(width);
+        let Scratch { z, sums, variants, .. } = &mut self.scratch;
+        variants.z.clear();
+        variants.jobs.clear();
         for feature in 0..width {
-            jobs.push(Job { shape, z: explained.len() });
-            explained.extend_from_slice(&z[start..start + width]);
-            explained[feature * width + feature] = 0.0;
+            variants.jobs.push(Job { shape, z: variants.z.len() });
+            variants.z.extend_from_slice(&z[start..start + width]);
+            variants.z[feature * width + feature] = 0.0;
         }
-        let mut moved = Vec::with_capacity(width);
-        kernel::sums(self.set.lanes(), explained, &jobs, self.exact, &mut moved);
-        let mut best = largest(&moved, sums[job]);
+        kernel::sums(self.set.lanes(), &variants.z, &variants.jobs, self.exact, &mut variants.sums);
+        let mut best = largest(&variants.sums, sums[job]);
         if best.is_none() && entry.has_severity {
             // Too far away for any term to be left: their logarithms still differ.
             let log_sum = |z: &[f64], start| kernel::log_sum(&shape, self.set.lanes(), z, start);
-            moved.clear();
-            moved.extend(jobs.iter().map(|job| log_sum(explained, job.z)));
-            best = largest(&moved, log_sum(z, start));
+            variants.sums.clear();
+            variants.sums.extend(variants.jobs.iter().map(|job| log_sum(&variants.z, job.z)));
+            best = largest(&variants.sums, log_sum(z, start));
         }
         let features = self.set.features(entry).unwrap_or(&self.features);
         best.and_then(|feature| self.names.get(features[feature] as usize).cloned())
