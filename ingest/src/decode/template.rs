@@ -24,6 +24,8 @@ const PAUSE_MAX: u32 = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Templates {
     learned: Vec<Template>,
+    /// Not in use: its memory serves the next lesson.
+    spare: Template,
     /// The one that fitted last.
     last: usize,
     next: usize,
@@ -80,12 +82,14 @@ impl Templates {
         }
         self.pause = self.pause_after;
         self.pause_after = (self.pause_after * 2 + 1).min(PAUSE_MAX);
-        let Some(template) = Template::of(record, fields) else { return };
+        if self.spare.take_apart(record, fields).is_none() {
+            return;
+        }
         if self.learned.len() < TEMPLATES_MAX {
-            self.learned.push(template);
+            self.learned.push(std::mem::take(&mut self.spare));
             self.last = self.learned.len() - 1;
         } else {
-            self.learned[self.next] = template;
+            std::mem::swap(&mut self.learned[self.next], &mut self.spare);
             self.last = self.next;
             self.next = (self.next + 1) % TEMPLATES_MAX;
         }
@@ -93,13 +97,15 @@ impl Templates {
 }
 
 impl Template {
-    /// Takes a valid record apart. A quote in it opens a text, and a digit or minus outside of texts a number.
-    fn of(record: &str, fields: &[Field; 4]) -> Option<Template> {
+    /// Becomes the template of a valid record, or none that is of use. A quote in the record opens a text, and a digit or minus
+    /// outside of texts a number.
+    fn take_apart(&mut self, record: &str, fields: &[Field; 4]) -> Option<()> {
         let bytes = record.as_bytes();
         if bytes.len() > BYTES_MAX || record.starts_with('\u{feff}') {
             return None;
         }
-        let mut template = Template::default();
+        self.literals.clear();
+        self.holes.clear();
         let mut from = 0;
         let mut at = 0;
         while at < bytes.len() {
@@ -120,16 +126,16 @@ impl Template {
                 }
             };
             let role = Role::ALL.into_iter().find(|role| starts_at(fields[*role as usize], start));
-            let literal = template.literals.len();
-            template.literals.extend_from_slice(&bytes[from..start]);
-            template.holes.push(Hole { start: literal, end: template.literals.len(), kind, role });
+            let literal = self.literals.len();
+            self.literals.extend_from_slice(&bytes[from..start]);
+            self.holes.push(Hole { start: literal, end: self.literals.len(), kind, role });
             from = end;
             at = end + usize::from(kind == Kind::Text);
         }
-        template.tail = template.literals.len();
-        template.literals.extend_from_slice(&bytes[from..]);
-        let complete = Role::ALL.iter().all(|role| template.holes.iter().any(|hole| hole.role == Some(*role)));
-        (complete && template.holes.len() <= HOLES_MAX).then_some(template)
+        self.tail = self.literals.len();
+        self.literals.extend_from_slice(&bytes[from..]);
+        let complete = Role::ALL.iter().all(|role| self.holes.iter().any(|hole| hole.role == Some(*role)));
+        (complete && self.holes.len() <= HOLES_MAX).then_some(())
     }
 
     #[inline]
