@@ -6,7 +6,7 @@ MINUTES ?= 2
 SEEDS ?= 30000
 WHAT ?= speed
 
-.PHONY: help demo test search sim sweep chaos fuzz fmt lint doc deny ci up down bless bench bench-peers compose-check
+.PHONY: help demo test search sim sweep chaos fuzz fmt lint doc deny ci up down bless bench bench-peers microbench instructions compose-check
 
 help: ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,12 @@ bench: ## speed on this machine beside bare consumers (release build, real Kafka
 
 bench-peers: ## the same, with other programs that do the whole job: Python with numpy, with scikit-learn, and Flink (needs Maven and a JDK)
 	@scripts/need test && cargo build --release --locked --package atalaia-bench --bins && scripts/services run --kafka --python -- cargo run --release --locked --package atalaia-bench -- --peers
+
+microbench: ## events, windows, rows a second of each stage by itself; a part with CASES=decode (an idle machine, release build)
+	cargo bench --locked --package atalaia-microbench -- $(CASES)
+
+instructions: ## instructions by event, window, row of each stage, against the committed figures (valgrind, release build); a part with CASES=decode
+	scripts/instructions $(CASES)
 
 compose-check: ## check docker-compose.yml with compose's own loader (needs Go)
 	cd scripts/compose-check && go run . ../../docker-compose.yml

@@ -101,7 +101,7 @@ fn every_crate_has_its_place_in_the_table() {
         members.trim_matches(['[', ']']).split(',').map(|m| m.trim().trim_matches('"')).collect();
     let known: BTreeSet<&str> = MAY_NAME.iter().map(|(name, _)| *name).collect();
     // Measuring tools may look at everything.
-    let unknown: Vec<_> = members.difference(&known).filter(|name| **name != "bench").collect();
+    let unknown: Vec<_> = members.difference(&known).filter(|name| !name.starts_with("bench")).collect();
     assert!(unknown.is_empty(), "{unknown:?} have no line in MAY_NAME of tests/arrows.rs");
 }
 
