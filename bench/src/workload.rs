@@ -79,8 +79,8 @@ impl Workload {
             disorder: Span::from_secs(2.min(kind.interval_s * 2)),
             clean_lead: Span::from_secs(0),
             faulty: 0.01,
-            fault_every: Span::from_secs(300),
-            fault_duration: Span::from_secs(60),
+            fault_every: Span::from_secs(300 * kind.interval_s),
+            fault_duration: Span::from_secs(60 * kind.interval_s),
             habits: simulated::Habits::none(),
             // Few: they are to be there, not to be measured.
             late: 0.0001,
