@@ -72,7 +72,8 @@ pub(crate) fn model(
         kernel: Kernel::Rbf { gamma: 0.1 + unit() * 0.4 },
         support_vectors: (0..support_vectors * FEATURES.len()).map(|_| unit() * 4.0 - 2.0).collect(),
         coefficients: (0..support_vectors).map(|_| unit()).collect(),
-        intercept: -0.1 * support_vectors as f64 * unit(),
+        // A few windows in a hundred are anomalies, and pay for their explanation.
+        intercept: -0.03 * support_vectors as f64 * unit(),
         threshold: None,
         version: "bench".into(),
         source: "bench".into(),

@@ -136,7 +136,10 @@ fn every_seed_ends_exactly_once() {
         panic!("{} seeds failed, the first: {why}\n  {}", totals.failures.len(), replay(*seed));
     }
     if seeds >= 30_000 {
-        let rare = totals.table.rare_cells(100);
+        // A record that kills costs its seed a dozen lives, so few seeds have one.
+        let enough = |kind: Kind| if kind == Kind::Killer { 30 } else { 100 };
+        let mut rare = totals.table.rare_cells(100);
+        rare.retain(|(_, kind, count)| *count < enough(*kind));
         assert!(rare.is_empty(), "too seldom: {rare:?}");
     }
 }

@@ -26,8 +26,8 @@ pub(super) fn batches(commit: &Commit<'_>, origin: Origin<'_>) -> Result<Vec<(Da
         .collect()
 }
 
-/// Row numbers by date, device, sensor and window start. Names are compared once per series, not once per row, and rows
-/// are counted into place: they mostly come in order of time already.
+/// Row numbers by date, device, sensor and window start. Names are looked up once per series, not once per comparison or row,
+/// and rows are counted into place: they mostly come in order of time already.
 fn sorted(rows: &WindowRows, names: &dyn SeriesNames) -> Vec<u32> {
     let bound = rows.series.iter().max().map_or(0, |&series| series as usize + 1);
     let mut ends = vec![0usize; bound];
@@ -35,7 +35,7 @@ fn sorted(rows: &WindowRows, names: &dyn SeriesNames) -> Vec<u32> {
         ends[series as usize] += 1;
     }
     let mut known: Vec<u32> = (0..).zip(&ends).filter(|(_, count)| **count > 0).map(|(series, _)| series).collect();
-    known.sort_by(|&a, &b| (names.device(a), names.sensor(a)).cmp(&(names.device(b), names.sensor(b))));
+    known.sort_by_cached_key(|&series| (names.device(series), names.sensor(series)));
 
     let mut places = ends;
     let mut before = 0;
