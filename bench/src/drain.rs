@@ -28,16 +28,7 @@ pub(crate) enum Kind {
     Parse,
 }
 
-/// What the product's source sets, and what the loose drain sets instead.
-const PRODUCT: [(&str, &str); 7] = [
-    ("check.crcs", "true"),
-    ("queued.max.messages.kbytes", "16384"),
-    ("queued.min.messages", "20000"),
-    ("fetch.max.bytes", "1048576"),
-    ("max.partition.fetch.bytes", "524288"),
-    ("fetch.min.bytes", "65536"),
-    ("fetch.queue.backoff.ms", "10"),
-];
+/// What the loose drain sets in place of the product's suggestions.
 const LOOSE: [(&str, &str); 6] = [
     ("check.crcs", "false"),
     ("queued.max.messages.kbytes", "262144"),
@@ -111,10 +102,11 @@ fn consumer(brokers: &str, topic: &str, kind: Kind) -> anyhow::Result<BaseConsum
         ("enable.auto.offset.store", "false"),
         ("isolation.level", "read_committed"),
         ("fetch.wait.max.ms", "100"),
+        ("check.crcs", "true"),
     ] {
         client.set(key, value);
     }
-    let settings = if kind == Kind::Loose { &LOOSE[..] } else { &PRODUCT[..] };
+    let settings = if kind == Kind::Loose { &LOOSE[..] } else { &ingest::kafka::SUGGESTED[..] };
     settings.iter().for_each(|(key, value)| _ = client.set(*key, *value));
     let consumer: BaseConsumer = client.create().context("start a consumer")?;
     let mut list = TopicPartitionList::new();

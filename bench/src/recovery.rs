@@ -172,28 +172,28 @@ pub(crate) fn largest_states(out: &Path) -> anyhow::Result<(u64, u64)> {
     let below = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let logs = below(&out.join("state")).flat_map(|pipeline| below(&pipeline).collect::<Vec<_>>());
     for log in logs.flat_map(|topic| below(&topic).collect::<Vec<_>>()).map(|partition| partition.join("log")) {
-        let mut largest = (0, 0);
-        for record in below(&log) {
-            let bytes = std::fs::read(&record).with_context(|| format!("read `{}`", record.display()))?;
-            let size = bytes.len() as u64;
-            let record = Record::open(bytes.into()).with_context(|| format!("read `{}`", record.display()))?;
-            let files = record.header().files.iter().map(|file| file.length).sum::<u64>();
-            largest = largest.max((record.header().state.bytes, size - files));
-        }
+        let states = below(&log).map(|record| state_of(&record)).collect::<anyhow::Result<Vec<_>>>()?;
+        let largest = states.into_iter().max().unwrap_or_default();
         (raw, packed) = (raw + largest.0, packed + largest.1);
     }
     Ok((raw, packed))
 }
 
-/// Bytes of all states, as they are and packed.
+/// Bytes of the newest states, as they are and packed.
 fn states(logs: &Path) -> anyhow::Result<(u64, u64)> {
     let (mut raw, mut packed) = (0, 0);
     for (_, newest) in newest(logs) {
-        let bytes = std::fs::read(&newest).with_context(|| format!("read `{}`", newest.display()))?;
-        let size = bytes.len() as u64;
-        let record = Record::open(bytes.into()).with_context(|| format!("read `{}`", newest.display()))?;
-        raw += record.header().state.bytes;
-        packed += size - record.header().files.iter().map(|file| file.length).sum::<u64>();
+        let state = state_of(&newest)?;
+        (raw, packed) = (raw + state.0, packed + state.1);
     }
     Ok((raw, packed))
+}
+
+/// Bytes of a record's state, as it is and with the header that it is packed beside.
+fn state_of(record: &Path) -> anyhow::Result<(u64, u64)> {
+    let bytes = std::fs::read(record).with_context(|| format!("read `{}`", record.display()))?;
+    let size = bytes.len() as u64;
+    let record = Record::open(bytes.into()).with_context(|| format!("read `{}`", record.display()))?;
+    let files: u64 = record.header().files.iter().map(|file| file.length).sum();
+    Ok((record.header().state.bytes, size - files))
 }

@@ -46,4 +46,6 @@ pub use producer::{Outgoing, Producer};
 #[cfg(feature = "kafka")]
 pub use questions::Questions;
 #[cfg(feature = "kafka")]
+pub use settings::SUGGESTED;
+#[cfg(feature = "kafka")]
 pub use source::KafkaSource;

@@ -30,7 +30,7 @@ const SECRET: [&str; 5] = ["password", "secret", "passphrase", "key.pem", "sasl.
 /// Suggestions that a user may replace. Records wait in one queue per consumer, whatever the number of partitions: until it
 /// holds this many records or bytes, more is fetched, at most 1 MiB at a time from each broker (compressed; a record takes
 /// some 400 bytes of the client besides its own).
-const SUGGESTED: [(&str, &str); 11] = [
+pub const SUGGESTED: [(&str, &str); 11] = [
     ("queued.max.messages.kbytes", "16384"),
     (QUEUED, "20000"),
     ("fetch.max.bytes", "1048576"),
