@@ -3,9 +3,9 @@
 //! A position is a number, and a topic that was made anew has the same numbers. So a reader remembers the record before
 //! its position, and looks at it again before it goes on; what to do about a difference is the caller's business.
 
-use types::{Micros, Position};
+use types::{Micros, PartitionId, Position};
 
-use crate::RawRecord;
+use crate::{Error, RawRecord};
 
 /// What a source holds of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,24 @@ pub struct Extent {
     pub low: Position,
     /// The one after the last.
     pub high: Position,
+}
+
+impl Extent {
+    /// Whether reading can go on at a position: it lies between the first record held and the end. Nothing is ever moved
+    /// silently.
+    ///
+    /// # Errors
+    /// [`Error::PositionExpired`] or [`Error::PositionAhead`].
+    pub fn check(self, partition: &PartitionId, position: Position) -> Result<(), Error> {
+        let (partition, Extent { low, high }) = (partition.clone(), self);
+        if position < low {
+            return Err(Error::PositionExpired { partition, position, low });
+        }
+        if position > high {
+            return Err(Error::PositionAhead { partition, position, high });
+        }
+        Ok(())
+    }
 }
 
 /// One record, recognisable: the same position with another content is another topic.

@@ -176,10 +176,7 @@ fn refuses_what_is_not_there(subject: &Subject<'_>, whole: &Reads) {
 fn pauses_without_losing(subject: &Subject<'_>, whole: &Reads) {
     let mut source = (subject.open)();
     let gained = gain(&mut *source, subject.partitions);
-    for partition in &gained {
-        let first = source.resolve(partition, Start::Earliest).expect("earliest is known");
-        source.start(partition, first).expect("the first position is held");
-    }
+    start_all(&mut *source, &gained);
     let mut reads = Reads::new();
     // Pauses the first partition that speaks, watches its silence, and goes on.
     let paused = loop {
@@ -336,10 +333,7 @@ fn hole(read: &Read, low: Position) -> Option<i64> {
 fn looking_disturbs_no_reading(subject: &Subject<'_>, whole: &Reads) {
     let mut source = (subject.open)();
     let gained = gain(&mut *source, subject.partitions);
-    for partition in &gained {
-        let first = source.resolve(partition, Start::Earliest).expect("earliest is known");
-        source.start(partition, first).expect("the first position is held");
-    }
+    start_all(&mut *source, &gained);
     let mut reads = Reads::new();
     if whole.values().any(|read| !read.records.is_empty()) {
         wait_for(&mut *source, |event| match event {
@@ -439,6 +433,14 @@ pub fn gain(source: &mut dyn Source, partitions: usize) -> Vec<PartitionId> {
         }
     }
     gained
+}
+
+/// Starts each at the first position that is held.
+fn start_all(source: &mut dyn Source, partitions: &[PartitionId]) {
+    for partition in partitions {
+        let first = source.resolve(partition, Start::Earliest).expect("earliest is known");
+        source.start(partition, first).expect("the first position is held");
+    }
 }
 
 /// Polls until something is found.

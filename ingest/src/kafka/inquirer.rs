@@ -14,11 +14,12 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tracing::debug;
+use types::Position;
 
 use super::context::Context;
 use super::fetch::broker_time;
 use super::{Config, check, errors, settings};
-use crate::{Anchor, Error, Held, RawRecord};
+use crate::{Anchor, Error, Extent, Held, RawRecord, Start};
 
 /// What looking at a record is called in errors.
 const LOOK: &str = "look at one record";
@@ -44,14 +45,24 @@ impl Inquirer {
     }
 
     /// The first position held and the one after the last, as the broker has them now.
-    pub(super) fn watermarks(&mut self, index: i32) -> Result<(i64, i64), Error> {
-        self.ask("ask where the partition ends", |client, topic, timeout| {
+    pub(super) fn extent(&mut self, index: i32) -> Result<Extent, Error> {
+        let (low, high) = self.ask("ask where the partition ends", |client, topic, timeout| {
             client.fetch_watermarks(topic, index, timeout)
+        })?;
+        Ok(Extent { low: Position(low), high: Position(high) })
+    }
+
+    /// Turns a policy into a number, by what the partition holds.
+    pub(super) fn resolve(&mut self, index: i32, start: Start, extent: Extent) -> Result<Position, Error> {
+        Ok(match start {
+            Start::Earliest => extent.low,
+            Start::Latest => extent.high,
+            Start::Time(micros) => self.position_at(index, micros)?.map_or(extent.high, Position),
         })
     }
 
     /// The first position whose record is not older than a time, if there is one.
-    pub(super) fn position_at(&mut self, index: i32, micros: i64) -> Result<Option<i64>, Error> {
+    fn position_at(&mut self, index: i32, micros: i64) -> Result<Option<i64>, Error> {
         // The broker counts in milliseconds: the first one not before the time.
         let millis = micros.div_euclid(1000) + i64::from(micros.rem_euclid(1000) > 0);
         self.ask("look up a position by its time", |client, topic, timeout| {

@@ -31,8 +31,7 @@ impl Questions {
     /// # Errors
     /// As `partitions`; also if there is no such partition.
     pub fn extent(&mut self, partition: &PartitionId) -> Result<Extent, Error> {
-        let (low, high) = self.inquirer.watermarks(self.index(partition)?)?;
-        Ok(Extent { low: Position(low), high: Position(high) })
+        self.inquirer.extent(self.index(partition)?)
     }
 
     /// Turns a policy into a number.
@@ -40,12 +39,8 @@ impl Questions {
     /// # Errors
     /// As `extent`.
     pub fn resolve(&mut self, partition: &PartitionId, start: Start) -> Result<Position, Error> {
-        let Extent { low, high } = self.extent(partition)?;
-        Ok(match start {
-            Start::Earliest => low,
-            Start::Latest => high,
-            Start::Time(micros) => self.inquirer.position_at(self.index(partition)?, micros)?.map_or(high, Position),
-        })
+        let extent = self.extent(partition)?;
+        self.inquirer.resolve(self.index(partition)?, start, extent)
     }
 
     /// The record at exactly this position.

@@ -55,7 +55,7 @@ impl Past {
     }
 
     fn difference(&self, inquirer: &mut Inquirer) -> Option<Difference> {
-        let (_, high) = inquirer.watermarks(self.partition).ok()?;
+        let high = inquirer.extent(self.partition).ok()?.high.0;
         if high < self.read.next().0 {
             return Some(Difference::Shorter { high });
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use types::{PartitionId, Position};
 
 use super::topic::{Partition, Stray};
-use crate::{Anchor, Error, Extent, Held, mutant};
+use crate::{Anchor, Error, Held, mutant};
 
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -79,7 +79,7 @@ impl Reader {
     }
 
     pub(super) fn check(&self, partition: &Partition) -> Result<(), Error> {
-        check_range(&self.id, Position(self.next), partition.extent())?;
+        partition.extent().check(&self.id, Position(self.next))?;
         match self.last.map(|read| (read, partition.held(Position(read.position)))) {
             Some((read, Held::Record(found))) if found != read => {
                 Err(Error::Rewritten { partition: self.id.clone(), read, found })
@@ -87,15 +87,4 @@ impl Reader {
             _ => Ok(()),
         }
     }
-}
-
-pub(super) fn check_range(partition: &PartitionId, position: Position, extent: Extent) -> Result<(), Error> {
-    let (partition, Extent { low, high }) = (partition.clone(), extent);
-    if position < low {
-        return Err(Error::PositionExpired { partition, position, low });
-    }
-    if position > high {
-        return Err(Error::PositionAhead { partition, position, high });
-    }
-    Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use types::{PartitionId, Position};
 
-use super::reader::{Phase, Reader, check_range};
+use super::reader::{Phase, Reader};
 use super::topic::{Log, Topic};
 use crate::{Anchor, Bound, Error, Extent, Held, Polled, Records, Source, Start};
 
@@ -200,7 +200,7 @@ impl Source for MemorySource {
     fn start(&mut self, partition: &PartitionId, position: Position) -> Result<(), Error> {
         self.reader(partition)?;
         let extent = self.topic.lock().partition(partition)?.extent();
-        check_range(partition, position, extent)?;
+        extent.check(partition, position)?;
         self.reader(partition)?.start(position);
         Ok(())
     }

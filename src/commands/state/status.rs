@@ -12,7 +12,7 @@ use super::inquiry::Inquiry;
 use super::{Common, Desk, time, time_or_none};
 use crate::commands::Format;
 use crate::commands::output::{Output, grouped};
-use crate::{report, wall};
+use crate::{pipeline, report, wall};
 
 mod show;
 
@@ -134,18 +134,15 @@ fn compare(inquiry: &mut Inquiry, partition: &PartitionId, found: &mut Found) ->
         extent => extent?,
     };
     let (Some(head), Some(extent)) = (&found.head, found.extent) else { return Ok(()) };
-    let (next, partition) = (head.resume.next, partition.clone());
-    if next < extent.low {
-        found.trouble(ingest::Error::PositionExpired { partition, position: next, low: extent.low });
-    } else if next > extent.high {
-        found.trouble(ingest::Error::PositionAhead { partition, position: next, high: extent.high });
+    if let Err(error) = extent.check(partition, head.resume.next) {
+        found.trouble(error);
     } else if let Some(anchor) = head.resume.anchor {
-        let read = ingest::Anchor { position: anchor.position, broker_time: anchor.time, crc: anchor.crc };
-        let held = inquiry.record_at(&partition, Position(anchor.position))?;
+        let read = pipeline::anchor_of(anchor);
+        let held = inquiry.record_at(partition, Position(anchor.position))?;
         if let ingest::Held::Record(other) = held
             && held.contradicts(&read)
         {
-            found.trouble(ingest::Error::Rewritten { partition, read, found: other });
+            found.trouble(ingest::Error::Rewritten { partition: partition.clone(), read, found: other });
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use types::Position;
 
-use super::{KafkaSource, check_range};
+use super::KafkaSource;
 use crate::kafka::context;
 use crate::kafka::fetch::Fetched;
 use crate::kafka::partition::Phase;
@@ -63,8 +63,7 @@ impl KafkaSource {
         };
         if matches!(code, RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) {
             let position = Position(partition.next());
-            let (low, high) = self.inquirer.watermarks(index)?;
-            check_range(&partition.id, position, low, high)?;
+            self.inquirer.extent(index)?.check(&partition.id, position)?;
             return Err(Error::Kafka {
                 action: "go on reading",
                 reason: format!("the broker calls position {position} of `{}` out of range", partition.id),

@@ -233,20 +233,16 @@ impl Source for KafkaSource {
 
     fn resolve(&mut self, partition: &PartitionId, start: Start) -> Result<Position, Error> {
         let index = self.find_mut(partition)?.index();
-        let (low, high) = self.inquirer.watermarks(index)?;
-        self.bound_at(index, high);
-        Ok(Position(match start {
-            Start::Earliest => low,
-            Start::Latest => high,
-            Start::Time(micros) => self.inquirer.position_at(index, micros)?.unwrap_or(high),
-        }))
+        let extent = self.inquirer.extent(index)?;
+        self.bound_at(index, extent.high.0);
+        self.inquirer.resolve(index, start, extent)
     }
 
     fn start(&mut self, partition: &PartitionId, position: Position) -> Result<(), Error> {
         let index = self.find_mut(partition)?.index();
-        let (low, high) = self.inquirer.watermarks(index)?;
-        check_range(partition, position, low, high)?;
-        let bound = self.bound_at(index, high);
+        let extent = self.inquirer.extent(index)?;
+        extent.check(partition, position)?;
+        let bound = self.bound_at(index, extent.high.0);
         self.generation += 1;
         let generation = self.generation;
         let found = self.find_mut(partition)?;
@@ -294,8 +290,7 @@ impl Source for KafkaSource {
     }
 
     fn extent(&mut self, partition: &PartitionId) -> Result<Option<Extent>, Error> {
-        let (low, high) = self.inquirer.watermarks(partition.index.cast_signed())?;
-        Ok(Some(Extent { low: Position(low), high: Position(high) }))
+        self.inquirer.extent(partition.index.cast_signed()).map(Some)
     }
 
     fn record_at(&mut self, partition: &PartitionId, position: Position) -> Result<Held, Error> {
@@ -343,16 +338,4 @@ impl Drop for KafkaSource {
     fn drop(&mut self) {
         self.leave();
     }
-}
-
-/// Positions lie between the first record held and the end; nothing is ever moved silently.
-fn check_range(partition: &PartitionId, position: Position, low: i64, high: i64) -> Result<(), Error> {
-    let partition = partition.clone();
-    if position.0 < low {
-        return Err(Error::PositionExpired { partition, position, low: Position(low) });
-    }
-    if position.0 > high {
-        return Err(Error::PositionAhead { partition, position, high: Position(high) });
-    }
-    Ok(())
 }
