@@ -32,7 +32,7 @@ pub use finish::{Ending, Finish};
 pub use metrics::describe as describe_metrics;
 pub use progress::{Counts, Progress};
 pub(crate) use state::{Fresh, fresh, windows};
-pub use task::Cadence;
+pub use task::{Cadence, anchor_of};
 pub use worker::Worker;
 
 use crate::shutdown::Shutdown;

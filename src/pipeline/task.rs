@@ -9,6 +9,7 @@ mod open;
 mod side;
 mod skew;
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use aggregate::{Refused, Windows};
@@ -23,7 +24,9 @@ use types::{LateReadings, Micros, PartitionId, Position, Quarantine, Reason};
 pub(super) use self::accounts::InFiles;
 use self::careful::Careful;
 use self::commit::InFlight;
+use self::fold::Held;
 use self::journal::Journal;
+pub use self::journal::anchor_of;
 pub(super) use self::open::{NotHandedOver, Opening};
 use self::skew::Skew;
 use super::{Counts, Job, Keeper, Progress, metrics};
@@ -71,6 +74,8 @@ pub(super) struct Task<'a> {
     journal: Journal,
     careful: Option<Careful>,
     skew: Skew,
+    /// Read from the source and not folded yet: for the few before to be durable, or for our clock to be set right.
+    held: VecDeque<Held>,
     sink: Box<dyn Sink>,
     /// The position after the last record folded in.
     next: Position,
@@ -204,16 +209,12 @@ impl Task<'_> {
     /// About how much memory they take.
     fn waiting_bytes(&self) -> usize {
         const ROW: usize = 96;
-        let held = self
-            .careful
-            .as_ref()
-            .map_or(0, |careful| careful.held.iter().map(|held| held.records.bytes()).sum::<usize>());
-        self.windows.closed().len() * ROW + self.late.bytes() + self.quarantine.bytes() + held + self.skew.held_bytes()
+        let held: usize = self.held.iter().map(|held| held.records.bytes()).sum();
+        self.windows.closed().len() * ROW + self.late.bytes() + self.quarantine.bytes() + held
     }
 
-    /// Whether records wait that were read: for the few before them to be durable, or for our clock to be set right.
     fn is_held_back(&self) -> bool {
-        self.skew.is_tripped() || self.careful.as_ref().is_some_and(|careful| !careful.held.is_empty())
+        self.skew.is_tripped() || !self.held.is_empty()
     }
 
     /// While a commit is under way folding goes on, up to a bound; then reading pauses (and polling goes on).

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aggregate::Close;
-use atalaia::pipeline::{Ending, Worker};
-use ingest::Anchor;
+use atalaia::pipeline::{Ending, Worker, anchor_of};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use sink::Places;
@@ -224,11 +223,7 @@ fn mend(world: &Shared, patience: i64) {
     let mut mended = Vec::new();
     for (index, chain) in &objects.chains {
         let Some(head) = chain.headers.last() else { continue };
-        let anchor = head.resume.anchor.map(|anchor| Anchor {
-            position: anchor.position,
-            broker_time: anchor.time,
-            crc: anchor.crc,
-        });
+        let anchor = head.resume.anchor.map(anchor_of);
         if broker.mend(*index, anchor, head.resume.next.0, now, patience) {
             mended.push(*index);
         }

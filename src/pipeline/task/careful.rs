@@ -1,9 +1,6 @@
 //! A partition that killed its owners again and again: commits become small, so that each life gets on a little, until a
 //! single record is left that nobody survives. That one goes to quarantine unread.
 
-use std::collections::VecDeque;
-
-use ingest::Records;
 use sink::Resumed;
 use sink::record::{self, RecordKind};
 
@@ -27,15 +24,6 @@ pub(super) struct Careful {
     /// Which way round partitions take turns in this life: the other way in the next one, so that none is always behind
     /// the one that kills.
     pub(super) is_backwards: bool,
-    /// Read from the source and not folded yet.
-    pub(super) held: VecDeque<Held>,
-}
-
-/// A batch, and how many of its records were folded.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) records: Records,
-    pub(super) folded: usize,
 }
 
 impl Careful {
@@ -54,7 +42,7 @@ impl Careful {
         let at_one_record = BATCHES.len() as u32;
         let level = if steps >= at_one_record + LIVES_AT_ONE_RECORD { SUSPECT } else { steps.min(at_one_record) };
         let is_backwards = header.claims % 2 == 1;
-        Some(Careful { facts: record::Careful { level }, commits: 0, is_backwards, held: VecDeque::new() })
+        Some(Careful { facts: record::Careful { level }, commits: 0, is_backwards })
     }
 
     pub(super) fn batch(&self) -> usize {

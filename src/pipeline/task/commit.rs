@@ -238,8 +238,7 @@ impl Task<'_> {
         run.encode_seconds = Some(in_flight.encode.as_secs_f64());
         self.runs.rows.push(run);
         let trusted = in_flight.kind == RecordKind::Data && self.careful.as_mut().is_some_and(Careful::committed);
-        let all_folded = self.careful.as_ref().is_some_and(|careful| careful.held.is_empty());
-        if trusted && all_folded {
+        if trusted && self.held.is_empty() {
             tracing::info!(partition = %self.partition, "no crash for long: commits are as usual again");
             self.careful = None;
         }

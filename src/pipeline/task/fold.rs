@@ -9,7 +9,6 @@ use tracing::{error, info};
 use types::{Micros, Reason};
 
 use super::Task;
-use super::careful::Held;
 use super::side::Side;
 use crate::pipeline::{Counts, metrics, refusals};
 use crate::wall;
@@ -17,12 +16,19 @@ use crate::wall;
 /// A partition under suspicion lets others open and receive first: one that kills takes them all with it.
 const OTHERS_OPEN_WITHIN: Duration = Duration::from_secs(2);
 
+/// A batch, and how many of its records were folded.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) records: Records,
+    folded: usize,
+}
+
 impl Task<'_> {
     pub(in crate::pipeline) fn fold(&mut self, records: Records) {
-        match &mut self.careful {
-            _ if self.skew.is_tripped() => self.skew.hold(records),
-            None => self.fold_part(&records, 0, usize::MAX),
-            Some(careful) => careful.held.push_back(Held { records, folded: 0 }),
+        if self.careful.is_none() && !self.skew.is_tripped() {
+            self.fold_part(&records, 0, usize::MAX);
+        } else {
+            self.held.push_back(Held { records, folded: 0 });
         }
     }
 
@@ -37,11 +43,17 @@ impl Task<'_> {
         }
         info!(partition = %self.partition, "this machine's clock agrees with the broker's again: reading goes on");
         self.progress.healed(&self.partition);
-        self.skew.settle().into_iter().for_each(|records| self.fold(records));
+        self.skew.settle();
+        while self.careful.is_none()
+            && !self.skew.is_tripped()
+            && let Some(held) = self.held.pop_front()
+        {
+            self.fold_part(&held.records, held.folded, usize::MAX);
+        }
     }
 
     fn halt_for_the_clock(&self, ours: Micros) {
-        let (ours, theirs) = (wall::text(ours), wall::text(self.skew.newest()));
+        let (ours, theirs) = (wall::text(ours), wall::text(self.skew.newest().unwrap_or(ours)));
         let why = format!(
             "records of many devices are from the future: the broker says {theirs}, this machine's clock {ours}; set the clock \
              right and reading goes on by itself (or, if it is the records' times that are wrong, raise `aggregate.max_future_skew`)"
@@ -53,8 +65,8 @@ impl Task<'_> {
     /// After crashes: whether it has records to fold, and has not got on in this life yet. If so, whether it is the turn of
     /// the last such partition, rather than of the first.
     pub(in crate::pipeline) fn is_suspected(&self) -> Option<bool> {
-        let careful = self.careful.as_ref().filter(|careful| !self.has_committed && !careful.held.is_empty())?;
-        Some(careful.is_backwards)
+        let waits = !self.has_committed && !self.held.is_empty() && !self.skew.is_tripped();
+        self.careful.as_ref().filter(|_| waits).map(|careful| careful.is_backwards)
     }
 
     /// After crashes: folds the next few records, once the few before are durable.
@@ -68,7 +80,7 @@ impl Task<'_> {
         }
         let Some(careful) = &mut self.careful else { return };
         let batch = careful.batch();
-        let Some(mut held) = careful.held.pop_front() else { return };
+        let Some(mut held) = self.held.pop_front() else { return };
         // What lies below the position was folded in another life, and is not the one to suspect.
         let below = |raw: &RawRecord<'_>| raw.position < self.next.0 && self.job.guards.positions;
         held.folded += held.records.iter().skip(held.folded).take_while(below).count();
@@ -82,10 +94,8 @@ impl Task<'_> {
             self.fold_part(&held.records, held.folded, batch);
             held.folded = held.folded.saturating_add(batch);
         }
-        if held.folded < held.records.len()
-            && let Some(careful) = &mut self.careful
-        {
-            careful.held.push_front(held);
+        if held.folded < held.records.len() {
+            self.held.push_front(held);
         }
     }
 

@@ -47,6 +47,12 @@ struct Left {
     wall: Micros,
 }
 
+/// The last record read, as a source knows it.
+pub fn anchor_of(kept: record::Anchor) -> Anchor {
+    let record::Anchor { position, time, crc } = kept;
+    Anchor { position, broker_time: time, crc }
+}
+
 impl Journal {
     /// Goes on where the owner before left off.
     pub(super) fn resumed(resume: &Resume) -> Self {

@@ -1,5 +1,6 @@
 //! Where a task begins: with the state that was claimed, checked against what the source holds, or with nothing.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use aggregate::Windows;
@@ -13,7 +14,7 @@ use tracing::{error, info, warn};
 use types::{LateReadings, PartitionId, Position, Quarantine};
 
 use super::careful::Careful;
-use super::journal::Journal;
+use super::journal::{Journal, anchor_of};
 use super::skew::Skew;
 use super::{InFiles, Since, Task, stagger};
 use crate::pipeline::{Ending, Job, Keeper, Progress, state};
@@ -145,8 +146,8 @@ impl<'a> Opening<'a> {
     /// The topic is the one that was read if the last record read is still the same.
     fn check_anchor(&self, source: &mut dyn Source, journal: &Journal) -> anyhow::Result<()> {
         let Some(anchor) = journal.anchor else { return Ok(()) };
-        let sink::record::Anchor { position, time, crc } = anchor;
-        let anchor = ingest::Anchor { position, broker_time: time, crc };
+        let anchor = anchor_of(anchor);
+        let position = anchor.position;
         let held = source.record_at(&self.partition, Position(position)).context("look at the last record read")?;
         match held {
             Held::Record(found) if held.contradicts(&anchor) && self.job.guards.anchor => {
@@ -181,6 +182,7 @@ impl<'a> Opening<'a> {
             journal,
             careful,
             skew: Skew::new(job.ending == Ending::Never),
+            held: VecDeque::new(),
             sink,
             next,
             begun: next,
