@@ -7,7 +7,7 @@ use anyhow::Context;
 use ingest::simulated::Fleet;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use score::{Kernel, Model, ModelKey};
+use score::{Kernel, Model, ModelKey, Step};
 
 use crate::workload::{FEATURES, Kind};
 
@@ -43,7 +43,7 @@ pub(crate) fn write(fleet: &Fleet, kind: Kind, habits: &Habits, folder: &Path) -
     let keys = (0..kind.devices).flat_map(|device| (0..sensors).map(move |sensor| (device, sensor)));
     let models: Vec<Model> = keys
         .map(|(device, sensor)| {
-            let key = ModelKey { device: fleet.device_name(device), sensor: fleet.sensor_name(sensor).to_owned() };
+            let key = ModelKey::series(fleet.device_name(device), fleet.sensor_name(sensor));
             let (mean, spread) = habits.of(device, sensor);
             // In the order of the features: a mean varies less than its readings, a window's extremes lie apart.
             let means = [mean, spread, mean - spread, mean + spread];
@@ -67,8 +67,7 @@ pub(crate) fn model(
     Model {
         key,
         features: None,
-        mean: Some(means.to_vec()),
-        scale: Some(vec![scale; FEATURES.len()]),
+        steps: vec![Step::Subtract(means.to_vec()), Step::Divide(vec![scale; FEATURES.len()])],
         kernel: Kernel::Rbf { gamma: 0.1 + unit() * 0.4 },
         support_vectors: (0..support_vectors * FEATURES.len()).map(|_| unit() * 4.0 - 2.0).collect(),
         coefficients: (0..support_vectors).map(|_| unit()).collect(),

@@ -40,7 +40,7 @@ pub(crate) fn measure(sizes: &[u64], support_vectors: usize) -> anyhow::Result<(
     for size in sizes {
         let mut random = ChaCha8Rng::seed_from_u64(*size);
         let names = Names((0..*size).map(|device| format!("device-{device:07}")).collect());
-        let key = |device: &String| ModelKey { device: device.clone(), sensor: "s".into() };
+        let key = |device: &String| ModelKey::series(device, "s");
         let set = names
             .0
             .iter()

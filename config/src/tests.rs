@@ -150,10 +150,12 @@ fn json_is_read_by_name_and_by_content() {
 #[test]
 fn overrides_are_read_as_their_setting_wants_them() {
     let features = |text: &str| with_overrides(&[], &[&format!("score.features={text}")]).unwrap().score.features;
-    use score::Feature::{Max, Mean, Min};
-    assert_eq!(features("mean,min"), [Mean, Min]);
-    assert_eq!(features("[\"max\"]"), [Max]);
-    assert_eq!(features(" mean , max "), [Mean, Max]);
+    use score::Statistic::{Max, Mean, Min};
+    let list =
+        |statistics: &[score::Statistic]| statistics.iter().map(|&one| one.into()).collect::<Vec<score::Feature>>();
+    assert_eq!(features("mean,min"), list(&[Mean, Min]));
+    assert_eq!(features("[\"max\"]"), list(&[Max]));
+    assert_eq!(features(" mean , max "), list(&[Mean, Max]));
 
     let config = with_overrides(&[], &["ingest.kafka.topic=5", "sink.min_rows=1_000", "pipeline=\"p\""]).unwrap();
     assert_eq!((config.ingest.kafka.topic.as_str(), config.sink.min_rows), ("5", 1000));

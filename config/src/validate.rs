@@ -115,7 +115,7 @@ fn models(config: &Config, verdict: &mut Verdict) {
         "`score.min_readings` is 0, but a window without readings has no row: write 1 or more",
     );
     verdict.warn_if(
-        score.min_readings < 2 && score.features.contains(&score::Feature::Std),
+        score.min_readings < 2 && score.features.iter().any(|feature| feature.statistic == score::Statistic::Std),
         "`score.features` has `std`, which a window of one reading does not have, and `score.min_readings` is 1: such windows get the \
          status `missing_feature`; set `score.min_readings = 2` or use `std_pop`",
     );

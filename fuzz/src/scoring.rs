@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use score::{Config, Feature, Model, ModelSet, Scorer};
+use score::{Config, Feature, Model, ModelSet, Scorer, Statistic};
 use types::{ClosedBy, Scores, SeriesNames, Status, WindowRows};
 
 /// One series, named as the model's key.
@@ -10,11 +10,11 @@ struct Names<'a>(&'a Model);
 
 impl SeriesNames for Names<'_> {
     fn device(&self, _: u32) -> &str {
-        &self.0.key.device
+        self.0.key.device.as_deref().unwrap_or("d")
     }
 
     fn sensor(&self, _: u32) -> &str {
-        &self.0.key.sensor
+        self.0.key.sensor.as_deref().unwrap_or("s")
     }
 
     fn generation(&self, _: u32) -> u32 {
@@ -47,7 +47,7 @@ fn rows() -> WindowRows {
 pub fn check(model: Model) {
     model.check().expect("a reader checks what it gives out");
     // A feature occurs once in a list, but the configuration's list may be of any length.
-    let features = Feature::ALL.into_iter().cycle().take(model.dimensions()).collect();
+    let features = Statistic::ALL.into_iter().cycle().take(model.inputs()).map(Feature::from).collect();
     let set = Arc::new(ModelSet::from_models(vec![model.clone()]).expect("a model that passes its check makes a set"));
     for exact in [false, true] {
         let config = Config { features: Vec::clone(&features), exact, ..Config::default() };

@@ -9,7 +9,7 @@ use score::{ModelKey, pickle};
 const MESSAGE_BYTES_MAX: usize = 1000;
 
 fuzz_target!(|bytes: &[u8]| {
-    let key = ModelKey { device: "d".into(), sensor: "s".into() };
+    let key = ModelKey::series("d", "s");
     match pickle::read(bytes, key) {
         Ok(model) => scoring::check(model),
         Err(refused) => {

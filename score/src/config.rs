@@ -1,10 +1,10 @@
 //! `[score]`: which models judge the windows.
 
-use std::fmt;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use types::{Span, WindowRows};
+use types::Span;
+
+use crate::{Feature, Statistic};
 
 /// Which models judge the windows, and on which features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,7 +19,7 @@ pub struct Config {
     /// What a model belongs to: `series` (device and sensor).
     pub key: Key,
     /// The statistics that make up the feature vector, in the model's order, where the model does not name its own: `count`, `sum`, `mean`, `min`,
-    /// `max`, `first`, `last`, `std`, `std_pop`, `delta`.
+    /// `max`, `first`, `last`, `std`, `std_pop`, `delta`; for models of whole devices with the sensor in front, like `temp.mean`.
     pub features: Vec<Feature>,
     /// Windows with fewer readings get the status `too_few`.
     pub min_readings: u64,
@@ -50,91 +50,13 @@ pub enum OnBadModel {
     Skip,
 }
 
-/// A statistic of a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Feature {
-    Count,
-    Sum,
-    Mean,
-    Min,
-    Max,
-    First,
-    Last,
-    Std,
-    StdPop,
-    Delta,
-}
-
-impl Feature {
-    pub const ALL: [Feature; 10] = [
-        Feature::Count,
-        Feature::Sum,
-        Feature::Mean,
-        Feature::Min,
-        Feature::Max,
-        Feature::First,
-        Feature::Last,
-        Feature::Std,
-        Feature::StdPop,
-        Feature::Delta,
-    ];
-
-    /// The word used in the configuration, in model files and in output rows.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Feature::Count => "count",
-            Feature::Sum => "sum",
-            Feature::Mean => "mean",
-            Feature::Min => "min",
-            Feature::Max => "max",
-            Feature::First => "first",
-            Feature::Last => "last",
-            Feature::Std => "std",
-            Feature::StdPop => "std_pop",
-            Feature::Delta => "delta",
-        }
-    }
-
-    /// Its value in a closed window; none for the `std` of one reading and the `delta` after a gap.
-    #[inline]
-    #[must_use]
-    pub fn of(self, rows: &WindowRows, row: usize) -> Option<f64> {
-        Some(match self {
-            Feature::Count => rows.count[row] as f64,
-            Feature::Sum => rows.sum[row],
-            Feature::Mean => rows.mean[row],
-            Feature::Min => rows.min[row],
-            Feature::Max => rows.max[row],
-            Feature::First => rows.first[row],
-            Feature::Last => rows.last[row],
-            Feature::Std => return rows.std(row),
-            Feature::StdPop => rows.std_pop(row),
-            Feature::Delta => return rows.delta[row],
-        })
-    }
-
-    /// The statistic of that name, if there is one.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Feature> {
-        Feature::ALL.into_iter().find(|feature| feature.as_str() == name)
-    }
-}
-
-impl fmt::Display for Feature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
         Config {
             models: String::new(),
             template: "model_{device}_{sensor}".into(),
             key: Key::Series,
-            features: vec![Feature::Mean],
+            features: vec![Feature::from(Statistic::Mean)],
             min_readings: 1,
             load_timeout: Span::from_secs(300),
             on_bad_model: OnBadModel::Refuse,

@@ -6,6 +6,7 @@
 
 mod config;
 mod error;
+mod feature;
 mod kernel;
 mod load;
 pub mod metrics;
@@ -16,16 +17,19 @@ mod scorer;
 mod set;
 mod severity;
 mod single;
+mod steps;
 mod template;
 #[cfg(test)]
 mod testing;
 mod train;
 
-pub use config::{Config, Feature, Key, OnBadModel};
+pub use config::{Config, Key, OnBadModel};
 pub use error::{Error, Kind};
+pub use feature::{Feature, Statistic};
 pub use load::{load, read_models};
 pub use model::{Flaw, Kernel, Model, ModelKey, Threshold};
 pub use registry::{Written, write_registry};
 pub use scorer::Scorer;
 pub use set::{ModelSet, Summary};
+pub use steps::Step;
 pub use train::{TrainOptions, Untrained, train};

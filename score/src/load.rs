@@ -215,7 +215,7 @@ impl Loader<'_> {
 
     /// A model that does not name its features is scored with the configured ones: their number must agree.
     fn check_width(&self, model: &Model) -> Result<(), Error> {
-        let (found, expected) = (model.dimensions(), self.config.features.len());
+        let (found, expected) = (model.inputs(), self.config.features.len());
         if model.features.is_some() || found == expected {
             return Ok(());
         }

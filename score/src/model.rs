@@ -7,18 +7,16 @@ use std::fmt;
 
 use types::Micros;
 
-use crate::Feature;
+use crate::{Feature, Step, steps};
 
-/// A one-class SVM with its scaler: `decision = Σ coefficient · K(support vector, (x - mean) / scale) + intercept`.
+/// A one-class SVM with what is done before it: `decision = Σ coefficient · K(support vector, steps(x)) + intercept`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     pub key: ModelKey,
     /// What the numbers of a feature vector mean; none: the configured list.
     pub features: Option<Vec<Feature>>,
-    /// Subtracted from each feature; none: nothing is.
-    pub mean: Option<Vec<f64>>,
-    /// Divides each feature; none: nothing does.
-    pub scale: Option<Vec<f64>>,
+    /// From raw features to what the kernel sees, in this order.
+    pub steps: Vec<Step>,
     pub kernel: Kernel,
     /// One support vector after the other, each of [`Model::dimensions`] numbers.
     pub support_vectors: Vec<f64>,
@@ -37,11 +35,14 @@ pub struct Model {
     pub rows: Option<u64>,
 }
 
-/// What a model belongs to. Printed as `device/sensor`.
+/// What a model belongs to: a series, a whole device, or (as a default) whoever has no model of its own.
+/// Printed as `device/sensor`, `device`, `*/sensor` or `*`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModelKey {
-    pub device: String,
-    pub sensor: String,
+    /// None: a default, for every device.
+    pub device: Option<String>,
+    /// None: for a whole device, or a default for all.
+    pub sensor: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,6 +62,8 @@ pub enum Kernel {
 pub struct Threshold {
     pub value: f64,
     pub how: String,
+    /// What is compared is the mean severity of this many adjacent windows, the row's own the last of them; 1: its own alone.
+    pub smoothing: u32,
 }
 
 /// Why numbers do not make a model.
@@ -78,6 +81,10 @@ pub enum Flaw {
     NotFinite { what: &'static str, value: f64 },
     #[error("scale holds `{value}`; a scale is above 0")]
     Scale { value: f64 },
+    #[error("values are to be clipped to the range from `{low}` to `{high}`")]
+    Clip { low: f64, high: f64 },
+    #[error("smoothing over {windows} windows; 1 to {max} are possible")]
+    Smoothing { windows: u32, max: u32 },
     #[error("gamma is `{value}`; it must not be below 0")]
     Gamma { value: f64 },
     #[error("degree {degree} is above {max}")]
@@ -97,12 +104,28 @@ pub(crate) const FEATURES_MAX: usize = 256;
 /// Numbers in one model's support vectors: 64 MiB of them.
 pub(crate) const NUMBERS_MAX: usize = 8 << 20;
 const DEGREE_MAX: u32 = 1_000;
+const SMOOTHING_MAX: u32 = 100;
 const ID_BYTES_MAX: usize = 1_024;
 
 // === impl Model ===
 
 impl Model {
-    /// Numbers in a feature vector; 0 for a model that does not pass [`Model::check`].
+    /// Raw numbers in a feature vector, before the steps.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.steps.iter().rfold(self.dimensions(), |width, step| step.width_before(width))
+    }
+
+    /// The training mean of each raw feature, if the steps begin by subtracting it.
+    #[must_use]
+    pub fn centre(&self) -> Option<&[f64]> {
+        match self.steps.first() {
+            Some(Step::Subtract(mean)) => Some(mean),
+            _ => None,
+        }
+    }
+
+    /// Numbers that the kernel sees; 0 for a model that does not pass [`Model::check`].
     #[must_use]
     pub fn dimensions(&self) -> usize {
         self.support_vectors.len().checked_div(self.coefficients.len()).unwrap_or(0)
@@ -121,39 +144,32 @@ impl Model {
         if !self.support_vectors.len().is_multiple_of(vectors) {
             return Err(Flaw::Ragged { numbers: self.support_vectors.len(), coefficients: vectors });
         }
-        let width = self.dimensions();
-        at_most("features", width, FEATURES_MAX)?;
-        self.check_width("mean", self.mean.as_ref().map(Vec::len))?;
-        self.check_width("scale", self.scale.as_ref().map(Vec::len))?;
-        self.check_width("feature list", self.features.as_ref().map(Vec::len))?;
+        at_most("features", self.dimensions(), FEATURES_MAX)?;
+        let inputs = self.inputs();
+        at_most("features", inputs, FEATURES_MAX)?;
+        steps::check(&self.steps, inputs, self.dimensions())?;
+        if let Some(found) = self.features.as_ref().map(Vec::len).filter(|&found| found != inputs) {
+            return Err(Flaw::Width { what: "feature list", found, expected: inputs });
+        }
         for (index, feature) in self.features.iter().flatten().enumerate() {
             if self.features.iter().flatten().take(index).any(|earlier| earlier == feature) {
-                return Err(Flaw::FeatureTwice { feature: *feature });
+                return Err(Flaw::FeatureTwice { feature: feature.clone() });
             }
         }
-        finite("mean", self.mean.as_deref().unwrap_or_default())?;
-        finite("scale", self.scale.as_deref().unwrap_or_default())?;
         finite("support_vectors", &self.support_vectors)?;
         finite("coefficients", &self.coefficients)?;
         finite("intercept", &[self.intercept])?;
-        if let Some(&value) = self.scale.iter().flatten().find(|&&value| value <= 0.0) {
-            return Err(Flaw::Scale { value });
-        }
         self.kernel.check()?;
         self.check_threshold()
-    }
-
-    fn check_width(&self, what: &'static str, found: Option<usize>) -> Result<(), Flaw> {
-        match found {
-            Some(found) if found != self.dimensions() => Err(Flaw::Width { what, found, expected: self.dimensions() }),
-            _ => Ok(()),
-        }
     }
 
     /// Severity is `ln(rho) - ln(Σ)`, so both must be positive.
     fn check_threshold(&self) -> Result<(), Flaw> {
         let Some(threshold) = &self.threshold else { return Ok(()) };
         finite("threshold", &[threshold.value])?;
+        if threshold.smoothing == 0 || threshold.smoothing > SMOOTHING_MAX {
+            return Err(Flaw::Smoothing { windows: threshold.smoothing, max: SMOOTHING_MAX });
+        }
         let rbf = matches!(self.kernel, Kernel::Rbf { .. });
         let positive = self.coefficients.iter().all(|&c| c >= 0.0) && self.coefficients.iter().any(|&c| c > 0.0);
         if rbf && positive && self.intercept < 0.0 { Ok(()) } else { Err(Flaw::Threshold) }
@@ -163,8 +179,19 @@ impl Model {
 // === impl ModelKey ===
 
 impl ModelKey {
+    #[must_use]
+    pub fn series(device: impl Into<String>, sensor: impl Into<String>) -> ModelKey {
+        ModelKey { device: Some(device.into()), sensor: Some(sensor.into()) }
+    }
+
+    #[must_use]
+    pub fn device(device: impl Into<String>) -> ModelKey {
+        ModelKey { device: Some(device.into()), sensor: None }
+    }
+
     fn check(&self) -> Result<(), Flaw> {
         for (what, text) in [("device", &self.device), ("sensor", &self.sensor)] {
+            let Some(text) = text else { continue };
             if text.is_empty() {
                 return Err(Flaw::Key { what, problem: "empty" });
             }
@@ -178,7 +205,11 @@ impl ModelKey {
 
 impl fmt::Display for ModelKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.device, self.sensor)
+        f.write_str(self.device.as_deref().unwrap_or("*"))?;
+        match &self.sensor {
+            Some(sensor) => write!(f, "/{sensor}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -247,13 +278,13 @@ impl Kernel {
     }
 }
 
-fn finite(what: &'static str, numbers: &[f64]) -> Result<(), Flaw> {
+pub(crate) fn finite(what: &'static str, numbers: &[f64]) -> Result<(), Flaw> {
     match numbers.iter().find(|number| !number.is_finite()) {
         Some(&value) => Err(Flaw::NotFinite { what, value }),
         None => Ok(()),
     }
 }
 
-fn at_most(what: &'static str, count: usize, max: usize) -> Result<(), Flaw> {
+pub(crate) fn at_most(what: &'static str, count: usize, max: usize) -> Result<(), Flaw> {
     if count > max { Err(Flaw::TooMany { what, count, max }) } else { Ok(()) }
 }

@@ -4,13 +4,15 @@
 //! index, its features and the kernel. Kernels run over the whole batch at a time, so that the choice of vector code is
 //! made once a batch.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use types::{Scores, SeriesNames, Status, WindowRows};
 
 use crate::kernel::{self, Job};
+use crate::set::Prepared;
 use crate::severity::severity;
-use crate::{Config, Feature, ModelSet, metrics};
+use crate::{Config, Feature, ModelSet, metrics, steps};
 
 /// Scores one partition's windows.
 #[derive(Debug)]
@@ -19,7 +21,8 @@ pub struct Scorer {
     features: Vec<Feature>,
     min_readings: u64,
     exact: bool,
-    names: Vec<Arc<str>>,
+    /// Names of features, as rows carry them.
+    shown: HashMap<Feature, Arc<str>>,
     /// By series index.
     resolved: Vec<Resolved>,
     /// Number of the batch; tells references made for this batch from older ones. Never 0 in a batch.
@@ -50,6 +53,8 @@ enum Choice {
 struct Scratch {
     /// Scaled features of all jobs.
     z: Vec<f64>,
+    /// Features of the row at hand.
+    x: Vec<f64>,
     pending: Vec<Pending>,
     /// One for each that is pending, in the same order.
     jobs: Vec<Job>,
@@ -84,7 +89,7 @@ impl Scorer {
             features: config.features.clone(),
             min_readings: config.min_readings,
             exact: config.exact,
-            names: Feature::ALL.iter().map(|feature| Arc::from(feature.as_str())).collect(),
+            shown: HashMap::default(),
             resolved: Vec::new(),
             batch: 0,
             scratch: Scratch::default(),
@@ -169,18 +174,24 @@ impl Scorer {
             return Status::TooFew;
         }
         let features = self.set.features(entry).unwrap_or(&self.features);
-        if features.len() != entry.shape.dimensions as usize {
+        if features.len() != entry.inputs as usize {
             return Status::MissingFeature;
         }
-        let (mean, scale) = self.set.scaling(entry);
-        let z = &mut self.scratch.z;
+        let Scratch { z, x, .. } = &mut self.scratch;
         let start = z.len();
-        for ((&feature, mean), scale) in features.iter().zip(mean).zip(scale) {
-            let Some(x) = feature.of(rows, row) else {
-                z.truncate(start);
-                return Status::MissingFeature;
-            };
-            z.push((x - mean) / scale);
+        x.clear();
+        for feature in features {
+            let Some(number) = feature.statistic.of(rows, row) else { return Status::MissingFeature };
+            x.push(number);
+        }
+        match self.set.preparation(entry) {
+            Prepared::Scaling { mean, scale } => {
+                z.extend(x.iter().zip(mean).zip(scale).map(|((x, mean), scale)| (x - mean) / scale));
+            }
+            Prepared::Steps(list) => {
+                steps::apply(list, x);
+                z.extend_from_slice(x);
+            }
         }
         if !z[start..].iter().all(|z| z.is_finite()) {
             z.truncate(start);
@@ -199,7 +210,7 @@ impl Scorer {
         }
         let resolved = &mut self.resolved[place];
         if resolved.model == Choice::Unknown || resolved.generation != generation {
-            let found = self.set.find(names.device(series), names.sensor(series));
+            let found = self.set.choose(names.device(series), Some(names.sensor(series)));
             *resolved =
                 Resolved { generation, model: found.map_or(Choice::NoModel, Choice::Model), batch: 0, reference: 0 };
         }
@@ -231,7 +242,7 @@ impl Scorer {
         scores.severity[row] = severity;
         scores.threshold[row] = entry.threshold;
         scores.is_anomaly[row] = is_anomaly;
-        if is_anomaly && shape.dimensions > 1 && entry.is_centred {
+        if is_anomaly && shape.dimensions > 1 && entry.is_centred && shape.dimensions == entry.inputs {
             scores.top_feature[row] = self.top_feature(job, model);
         }
     }
@@ -259,7 +270,8 @@ impl Scorer {
             best = largest(&variants.sums, log_sum(z, start));
         }
         let features = self.set.features(entry).unwrap_or(&self.features);
-        best.and_then(|feature| self.names.get(features[feature] as usize).cloned())
+        let feature = features.get(best?)?;
+        Some(Arc::clone(self.shown.entry(feature.clone()).or_insert_with(|| Arc::from(feature.to_string()))))
     }
 }
 

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use types::ModelRef;
 
 use crate::kernel::{Lanes, Shape};
-use crate::{Error, Feature, Kernel, Model, ModelKey};
+use crate::{Error, Feature, Kernel, Model, Step};
 
 /// Models by key, ready to score.
 #[derive(Debug)]
@@ -21,8 +21,10 @@ pub struct ModelSet {
     id: Arc<str>,
     entries: Vec<Entry>,
     lanes: Vec<Lanes>,
-    /// For each model its means and then its scales.
+    /// For each model that is scaled in the usual way its means and then its scales.
     scaling: Vec<f64>,
+    /// Of models that are scaled in another way.
+    steps: Vec<Box<[Step]>>,
     /// The distinct feature lists; few, whatever the number of models.
     lists: Vec<Vec<Feature>>,
     by_key: HashTable<u32>,
@@ -38,24 +40,59 @@ pub(crate) struct Entry {
     pub(crate) threshold: Option<f64>,
     /// Severity exists for this model.
     pub(crate) has_severity: bool,
-    /// Features are centred, so a scaled 0 is the training mean.
+    /// Raw features of a window.
+    pub(crate) inputs: u32,
+    /// Features are centred, so what is set to the training mean is known.
     pub(crate) is_centred: bool,
+    /// Mean severity of this many adjacent windows is judged.
+    pub(crate) smoothing: u32,
     /// Index of its feature list; none: the configured one.
     list: Option<u32>,
-    scaling: usize,
+    preparation: Preparation,
     pub(crate) reference: ModelRef,
-    /// The device's part of the reference's key.
-    device_bytes: usize,
+    key: ShownKey,
     source: Arc<str>,
+}
+
+/// Where it is written what is done before the kernel.
+#[derive(Debug, Clone, Copy)]
+enum Preparation {
+    /// `(x - mean) / scale`, from here on in `scaling`: nearly all models.
+    Scaling(usize),
+    Steps(u32),
+}
+
+/// How to read the reference's key back.
+#[derive(Debug, Clone, Copy)]
+struct ShownKey {
+    device_bytes: usize,
+    has_device: bool,
+    has_sensor: bool,
+}
+
+/// What is done to a window's features before the kernel.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Prepared<'a> {
+    /// `(x - mean) / scale`
+    Scaling {
+        mean: &'a [f64],
+        scale: &'a [f64],
+    },
+    Steps(&'a [Step]),
 }
 
 /// What a listing says of one model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary<'a> {
-    pub device: &'a str,
-    pub sensor: &'a str,
+    /// None: a default for every device.
+    pub device: Option<&'a str>,
+    /// None: for a whole device, or a default for all.
+    pub sensor: Option<&'a str>,
     /// None: the model does not say; the configured list is used.
     pub features: Option<&'a [Feature]>,
+    /// Raw features that it takes.
+    pub inputs: usize,
+    /// What the kernel sees.
     pub dimensions: usize,
     pub kernel: Kernel,
     pub support_vectors: usize,
@@ -72,7 +109,7 @@ pub struct Summary<'a> {
 #[derive(Debug)]
 pub(crate) struct Builder {
     set: ModelSet,
-    lists: BTreeMap<Vec<u8>, u32>,
+    lists: BTreeMap<Vec<Feature>, u32>,
 }
 
 // === impl ModelSet ===
@@ -121,7 +158,8 @@ impl ModelSet {
     pub fn bytes(&self) -> u64 {
         let entries: usize = self.entries.iter().map(|e| e.reference.key.len() + e.reference.version.len() + 32).sum();
         let fixed = self.entries.len() * (size_of::<Entry>() + size_of::<u64>());
-        (entries + fixed + size_of_val(self.lanes.as_slice()) + size_of_val(self.scaling.as_slice())) as u64
+        let steps: usize = self.steps.iter().map(|steps| Prepared::Steps(steps).bytes()).sum();
+        (entries + fixed + steps + size_of_val(self.lanes.as_slice()) + size_of_val(self.scaling.as_slice())) as u64
     }
 
     /// The models, by device and sensor.
@@ -129,13 +167,20 @@ impl ModelSet {
         self.in_order().into_iter().map(|index| self.summary(&self.entries[index]))
     }
 
-    /// One series' model.
+    /// The model of exactly this key.
     #[must_use]
-    pub fn get(&self, device: &str, sensor: &str) -> Option<Summary<'_>> {
+    pub fn get(&self, device: Option<&str>, sensor: Option<&str>) -> Option<Summary<'_>> {
         self.find(device, sensor).map(|index| self.summary(self.entry(index)))
     }
 
-    pub(crate) fn find(&self, device: &str, sensor: &str) -> Option<u32> {
+    /// The model that judges a series or a device: its own, else the sensor's default, else the default for all.
+    pub(crate) fn choose(&self, device: &str, sensor: Option<&str>) -> Option<u32> {
+        let own = self.find(Some(device), sensor);
+        let of_sensor = || sensor.and_then(|sensor| self.find(None, Some(sensor)));
+        own.or_else(of_sensor).or_else(|| self.find(None, None))
+    }
+
+    pub(crate) fn find(&self, device: Option<&str>, sensor: Option<&str>) -> Option<u32> {
         let hash = hash(&self.hasher, device, sensor);
         self.by_key.find(hash, |&index| self.entry(index).is(device, sensor)).copied()
     }
@@ -157,11 +202,27 @@ impl ModelSet {
         entry.list.map(|list| self.lists[list as usize].as_slice())
     }
 
-    /// A model's means and scales.
     #[inline]
-    pub(crate) fn scaling(&self, entry: &Entry) -> (&[f64], &[f64]) {
-        let width = entry.shape.dimensions as usize;
-        self.scaling[entry.scaling..entry.scaling + 2 * width].split_at(width)
+    pub(crate) fn preparation(&self, entry: &Entry) -> Prepared<'_> {
+        match entry.preparation {
+            Preparation::Scaling(start) => {
+                let width = entry.inputs as usize;
+                let (mean, scale) = self.scaling[start..start + 2 * width].split_at(width);
+                Prepared::Scaling { mean, scale }
+            }
+            Preparation::Steps(index) => Prepared::Steps(&self.steps[index as usize]),
+        }
+    }
+
+    /// The training mean of each raw feature, where the model has them.
+    pub(crate) fn centre(&self, entry: &Entry) -> Option<&[f64]> {
+        match self.preparation(entry) {
+            Prepared::Scaling { mean, .. } => entry.is_centred.then_some(mean),
+            Prepared::Steps(steps) => match steps.first() {
+                Some(Step::Subtract(mean)) => Some(mean),
+                _ => None,
+            },
+        }
     }
 
     fn summary<'a>(&'a self, entry: &'a Entry) -> Summary<'a> {
@@ -170,15 +231,39 @@ impl ModelSet {
             device: entry.device(),
             sensor: entry.sensor(),
             features: self.features(entry),
+            inputs: entry.inputs as usize,
             dimensions: width,
             kernel: entry.shape.kernel,
             support_vectors: vectors,
             intercept: entry.intercept,
             threshold: entry.threshold,
             version: &entry.reference.version,
-            bytes: vectors.div_ceil(crate::kernel::LANES) * (width + 1) * size_of::<Lanes>() + 16 * width,
+            bytes: vectors.div_ceil(crate::kernel::LANES) * (width + 1) * size_of::<Lanes>()
+                + self.preparation(entry).bytes(),
             source: &entry.source,
         }
+    }
+
+    /// The usual steps are kept as numbers, all others as they are.
+    fn keep_steps(&mut self, model: &Model) -> Preparation {
+        let (start, width) = (self.scaling.len(), model.inputs());
+        let (mean, scale): (Option<&[f64]>, Option<&[f64]>) = match model.steps.as_slice() {
+            [] => (None, None),
+            [Step::Subtract(mean)] => (Some(mean), None),
+            [Step::Divide(scale)] => (None, Some(scale)),
+            [Step::Subtract(mean), Step::Divide(scale)] => (Some(mean), Some(scale)),
+            steps => {
+                self.steps.push(steps.into());
+                return Preparation::Steps((self.steps.len() - 1) as u32);
+            }
+        };
+        for (numbers, neutral) in [(mean, 0.0), (scale, 1.0)] {
+            match numbers {
+                Some(numbers) => self.scaling.extend_from_slice(numbers),
+                None => self.scaling.extend(std::iter::repeat_n(neutral, width)),
+            }
+        }
+        Preparation::Scaling(start)
     }
 
     fn in_order(&self) -> Vec<usize> {
@@ -191,16 +276,25 @@ impl ModelSet {
 // === impl Entry ===
 
 impl Entry {
-    fn device(&self) -> &str {
-        &self.reference.key[..self.device_bytes]
+    fn device(&self) -> Option<&str> {
+        self.key.has_device.then(|| &self.reference.key[..self.key.device_bytes])
     }
 
-    fn sensor(&self) -> &str {
-        &self.reference.key[self.device_bytes + 1..]
+    fn sensor(&self) -> Option<&str> {
+        self.key.has_sensor.then(|| &self.reference.key[self.key.device_bytes + 1..])
     }
 
-    fn is(&self, device: &str, sensor: &str) -> bool {
+    fn is(&self, device: Option<&str>, sensor: Option<&str>) -> bool {
         self.device() == device && self.sensor() == sensor
+    }
+}
+
+impl Prepared<'_> {
+    fn bytes(self) -> usize {
+        match self {
+            Prepared::Scaling { mean, scale } => size_of_val(mean) + size_of_val(scale),
+            Prepared::Steps(steps) => steps.iter().map(|step| size_of_val(step) + step.numbers_bytes()).sum(),
+        }
     }
 }
 
@@ -213,6 +307,7 @@ impl Builder {
             entries: Vec::new(),
             lanes: Vec::new(),
             scaling: Vec::new(),
+            steps: Vec::new(),
             lists: Vec::new(),
             by_key: HashTable::new(),
             hasher: RandomState::default(),
@@ -228,7 +323,7 @@ impl Builder {
             file: model.source.clone(),
             source: Box::new(flaw),
         })?;
-        let ModelKey { device, sensor } = &model.key;
+        let (device, sensor) = (model.key.device.as_deref(), model.key.sensor.as_deref());
         if let Some(index) = self.set.find(device, sensor) {
             return Err(Error::Twice {
                 key: Box::new(model.key.clone()),
@@ -239,16 +334,7 @@ impl Builder {
         let list = model.features.as_deref().map(|features| self.list(features));
         let set = &mut self.set;
         let shape = Shape::lay_down(model, &mut set.lanes);
-        let width = model.dimensions();
-        let scaling = set.scaling.len();
-        match &model.mean {
-            Some(mean) => set.scaling.extend_from_slice(mean),
-            None => set.scaling.extend(std::iter::repeat_n(0.0, width)),
-        }
-        match &model.scale {
-            Some(scale) => set.scaling.extend_from_slice(scale),
-            None => set.scaling.extend(std::iter::repeat_n(1.0, width)),
-        }
+        let preparation = set.keep_steps(model);
         let source = match set.entries.last() {
             Some(last) if *last.source == *model.source => Arc::clone(&last.source),
             _ => Arc::from(model.source.as_str()),
@@ -262,11 +348,17 @@ impl Builder {
                 && model.intercept < 0.0
                 && model.coefficients.iter().all(|&coefficient| coefficient >= 0.0)
                 && model.coefficients.iter().any(|&coefficient| coefficient > 0.0),
-            is_centred: model.mean.is_some(),
+            inputs: model.inputs() as u32,
+            is_centred: model.centre().is_some(),
+            smoothing: model.threshold.as_ref().map_or(1, |threshold| threshold.smoothing),
             list,
-            scaling,
+            preparation,
             reference: ModelRef { key: Arc::from(model.key.to_string()), version: Arc::from(model.version.as_str()) },
-            device_bytes: device.len(),
+            key: ShownKey {
+                device_bytes: device.map_or(1, str::len),
+                has_device: device.is_some(),
+                has_sensor: sensor.is_some(),
+            },
             source,
         });
         let ModelSet { entries, by_key, hasher, .. } = set;
@@ -283,9 +375,10 @@ impl Builder {
         let mut sha = Sha256::new();
         for index in set.in_order() {
             let entry = &set.entries[index];
-            for text in [entry.device(), entry.sensor(), &entry.reference.version] {
-                sha.update((text.len() as u64).to_le_bytes());
-                sha.update(text);
+            for text in [entry.device(), entry.sensor(), Some(&*entry.reference.version)] {
+                let text = text.map(str::as_bytes);
+                sha.update(text.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
+                sha.update(text.unwrap_or_default());
             }
         }
         set.id = if set.is_empty() { Arc::from("none") } else { Arc::from(short_hex(&sha.finalize())) };
@@ -296,12 +389,13 @@ impl Builder {
     }
 
     fn list(&mut self, features: &[Feature]) -> u32 {
-        let names: Vec<u8> = features.iter().map(|&feature| feature as u8).collect();
-        let lists = &mut self.set.lists;
-        *self.lists.entry(names).or_insert_with(|| {
-            lists.push(features.to_vec());
-            (lists.len() - 1) as u32
-        })
+        if let Some(&list) = self.lists.get(features) {
+            return list;
+        }
+        let list = self.set.lists.len() as u32;
+        self.set.lists.push(features.to_vec());
+        self.lists.insert(features.to_vec(), list);
+        list
     }
 }
 
@@ -314,11 +408,12 @@ fn short_hex(digest: &[u8]) -> String {
     digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn hash(hasher: &RandomState, device: &str, sensor: &str) -> u64 {
+fn hash(hasher: &RandomState, device: Option<&str>, sensor: Option<&str>) -> u64 {
     let mut state = hasher.build_hasher();
-    state.write(device.as_bytes());
-    // No byte of UTF-8 is 255: ("a", "bc") and ("ab", "c") differ.
-    state.write_u8(0xff);
-    state.write(sensor.as_bytes());
+    // No byte of UTF-8 is 254 or 255: ("a", "bc") and ("ab", "c") differ.
+    for part in [device, sensor] {
+        state.write(part.unwrap_or_default().as_bytes());
+        state.write_u8(if part.is_some() { 0xff } else { 0xfe });
+    }
     state.finish()
 }

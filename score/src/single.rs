@@ -3,6 +3,7 @@
 use crate::Model;
 use crate::kernel::{self, Job, Lanes, Shape};
 use crate::severity::severity;
+use crate::steps;
 
 /// A checked model, laid out for the kernels.
 #[derive(Debug)]
@@ -33,12 +34,7 @@ impl<'a> Single<'a> {
 
     pub(crate) fn scaled(&self, x: &[f64]) -> Vec<f64> {
         let mut z = x.to_vec();
-        for (z, mean) in z.iter_mut().zip(self.model.mean.iter().flatten()) {
-            *z -= mean;
-        }
-        for (z, scale) in z.iter_mut().zip(self.model.scale.iter().flatten()) {
-            *z /= scale;
-        }
+        steps::apply(&self.model.steps, &mut z);
         z
     }
 }

@@ -73,7 +73,7 @@ impl Template {
 
     fn key(&self, one: &str, two: &str) -> ModelKey {
         let (device, sensor) = if self.device_first { (one, two) } else { (two, one) };
-        ModelKey { device: device.to_owned(), sensor: sensor.to_owned() }
+        ModelKey::series(device, sensor)
     }
 }
 
@@ -90,7 +90,7 @@ mod tests {
 
     fn read(template: &str, name: &str) -> String {
         match Template::parse(template).and_then(|t| t.read(name)) {
-            Ok(Some(key)) => format!("{} | {}", key.device, key.sensor),
+            Ok(Some(key)) => format!("{} | {}", key.device.unwrap_or_default(), key.sensor.unwrap_or_default()),
             Ok(None) => "none".into(),
             Err(error) => error.to_string(),
         }

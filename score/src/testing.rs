@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use types::{ClosedBy, SeriesNames, WindowRows};
 
-use crate::{Kernel, Model, ModelKey};
+use crate::{Kernel, Model, ModelKey, Step};
 
 pub(crate) struct Random(ChaCha8Rng);
 
@@ -32,8 +32,10 @@ impl Random {
         Model {
             key,
             features: None,
-            mean: Some(self.numbers(width)),
-            scale: Some(self.numbers(width).iter().map(|x| 0.5 + x.abs()).collect()),
+            steps: vec![
+                Step::Subtract(self.numbers(width)),
+                Step::Divide(self.numbers(width).iter().map(|x| 0.5 + x.abs()).collect()),
+            ],
             kernel,
             support_vectors: self.numbers(vectors * width),
             coefficients: (0..vectors).map(|_| (self.number() + 1.0) / 2.0).collect(),
@@ -48,7 +50,7 @@ impl Random {
 }
 
 pub(crate) fn key(device: &str, sensor: &str) -> ModelKey {
-    ModelKey { device: device.into(), sensor: sensor.into() }
+    ModelKey::series(device, sensor)
 }
 
 /// Series by index, with the generation that each index is in.

@@ -12,7 +12,7 @@ use ndarray::Array2;
 
 use crate::registry::checksum;
 use crate::single::Single;
-use crate::{Error, Feature, Kernel, Model, ModelKey, Threshold};
+use crate::{Error, Feature, Kernel, Model, ModelKey, Step, Threshold};
 
 /// How a model is trained.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,10 +133,9 @@ fn fit(rows: &[&[f64]], options: &TrainOptions) -> Result<Model, Untrained> {
     }
     let chosen = || svm.alpha.iter().enumerate().filter(|(_, alpha)| **alpha > 100.0 * f64::EPSILON);
     Ok(Model {
-        key: ModelKey { device: String::new(), sensor: String::new() },
+        key: ModelKey { device: None, sensor: None },
         features: None,
-        mean: Some(mean),
-        scale: Some(scale),
+        steps: vec![Step::Subtract(mean), Step::Divide(scale)],
         kernel: Kernel::Rbf { gamma },
         support_vectors: chosen().flat_map(|(row, _)| records.row(row).to_vec()).collect(),
         coefficients: chosen().map(|(_, alpha)| *alpha).collect(),
@@ -162,7 +161,11 @@ fn calibrate(rows: &[&[f64]], options: &TrainOptions) -> Result<Threshold, Untra
     }
     // Below 0 is inside the boundary; times the margin it would move inwards.
     let value = (options.margin * largest).clamp(0.0, f64::MAX);
-    Ok(Threshold { value, how: format!("{} x the largest severity out of sample, {folds} blocks", options.margin) })
+    Ok(Threshold {
+        value,
+        smoothing: 1,
+        how: format!("{} x the largest severity out of sample, {folds} blocks", options.margin),
+    })
 }
 
 /// Mean and standard deviation (ddof 0) of each feature; 1 for a feature that never changes, as scikit-learn has it.

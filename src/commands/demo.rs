@@ -110,7 +110,7 @@ fn configuration(args: &Args) -> Config {
     config.ingest.source = SourceKind::Simulated;
     config.aggregate.window = Span::from_secs(300);
     config.score.models = args.out.join("models").display().to_string();
-    config.score.features = learn::FEATURES.to_vec();
+    config.score.features = learn::FEATURES.map(Into::into).to_vec();
     config.sink.url = args.out.display().to_string();
     config.telemetry.log = "error".into();
     config

@@ -208,7 +208,7 @@ fn list(args: ListArgs) -> anyhow::Result<()> {
 fn show(args: ShowArgs) -> anyhow::Result<()> {
     let config = args.place.config()?;
     let set = assemble::load_models(&config, &assemble::runtime()?)?;
-    let Some(model) = set.get(&args.device, &args.sensor) else {
+    let Some(model) = set.get(Some(&args.device), Some(&args.sensor)) else {
         bail!("no model of `{}/{}` among the {} in `{}`", args.device, args.sensor, set.len(), config.score.models);
     };
     let mut out = Output::new();
@@ -216,7 +216,7 @@ fn show(args: ShowArgs) -> anyhow::Result<()> {
         out.line(as_json(&model));
         return out.finish();
     }
-    out.line(format_args!("model of `{}/{}`", escaped(model.device), escaped(model.sensor)));
+    out.line(format_args!("model of `{}/{}`", shown(model.device), shown(model.sensor)));
     out.table(&[
         ("kernel", kernel(model.kernel)),
         ("support vectors", grouped(model.support_vectors as u64)),
@@ -242,8 +242,8 @@ fn as_json(model: &Summary<'_>) -> Value {
 
 fn row(model: &Summary<'_>) -> [String; 6] {
     [
-        escaped(model.device),
-        escaped(model.sensor),
+        shown(model.device),
+        shown(model.sensor),
         kernel(model.kernel),
         model.support_vectors.to_string(),
         features(model),
@@ -254,7 +254,7 @@ fn row(model: &Summary<'_>) -> [String; 6] {
 fn features(model: &Summary<'_>) -> String {
     match model.features {
         Some(features) => features.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-        None => format!("{}, as configured", model.dimensions),
+        None => format!("{}, as configured", model.inputs),
     }
 }
 
@@ -304,6 +304,11 @@ fn aligned<const N: usize>(out: &mut Output, names: [&str; N], rows: &[[String; 
             return;
         }
     }
+}
+
+/// A default has no device, a device model no sensor.
+fn shown(id: Option<&str>) -> String {
+    id.map_or_else(|| "*".into(), escaped)
 }
 
 /// Ids come from file names: what would move a terminal's cursor is shown as an escape.

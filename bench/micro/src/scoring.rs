@@ -6,14 +6,14 @@ use std::sync::Arc;
 use aggregate::{Clock, TakeLimit, Windows};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use score::{Config, Feature, Kernel, Model, ModelKey, ModelSet, Scorer};
+use score::{Config, Kernel, Model, ModelKey, ModelSet, Scorer, Statistic, Step};
 use types::{Micros, Reading, Scores, Span, WindowRows};
 
 use crate::Work;
 use crate::fleet::{Round, SECOND, START, observe, settings};
 
 pub(crate) const ROWS: usize = 10_000;
-const FEATURES: [Feature; 4] = [Feature::Mean, Feature::StdPop, Feature::Min, Feature::Max];
+const FEATURES: [Statistic; 4] = [Statistic::Mean, Statistic::StdPop, Statistic::Min, Statistic::Max];
 const READINGS_PER_WINDOW: i64 = 5;
 
 /// What the models say of the rows. Anomalies cost more: the feature that explains them is looked for.
@@ -35,7 +35,7 @@ impl Scoring {
     pub fn new(models: usize, vectors: usize, judged: Judged) -> Scoring {
         let round = Round::new(models);
         let set = ModelSet::from_models(random_models(&round, vectors, judged)).expect("the models are sound");
-        let config = Config { features: FEATURES.to_vec(), ..Config::default() };
+        let config = Config { features: FEATURES.map(Into::into).to_vec(), ..Config::default() };
         let (windows, rows) = closed_rows(&round);
         let mut scoring = Scoring { scorer: Scorer::new(Arc::new(set), &config), windows, rows };
         scoring.check(judged);
@@ -93,10 +93,9 @@ fn random_models(round: &Round, vectors: usize, judged: Judged) -> Vec<Model> {
         Judged::Anomalous => -1.0,
     } * vectors as f64;
     let model = |Reading { device, sensor, .. }| Model {
-        key: ModelKey { device: String::from(device), sensor: String::from(sensor) },
+        key: ModelKey::series(device, sensor),
         features: None,
-        mean: Some(vec![22.0, 1.05, 20.65, 23.35]),
-        scale: Some(vec![0.52, 0.3, 0.55, 0.55]),
+        steps: vec![Step::Subtract(vec![22.0, 1.05, 20.65, 23.35]), Step::Divide(vec![0.52, 0.3, 0.55, 0.55])],
         kernel: Kernel::Rbf { gamma: 0.25 },
         // About standard normal, as scaled features are.
         support_vectors: (0..vectors * FEATURES.len()).map(|_| (0..12).map(|_| unit()).sum::<f64>() - 6.0).collect(),

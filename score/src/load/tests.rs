@@ -127,7 +127,7 @@ async fn sets_of_the_same_models_have_the_same_id() {
     let one = load_from(&config(), &flat).await.expect("flat");
     let other = load_from(&template, &nested).await.expect("nested");
     assert_eq!(one.id(), other.id());
-    assert_eq!(one.iter().map(|m| m.sensor.to_owned()).collect::<Vec<_>>(), ["1", "2"]);
+    assert_eq!(one.iter().filter_map(|m| m.sensor).collect::<Vec<_>>(), ["1", "2"]);
     let single = load_from(&config(), &store_of(&[("model_1_1", "model_1_1")]).await).await.expect("one");
     assert_ne!(one.id(), single.id());
 }
@@ -155,7 +155,7 @@ async fn what_cannot_be_used_is_named() {
         failure(&config, &[("model_1_1", "model_1_1"), ("x.parquet", "")]).await,
         "`a place` holds a registry (`models/x.parquet`) and scikit-learn files (`models/model_1_1`)"
     );
-    let two = Config { features: vec![crate::Feature::Mean, crate::Feature::Max], ..config.clone() };
+    let two = Config { features: vec![crate::Statistic::Mean.into(), crate::Statistic::Max.into()], ..config.clone() };
     assert_eq!(
         failure(&two, &[("model_1_1", "model_1_1")]).await,
         "cannot use the model of `1/1` in `models/model_1_1`: the model wants 1 features, `score.features` names 2"
@@ -172,7 +172,7 @@ async fn bad_models_can_be_skipped_and_are_counted() {
     let place = store_of(&[("model_1_1", "model_1_1"), ("model_1_2", "bad"), ("model_1_3", "model_1_3")]).await;
     let set = load_from(&config, &place).await.expect("two are left");
     assert_eq!((set.len(), set.skipped()), (2, 1));
-    assert!(set.get("1", "2").is_none() && set.get("1", "3").is_some());
+    assert!(set.get(Some("1"), Some("2")).is_none() && set.get(Some("1"), Some("3")).is_some());
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use super::globals::Global;
 use super::heap::{Heap, Id, Value};
 use super::numpy::{number_of, numbers, texts};
 use super::refused::shown;
-use crate::{Feature, Kernel, Model, ModelKey};
+use crate::{Feature, Kernel, Model, ModelKey, Statistic, Step};
 
 /// The model that the pickle's root is.
 pub(super) fn model(heap: &Heap<'_>, key: ModelKey) -> Result<Model, Refused> {
@@ -19,16 +19,19 @@ pub(super) fn model(heap: &Heap<'_>, key: ModelKey) -> Result<Model, Refused> {
     // First: another kernel lays its numbers down in another way.
     let name = kernel_name(&svm)?;
     let (support_vectors, coefficients) = terms(&svm)?;
-    let (mean, scale) = match &scaler {
-        Some(scaler) => (scaler.vector_if("with_mean", "mean_")?, scaler.vector_if("with_std", "scale_")?),
-        None => (None, None),
+    let steps = match &scaler {
+        Some(scaler) => {
+            let mean = scaler.vector_if("with_mean", "mean_")?.map(Step::Subtract);
+            let scale = scaler.vector_if("with_std", "scale_")?.map(Step::Divide);
+            mean.into_iter().chain(scale).collect()
+        }
+        None => Vec::new(),
     };
     let width = support_vectors.len() / coefficients.len().max(1);
     Ok(Model {
         key,
         features: features(scaler.as_ref().unwrap_or(&svm)).filter(|features| features.len() == width),
-        mean,
-        scale,
+        steps,
         kernel: kernel(&svm, name)?,
         support_vectors,
         coefficients,
@@ -126,7 +129,7 @@ fn kernel(svm: &Estimator<'_, '_>, name: &str) -> Result<Kernel, Refused> {
 /// The model's own feature list, if its columns are named after statistics of a window.
 fn features(first: &Estimator<'_, '_>) -> Option<Vec<Feature>> {
     let names = texts(first.heap, first.find("feature_names_in_")?)?;
-    names.iter().map(|name| Feature::named(name)).collect()
+    names.iter().map(|name| Statistic::named(name).map(Feature::from)).collect()
 }
 
 /// An object with attributes.

@@ -4,15 +4,15 @@
 //!
 //! | column | type | |
 //! |---|---|---|
-//! | `device`, `sensor` | text | the model key; once in a set |
+//! | `device`, `sensor` | text, or null | the model key, once in a set; null: for every device, or for the whole of it |
 //! | `features` | list of text, or null | statistics in the vector's order; null: the configured ones |
 //! | `kernel` | text | `rbf`, `linear`, `poly`, `sigmoid` |
 //! | `gamma`, `coef0`, `degree` | double, double, int32, or null | null where the kernel has none |
-//! | `mean`, `scale` | list of double, or null | null: not subtracted, not divided by |
+//! | `steps` | list of {`step`: text, `numbers`: list of double} | what is done before the kernel, see [`Step`](crate::Step) |
 //! | `support_vectors` | list of double | one vector after the other |
 //! | `coefficients` | list of double | one for each vector |
 //! | `intercept` | double | minus rho |
-//! | `threshold`, `threshold_how` | double, text, or null | null: judged by the sign of the decision |
+//! | `threshold`, `threshold_how`, `smoothing` | double, text, int32, or null | null: judged by the sign of the decision |
 //! | `trained_at` | timestamp (µs, UTC), or null | |
 //! | `rows` | int64, or null | rows it was trained on |
 //! | `version`, `source` | text | where it came from |
@@ -25,7 +25,7 @@ mod write;
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 use sha2::{Digest, Sha256};
 
 use crate::Model;
@@ -57,6 +57,8 @@ pub enum Broken {
     Null { row: usize, column: &'static str },
     #[error("row {row} wants the feature `{feature}`, which is unknown")]
     Feature { row: usize, feature: String },
+    #[error("row {row} has the step `{step}`, which is unknown or lacks a number")]
+    Step { row: usize, step: String },
     #[error("row {row} has the kernel `{kernel}`, which is unknown or lacks a parameter")]
     Kernel { row: usize, kernel: String },
     #[error("the checksum of row {row} does not fit its numbers")]
@@ -69,25 +71,32 @@ fn schema() -> Schema {
     let double = |name, null| Field::new(name, DataType::Float64, null);
     let doubles = |name, null| Field::new(name, list_of(DataType::Float64), null);
     Schema::new(vec![
-        text("device", false),
-        text("sensor", false),
+        text("device", true),
+        text("sensor", true),
         Field::new("features", list_of(DataType::Utf8), true),
         text("kernel", false),
         double("gamma", true),
         double("coef0", true),
         Field::new("degree", DataType::Int32, true),
-        doubles("mean", true),
-        doubles("scale", true),
+        Field::new("steps", list_of(DataType::Struct(step_fields())), false),
         doubles("support_vectors", false),
         doubles("coefficients", false),
         double("intercept", false),
         double("threshold", true),
         text("threshold_how", true),
+        Field::new("smoothing", DataType::Int32, true),
         Field::new("trained_at", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true),
         Field::new("rows", DataType::Int64, true),
         text("version", false),
         text("source", false),
         text("checksum", false),
+    ])
+}
+
+fn step_fields() -> Fields {
+    Fields::from(vec![
+        Field::new("step", DataType::Utf8, false),
+        Field::new("numbers", list_of(DataType::Float64), false),
     ])
 }
 
@@ -99,24 +108,28 @@ fn list_of(item: DataType) -> DataType {
 /// what is null as one byte 0, what is not after one byte 1.
 pub(crate) fn checksum(model: &Model) -> String {
     let mut sum = Sum(Sha256::new());
-    sum.text(&model.key.device);
-    sum.text(&model.key.sensor);
+    sum.option(model.key.device.as_deref(), Sum::text);
+    sum.option(model.key.sensor.as_deref(), Sum::text);
     sum.option(model.features.as_deref(), |sum, features| {
         sum.number(features.len() as u64);
-        features.iter().for_each(|feature| sum.text(feature.as_str()));
+        features.iter().for_each(|feature| sum.text(&feature.to_string()));
     });
     sum.text(model.kernel.as_str());
     sum.option(model.kernel.gamma(), |sum, gamma| sum.number(gamma.to_bits()));
     sum.option(model.kernel.coef0(), |sum, coef0| sum.number(coef0.to_bits()));
     sum.option(model.kernel.degree(), |sum, degree| sum.number(degree.into()));
-    sum.option(model.mean.as_deref(), Sum::list);
-    sum.option(model.scale.as_deref(), Sum::list);
+    sum.number(model.steps.len() as u64);
+    for step in &model.steps {
+        sum.text(step.as_str());
+        sum.list(&step.numbers());
+    }
     sum.list(&model.support_vectors);
     sum.list(&model.coefficients);
     sum.number(model.intercept.to_bits());
     sum.option(model.threshold.as_ref(), |sum, threshold| {
         sum.number(threshold.value.to_bits());
         sum.text(&threshold.how);
+        sum.number(threshold.smoothing.into());
     });
     sum.option(model.trained_at, |sum, at| sum.number(at as u64));
     sum.option(model.rows, |sum, rows| sum.number(rows));

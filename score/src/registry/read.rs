@@ -1,15 +1,15 @@
 //! Parquet file -> models. Whoever wrote the file: types, nulls, names and checksums are looked at row by row.
 
 use arrow::array::{
-    Array, AsArray, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
+    Array, AsArray, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
     TimestampMicrosecondArray,
 };
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::datatypes::{DataType, FieldRef, Float64Type};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::{Broken, VERSION, VERSION_KEY, checksum, schema};
-use crate::{Feature, Kernel, Model, ModelKey, Threshold};
+use crate::{Feature, Kernel, Model, ModelKey, Step, Threshold};
 
 const BATCH_ROWS: usize = 256;
 
@@ -47,13 +47,13 @@ struct Columns<'a> {
     gamma: &'a Float64Array,
     coef0: &'a Float64Array,
     degree: &'a Int32Array,
-    mean: &'a ListArray,
-    scale: &'a ListArray,
+    steps: &'a ListArray,
     support_vectors: &'a ListArray,
     coefficients: &'a ListArray,
     intercept: &'a Float64Array,
     threshold: &'a Float64Array,
     threshold_how: &'a StringArray,
+    smoothing: &'a Int32Array,
     trained_at: &'a TimestampMicrosecondArray,
     rows: &'a Int64Array,
     version: &'a StringArray,
@@ -71,13 +71,13 @@ impl<'a> Columns<'a> {
             gamma: column(batch, "gamma")?,
             coef0: column(batch, "coef0")?,
             degree: column(batch, "degree")?,
-            mean: column(batch, "mean")?,
-            scale: column(batch, "scale")?,
+            steps: column(batch, "steps")?,
             support_vectors: column(batch, "support_vectors")?,
             coefficients: column(batch, "coefficients")?,
             intercept: column(batch, "intercept")?,
             threshold: column(batch, "threshold")?,
             threshold_how: column(batch, "threshold_how")?,
+            smoothing: column(batch, "smoothing")?,
             trained_at: column(batch, "trained_at")?,
             rows: column(batch, "rows")?,
             version: column(batch, "version")?,
@@ -100,15 +100,24 @@ impl<'a> Columns<'a> {
             } else {
                 String::new()
             },
+            smoothing: match self.smoothing.is_valid(index) {
+                // What is no number of windows becomes one that no check lets pass.
+                true => u32::try_from(self.smoothing.value(index)).unwrap_or(0),
+                false => 1,
+            },
         });
+        let support_vectors = list(self.support_vectors, "support_vectors")?;
+        let coefficients = list(self.coefficients, "coefficients")?;
         let model = Model {
-            key: ModelKey { device: text(self.device, "device")?.into(), sensor: text(self.sensor, "sensor")?.into() },
+            key: ModelKey {
+                device: text(self.device, "device").ok().map(str::to_owned),
+                sensor: text(self.sensor, "sensor").ok().map(str::to_owned),
+            },
             features: self.features(index, row)?,
-            mean: doubles(self.mean, index),
-            scale: doubles(self.scale, index),
+            steps: self.steps(index, row, support_vectors.len().checked_div(coefficients.len()).unwrap_or(0))?,
             kernel: self.kernel(index, row, text(self.kernel, "kernel")?)?,
-            support_vectors: list(self.support_vectors, "support_vectors")?,
-            coefficients: list(self.coefficients, "coefficients")?,
+            support_vectors,
+            coefficients,
             intercept: double(self.intercept, index).ok_or(Broken::Null { row, column: "intercept" })?,
             threshold,
             version: text(self.version, "version")?.into(),
@@ -119,6 +128,28 @@ impl<'a> Columns<'a> {
         if text(self.checksum, "checksum")? == checksum(&model) { Ok(model) } else { Err(Broken::Checksum { row }) }
     }
 
+    /// From the last to the first: how wide the vector is behind them all is known.
+    fn steps(&self, index: usize, row: usize, mut width: usize) -> Result<Vec<Step>, Broken> {
+        let null = || Broken::Null { row, column: "steps" };
+        if !self.steps.is_valid(index) {
+            return Err(null());
+        }
+        let items = self.steps.value(index);
+        let items: &StructArray = items.as_struct();
+        let (names, numbers) = (items.column(0).as_string::<i32>(), items.column(1).as_list::<i32>());
+        let mut steps = Vec::with_capacity(items.len());
+        for item in (0..items.len()).rev() {
+            let name = if names.is_valid(item) { names.value(item) } else { "" };
+            let numbers = doubles(numbers, item).ok_or_else(null)?;
+            let step = Step::named(name, numbers, width);
+            let step = step.ok_or_else(|| Broken::Step { row, step: name.chars().take(80).collect() })?;
+            width = step.width_before(width);
+            steps.push(step);
+        }
+        steps.reverse();
+        Ok(steps)
+    }
+
     fn features(&self, index: usize, row: usize) -> Result<Option<Vec<Feature>>, Broken> {
         if !self.features.is_valid(index) {
             return Ok(None);
@@ -127,7 +158,7 @@ impl<'a> Columns<'a> {
         let names: &StringArray = names.as_string();
         let named = |name: Option<&str>| {
             let name = name.unwrap_or_default();
-            Feature::named(name).ok_or_else(|| Broken::Feature { row, feature: name.chars().take(80).collect() })
+            name.parse().map_err(|_| Broken::Feature { row, feature: name.chars().take(80).collect() })
         };
         names.iter().map(named).collect::<Result<_, _>>().map(Some)
     }
@@ -152,7 +183,12 @@ fn column<'a, A: Array + 'static>(batch: &'a RecordBatch, name: &'static str) ->
 /// Writers name the items of lists differently, and call them nullable or not.
 fn is_like(found: &DataType, expected: &DataType) -> bool {
     match (found, expected) {
-        (DataType::List(found), DataType::List(expected)) => found.data_type() == expected.data_type(),
+        (DataType::List(found), DataType::List(expected)) => is_like(found.data_type(), expected.data_type()),
+        (DataType::Struct(found), DataType::Struct(expected)) => {
+            let is_pair =
+                |(a, b): (&FieldRef, &FieldRef)| a.name() == b.name() && is_like(a.data_type(), b.data_type());
+            found.len() == expected.len() && found.iter().zip(expected).all(is_pair)
+        }
         _ => found == expected,
     }
 }

@@ -14,7 +14,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::*;
 use crate::testing::{Random, key};
-use crate::{Feature, Kernel, Threshold};
+use crate::{Kernel, ModelKey, Statistic, Step, Threshold};
 
 fn models() -> Vec<Model> {
     let mut random = Random::new(7);
@@ -24,12 +24,19 @@ fn models() -> Vec<Model> {
         random.model(key("d", "c"), Kernel::Poly { gamma: 1.0, coef0: -0.5, degree: 4 }, 17, 3),
         random.model(key("dé vice", "s/1"), Kernel::Sigmoid { gamma: 0.25, coef0: 0.0 }, 1, 1),
     ];
-    models[0].features = Some(vec![Feature::Mean, Feature::StdPop]);
-    models[0].threshold = Some(Threshold { value: 0.7, how: "a test".into() });
+    models[0].features = Some(vec![Statistic::Mean.into(), Statistic::StdPop.into()]);
+    models[0].threshold = Some(Threshold { value: 0.7, how: "a test".into(), smoothing: 3 });
     models[0].trained_at = Some(1_700_000_000_000_000);
     models[0].rows = Some(500);
-    models[1].mean = None;
-    models[2].scale = None;
+    models[1].steps.remove(0);
+    models[2].steps = vec![
+        Step::Multiply(vec![0.5, 2.0, 1.0, 3.0]),
+        Step::Add(vec![-1.0; 4]),
+        Step::Clip { low: 0.0, high: 1.0 },
+        Step::Project { rows: 3, matrix: random.numbers(12) },
+        Step::Divide(vec![1.5; 3]),
+    ];
+    models[3].key = ModelKey { device: None, sensor: Some("s/1".into()) };
     models
 }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Float64Array, Float64Builder, Int32Array, Int64Array, ListBuilder, RecordBatch, StringArray,
-    StringBuilder, TimestampMicrosecondArray,
+    ArrayRef, Float64Array, Float64Builder, Int32Array, Int64Array, ListArray, ListBuilder, RecordBatch, StringArray,
+    StringBuilder, StructArray, TimestampMicrosecondArray,
 };
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::DataType;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, PutMode, PutOptions};
@@ -14,7 +16,7 @@ use parquet::basic::Compression;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
-use super::{Broken, VERSION, VERSION_KEY, checksum, schema};
+use super::{Broken, VERSION, VERSION_KEY, checksum, list_of, schema, step_fields};
 use crate::set::Builder;
 use crate::{Error, Model, ModelSet};
 
@@ -110,31 +112,35 @@ fn record_batch(models: &[&Model]) -> Result<RecordBatch, Broken> {
         |of: fn(&Model) -> String| Arc::new(StringArray::from_iter_values(models.iter().map(|m| of(m)))) as ArrayRef;
     let doubles =
         |of: fn(&Model) -> Option<f64>| Arc::new(Float64Array::from_iter(models.iter().map(|m| of(m)))) as ArrayRef;
-    let lists = |of: for<'m> fn(&'m Model) -> Option<&'m [f64]>| {
+    let texts_or_null = |of: for<'m> fn(&'m Model) -> Option<&'m str>| {
+        Arc::new(StringArray::from_iter(models.iter().map(|m| of(m)))) as ArrayRef
+    };
+    let lists = |of: for<'m> fn(&'m Model) -> &'m [f64]| {
         let mut builder = ListBuilder::new(Float64Builder::new());
         for model in models {
-            let list = of(model);
-            builder.values().append_slice(list.unwrap_or_default());
-            builder.append(list.is_some());
+            builder.values().append_slice(of(model));
+            builder.append(true);
         }
         Arc::new(builder.finish()) as ArrayRef
     };
     let columns: Vec<ArrayRef> = vec![
-        texts(|model| model.key.device.clone()),
-        texts(|model| model.key.sensor.clone()),
+        texts_or_null(|model| model.key.device.as_deref()),
+        texts_or_null(|model| model.key.sensor.as_deref()),
         features(models),
         texts(|model| model.kernel.as_str().into()),
         doubles(|model| model.kernel.gamma()),
         doubles(|model| model.kernel.coef0()),
         Arc::new(Int32Array::from_iter(models.iter().map(|model| model.kernel.degree().map(|degree| degree as i32)))),
-        lists(|model| model.mean.as_deref()),
-        lists(|model| model.scale.as_deref()),
-        lists(|model| Some(&model.support_vectors)),
-        lists(|model| Some(&model.coefficients)),
+        steps(models)?,
+        lists(|model| &model.support_vectors),
+        lists(|model| &model.coefficients),
         doubles(|model| Some(model.intercept)),
         doubles(|model| model.threshold.as_ref().map(|threshold| threshold.value)),
         Arc::new(StringArray::from_iter(
             models.iter().map(|model| model.threshold.as_ref().map(|threshold| threshold.how.as_str())),
+        )),
+        Arc::new(Int32Array::from_iter(
+            models.iter().map(|model| model.threshold.as_ref().map(|threshold| threshold.smoothing as i32)),
         )),
         Arc::new(
             TimestampMicrosecondArray::from_iter(models.iter().map(|model| model.trained_at)).with_timezone("UTC"),
@@ -151,9 +157,27 @@ fn features(models: &[&Model]) -> ArrayRef {
     let mut builder = ListBuilder::new(StringBuilder::new());
     for model in models {
         for feature in model.features.iter().flatten() {
-            builder.values().append_value(feature.as_str());
+            builder.values().append_value(feature.to_string());
         }
         builder.append(model.features.is_some());
     }
     Arc::new(builder.finish())
+}
+
+fn steps(models: &[&Model]) -> Result<ArrayRef, Broken> {
+    let DataType::List(item) = list_of(DataType::Struct(step_fields())) else { unreachable!("a list is a list") };
+    let (mut names, mut numbers) = (StringBuilder::new(), ListBuilder::new(Float64Builder::new()));
+    for step in models.iter().flat_map(|model| &model.steps) {
+        names.append_value(step.as_str());
+        numbers.values().append_slice(&step.numbers());
+        numbers.append(true);
+    }
+    let columns: Vec<ArrayRef> = vec![Arc::new(names.finish()), Arc::new(numbers.finish())];
+    let offsets = OffsetBuffer::from_lengths(models.iter().map(|model| model.steps.len()));
+    Ok(Arc::new(ListArray::try_new(
+        item,
+        offsets,
+        Arc::new(StructArray::try_new(step_fields(), columns, None)?),
+        None,
+    )?))
 }

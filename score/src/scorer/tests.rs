@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::testing::{Names, Random, key, push_row};
-use crate::{Kernel, Model, Threshold};
+use crate::{Kernel, Model, Statistic, Step, Threshold};
 
 fn names(series: &[(&str, &str)]) -> Names {
     Names(series.iter().map(|(device, sensor)| ((*device).into(), (*sensor).into(), 0)).collect())
@@ -38,9 +38,9 @@ fn check_lengths(scores: &Scores, rows: usize) {
 #[test]
 fn every_row_has_a_status() {
     let mut two = Random::new(12).model(key("d", "two"), Kernel::Rbf { gamma: 0.1 }, 20, 2);
-    two.features = Some(vec![Feature::Mean, Feature::Std]);
+    two.features = Some(vec![Statistic::Mean.into(), Statistic::Std.into()]);
     let mut steep = Random::new(13).model(key("d", "steep"), Kernel::Poly { gamma: 1.0, coef0: 0.0, degree: 9 }, 3, 1);
-    steep.features = Some(vec![Feature::Sum]);
+    steep.features = Some(vec![Statistic::Sum.into()]);
     let set = set(vec![rbf("d", "one"), two, steep]);
     let names = names(&[("d", "one"), ("d", "two"), ("e", "one"), ("d", "steep")]);
     let mut rows = rows(&[(0, 0.0), (1, 0.0), (2, 0.0), (3, 1e200), (0, f64::NAN), (0, 0.5), (0, 1e308)]);
@@ -88,7 +88,7 @@ fn a_calibrated_model_is_judged_by_its_severity() {
     let mut model = rbf("d", "a");
     model.intercept = -1.0;
     let plain = model.clone();
-    model.threshold = Some(Threshold { value: 2.0, how: "a test".into() });
+    model.threshold = Some(Threshold { value: 2.0, how: "a test".into(), smoothing: 1 });
     let (names, values) = (names(&[("d", "a")]), [(0, 0.0), (0, 8.0), (0, 60.0), (0, 1e6)]);
     let judged = |model| Scorer::new(set(vec![model]), &Config::default()).score(&rows(&values), &names);
     let (plain, calibrated) = (judged(plain), judged(model));
@@ -107,8 +107,8 @@ fn a_calibrated_model_is_judged_by_its_severity() {
 #[test]
 fn the_top_feature_is_the_one_that_is_off() {
     let mut model = Random::new(14).model(key("d", "a"), Kernel::Rbf { gamma: 0.5 }, 50, 3);
-    model.features = Some(vec![Feature::Mean, Feature::Min, Feature::Max]);
-    model.mean = Some(vec![0.0; 3]);
+    model.features = Some(vec![Statistic::Mean.into(), Statistic::Min.into(), Statistic::Max.into()]);
+    model.steps[0] = Step::Subtract(vec![0.0; 3]);
     let names = names(&[("d", "a")]);
     // Once within reach of the sum, once so far out that only its logarithm tells.
     for far in [4.0, 1e5] {
@@ -138,7 +138,8 @@ fn measure(count: u32) {
     for index in 0..count {
         let (device, sensor) = (format!("d{}", index / 5), format!("s{}", index % 5));
         let mut model = random.model(key(&device, &sensor), Kernel::Rbf { gamma: 0.05 }, 60, 4);
-        model.features = Some(vec![Feature::Mean, Feature::StdPop, Feature::Min, Feature::Max]);
+        model.features =
+            Some(vec![Statistic::Mean.into(), Statistic::StdPop.into(), Statistic::Min.into(), Statistic::Max.into()]);
         models.push(model);
         named.0.push((device, sensor, 0));
     }

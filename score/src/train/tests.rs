@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::testing::{Random, key};
+use crate::{Statistic, Step};
 
 /// Windows of an hour with 60 readings: a daily cycle, noise, what is added to all readings of some hours, and to one of
 /// each hour's.
@@ -28,7 +29,7 @@ fn none(_: usize) -> f64 {
     0.0
 }
 
-const FEATURES: [Feature; 4] = [Feature::Mean, Feature::StdPop, Feature::Min, Feature::Max];
+const FEATURES: [Statistic; 4] = [Statistic::Mean, Statistic::StdPop, Statistic::Min, Statistic::Max];
 
 fn alarms(model: &Model, rows: &[Vec<f64>]) -> Vec<bool> {
     let single = Single::new(model);
@@ -42,7 +43,8 @@ fn faults_stand_out_and_ordinary_days_do_not() {
     for seed in 0..10 {
         let mut random = Random::new(seed);
         let history = windows(&mut random, 336, none, none);
-        let model = train(key("d", "s"), &FEATURES, &history, &TrainOptions::default()).expect("a model");
+        let model =
+            train(key("d", "s"), &FEATURES.map(Feature::from), &history, &TrainOptions::default()).expect("a model");
         let quiet = windows(&mut random, 480, none, none);
         false_alarms += alarms(&model, &quiet).iter().filter(|&&alarm| alarm).count();
         let spiked = windows(&mut random, 48, none, |hour| if hour % 6 == 0 { 6.0 } else { 0.0 });
@@ -59,8 +61,9 @@ fn faults_stand_out_and_ordinary_days_do_not() {
 #[test]
 fn the_same_rows_give_the_same_model() {
     let history = windows(&mut Random::new(3), 200, none, none);
-    let one = train(key("d", "s"), &FEATURES, &history, &TrainOptions::default()).expect("a model");
-    let other = train(key("d", "s"), &FEATURES, &history, &TrainOptions::default()).expect("a model");
+    let one = train(key("d", "s"), &FEATURES.map(Feature::from), &history, &TrainOptions::default()).expect("a model");
+    let other =
+        train(key("d", "s"), &FEATURES.map(Feature::from), &history, &TrainOptions::default()).expect("a model");
     assert_eq!(one, other);
     assert_eq!((one.version.len(), one.rows), (12, Some(200)));
     // The coefficients' sum is what nu says.
@@ -70,9 +73,9 @@ fn the_same_rows_give_the_same_model() {
 #[test]
 fn a_constant_feature_does_no_harm() {
     let history: Vec<Vec<f64>> = (0..100).map(|_| vec![0.1 + 0.2, 7.0]).collect();
-    let features = [Feature::Mean, Feature::Count];
+    let features = [Statistic::Mean.into(), Statistic::Count.into()];
     let model = train(key("d", "s"), &features, &history, &TrainOptions::default()).expect("a model");
-    assert_eq!(model.scale, Some(vec![1.0, 1.0]));
+    assert_eq!(model.steps[1], Step::Divide(vec![1.0, 1.0]));
     assert_eq!(alarms(&model, &[vec![0.1 + 0.2, 7.0], vec![90.0, 7.0]]), [false, true]);
 }
 
@@ -99,7 +102,7 @@ fn what_cannot_be_trained_on_is_named() {
             "margin is `NaN`, which is out of range",
         ),
     ] {
-        let error = train(key("d", "s"), &[Feature::Mean], &rows, &options).expect_err(expected);
+        let error = train(key("d", "s"), &[Statistic::Mean.into()], &rows, &options).expect_err(expected);
         let source = std::error::Error::source(&error).expect("a source").to_string();
         assert_eq!(source, expected);
     }

@@ -8,14 +8,15 @@ use aggregate::{Arrival, Close, TakeLimit, Windows};
 use anyhow::Context;
 use config::Config;
 use ingest::simulated::Fleet;
-use score::{Feature, Model, ModelKey, TrainOptions};
+use score::{Feature, Model, ModelKey, Statistic, TrainOptions};
 use tokio::runtime::Runtime;
 use types::{Reading, SeriesNames, WindowRows};
 
 use crate::commands::progress;
 
 /// Level, spread and extremes tell spikes, stuck values and drift; the count tells dropouts.
-pub(super) const FEATURES: [Feature; 5] = [Feature::Mean, Feature::StdPop, Feature::Min, Feature::Max, Feature::Count];
+pub(super) const FEATURES: [Statistic; 5] =
+    [Statistic::Mean, Statistic::StdPop, Statistic::Min, Statistic::Max, Statistic::Count];
 
 /// Trains and writes the registry that the stream will load; returns how many models there are.
 pub(super) fn train(config: &Config, runtime: &Runtime) -> anyhow::Result<usize> {
@@ -82,8 +83,8 @@ fn train_all(history: History) -> anyhow::Result<Vec<Model>> {
             loop {
                 let next = left.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
                 let Some(((device, sensor), rows)) = next else { return Ok(models) };
-                let key = ModelKey { device, sensor };
-                models.push(score::train(key, &FEATURES, &rows, &options)?);
+                let key = ModelKey::series(device, sensor);
+                models.push(score::train(key, &FEATURES.map(Feature::from), &rows, &options)?);
                 bar.inc(1);
             }
         };
