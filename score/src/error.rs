@@ -90,6 +90,12 @@ impl Error {
                 Flaw::Features { .. } => {
                     "set `score.features` to the statistics that the model was trained on, in their order"
                 }
+                Flaw::OtherKey { .. } | Flaw::OtherFeature { .. } => {
+                    "set `score.key` to what the models belong to: `series` for features like `mean`, `device` for features like `temp.mean`"
+                }
+                Flaw::UnnamedFeatures { .. } => {
+                    "set `score.features` to the features that the model was trained on, in their order, like `temp.mean`"
+                }
                 _ => "repair or remove the file, or set `score.on_bad_model = \"skip\"` to start without it",
             },
         };

@@ -7,6 +7,7 @@
 mod config;
 mod error;
 mod feature;
+mod fit;
 mod kernel;
 mod load;
 pub mod metrics;
@@ -23,13 +24,13 @@ mod template;
 mod testing;
 mod train;
 
-pub use config::{Config, Key, OnBadModel};
+pub use config::{Config, Key, MissingFeature, OnBadModel};
 pub use error::{Error, Kind};
 pub use feature::{Feature, Statistic};
 pub use load::{load, read_models};
 pub use model::{Flaw, Kernel, Model, ModelKey, Threshold};
 pub use registry::{Written, write_registry};
-pub use scorer::Scorer;
+pub use scorer::{Scorer, Trail};
 pub use set::{ModelSet, Summary};
 pub use steps::Step;
 pub use train::{TrainOptions, Untrained, train};

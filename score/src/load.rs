@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::set::{Builder, version_of};
 use crate::template::Template;
-use crate::{Config, Error, Flaw, Model, ModelKey, ModelSet, OnBadModel, metrics, pickle, registry};
+use crate::{Config, Error, Model, ModelKey, ModelSet, OnBadModel, fit, metrics, pickle, registry};
 
 /// Files read at the same time.
 const READS: usize = 32;
@@ -175,7 +175,7 @@ impl Loader<'_> {
             .map_err(|refused| Error::File { file: file.clone(), source: Box::new(refused) })?;
         model.version = version_of(&bytes);
         model.source = file;
-        self.check_width(&model)?;
+        self.check_fit(&model)?;
         Ok(model)
     }
 
@@ -187,7 +187,7 @@ impl Loader<'_> {
             match part {
                 Ok(models) => {
                     for model in models {
-                        let taken = self.check_width(&model).and_then(|()| take(model));
+                        let taken = self.check_fit(&model).and_then(|()| take(model));
                         self.skip_or_fail(taken, &mut skipped)?;
                     }
                 }
@@ -213,16 +213,12 @@ impl Loader<'_> {
         Ok(models)
     }
 
-    /// A model that does not name its features is scored with the configured ones: their number must agree.
-    fn check_width(&self, model: &Model) -> Result<(), Error> {
-        let (found, expected) = (model.inputs(), self.config.features.len());
-        if model.features.is_some() || found == expected {
-            return Ok(());
-        }
-        Err(Error::Model {
+    /// Whether the model can be used as the configuration wants it.
+    fn check_fit(&self, model: &Model) -> Result<(), Error> {
+        fit::check(model, self.config).map_err(|flaw| Error::Model {
             key: Box::new(model.key.clone()),
             file: model.source.clone(),
-            source: Box::new(Flaw::Features { found, expected }),
+            source: Box::new(flaw),
         })
     }
 
