@@ -2,7 +2,7 @@
 
 use types::Span;
 
-use crate::{Flaw, ModelKey, Untrained, pickle, registry};
+use crate::{Flaw, ModelKey, Untrained, import, registry};
 
 /// A failure to get or to make models. `Display` is the error itself; [`Error::hint`] the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +24,7 @@ pub enum Error {
     #[error("the model file `{file}` has {bytes} bytes, at most {max} are accepted")]
     FileSize { file: String, bytes: u64, max: u64 },
     #[error("cannot use the model file `{file}`")]
-    File { file: String, source: Box<pickle::Refused> },
+    File { file: String, source: Box<import::Refused> },
     #[error("cannot use the model of `{key}` in `{file}`")]
     Model { key: Box<ModelKey>, file: String, source: Box<Flaw> },
     #[error("cannot use the registry file `{file}`")]

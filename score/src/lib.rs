@@ -2,16 +2,16 @@
 //!
 //! A [`ModelSet`] is immutable and shared by everybody; a [`Scorer`] belongs to one partition and remembers which
 //! model judges which series. Nothing here knows where windows come from or where scores go, and no model file can
-//! make it run anything: scikit-learn's pickles are read as plain data (`pickle`).
+//! make it run anything: model files are read as plain data (`import`).
 
 mod config;
 mod error;
 mod feature;
+pub mod import;
 mod kernel;
 mod load;
 pub mod metrics;
 mod model;
-pub mod pickle;
 pub mod registry;
 mod scorer;
 mod set;

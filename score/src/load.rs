@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::set::{Builder, version_of};
 use crate::template::Template;
-use crate::{Config, Error, Flaw, Model, ModelKey, ModelSet, OnBadModel, metrics, pickle, registry};
+use crate::{Config, Error, Flaw, Model, ModelKey, ModelSet, OnBadModel, import, metrics, registry};
 
 /// Files read at the same time.
 const READS: usize = 32;
@@ -167,12 +167,12 @@ impl Loader<'_> {
 
     async fn read_file(&self, key: ModelKey, meta: ObjectMeta) -> Result<Model, Error> {
         let file = meta.location.to_string();
-        if meta.size > pickle::BYTES_MAX as u64 {
-            return Err(Error::FileSize { file, bytes: meta.size, max: pickle::BYTES_MAX as u64 });
+        if meta.size > import::BYTES_MAX as u64 {
+            return Err(Error::FileSize { file, bytes: meta.size, max: import::BYTES_MAX as u64 });
         }
         let bytes = self.get(&meta.location).await?;
-        let mut model = pickle::read(&bytes, key)
-            .map_err(|refused| Error::File { file: file.clone(), source: Box::new(refused) })?;
+        let read = import::read(&bytes, key).and_then(|imported| imported.named_by(&self.config.feature_names));
+        let mut model = read.map_err(|refused| Error::File { file: file.clone(), source: Box::new(refused) })?;
         model.version = version_of(&bytes);
         model.source = file;
         self.check_width(&model)?;
