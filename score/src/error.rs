@@ -26,6 +26,10 @@ pub enum Error {
     #[error("cannot use the model file `{file}`")]
     File { file: String, source: Box<import::Refused> },
     #[error("cannot use the model of `{key}` in `{file}`")]
+    OneOfMany { file: String, key: Box<ModelKey>, source: Box<import::Refused> },
+    #[error("the key `{key}` in `{file}` names no device and sensor")]
+    ForeignKey { file: String, key: String },
+    #[error("cannot use the model of `{key}` in `{file}`")]
     Model { key: Box<ModelKey>, file: String, source: Box<Flaw> },
     #[error("cannot use the registry file `{file}`")]
     Registry { file: String, source: Box<registry::Broken> },
@@ -85,7 +89,10 @@ impl Error {
                 Untrained::TooFewRows { .. } => "train on a longer history, or with narrower windows",
                 _ => "check the options and the history that it was trained on",
             },
-            Error::File { source, .. } => return Some(source.hint().into()),
+            Error::ForeignKey { .. } => {
+                "make the dict's keys tuples of device and sensor, or texts like `device/sensor`, or give a template that they fit"
+            }
+            Error::File { source, .. } | Error::OneOfMany { source, .. } => return Some(source.hint().into()),
             Error::Model { source, .. } => match **source {
                 Flaw::Features { .. } => {
                     "set `score.features` to the statistics that the model was trained on, in their order"

@@ -175,7 +175,7 @@ impl Loader<'_> {
         let mut model = read.map_err(|refused| Error::File { file: file.clone(), source: Box::new(refused) })?;
         model.version = version_of(&bytes);
         model.source = file;
-        self.check_width(&model)?;
+        check_width(self.config, &model)?;
         Ok(model)
     }
 
@@ -187,7 +187,7 @@ impl Loader<'_> {
             match part {
                 Ok(models) => {
                     for model in models {
-                        let taken = self.check_width(&model).and_then(|()| take(model));
+                        let taken = check_width(self.config, &model).and_then(|()| take(model));
                         self.skip_or_fail(taken, &mut skipped)?;
                     }
                 }
@@ -211,19 +211,6 @@ impl Loader<'_> {
         let mut models = models.map_err(|broken| Error::Registry { file: file.clone(), source: Box::new(broken) })?;
         models.iter_mut().for_each(|model| model.source.clone_from(&file));
         Ok(models)
-    }
-
-    /// A model that does not name its features is scored with the configured ones: their number must agree.
-    fn check_width(&self, model: &Model) -> Result<(), Error> {
-        let (found, expected) = (model.inputs(), self.config.features.len());
-        if model.features.is_some() || found == expected {
-            return Ok(());
-        }
-        Err(Error::Model {
-            key: Box::new(model.key.clone()),
-            file: model.source.clone(),
-            source: Box::new(Flaw::Features { found, expected }),
-        })
     }
 
     async fn get(&self, location: &Path) -> Result<bytes::Bytes, Error> {
@@ -259,7 +246,20 @@ impl Loader<'_> {
     }
 }
 
-fn log_skipped(error: &Error, skipped: usize) {
+/// A model that does not name its features is scored with the configured ones: their number must agree.
+pub(crate) fn check_width(config: &Config, model: &Model) -> Result<(), Error> {
+    let (found, expected) = (model.inputs(), config.features.len());
+    if model.features.is_some() || found == expected {
+        return Ok(());
+    }
+    Err(Error::Model {
+        key: Box::new(model.key.clone()),
+        file: model.source.clone(),
+        source: Box::new(Flaw::Features { found, expected }),
+    })
+}
+
+pub(crate) fn log_skipped(error: &Error, skipped: usize) {
     metrics::file_skipped();
     let reason = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     match skipped {

@@ -4,6 +4,8 @@
 
 mod import;
 mod list;
+mod score;
+mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,12 +13,13 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Subcommand;
 
-/// Shows the models that judge windows, and imports scikit-learn files into a registry
+/// Shows the models that judge windows, scores rows with one, and imports scikit-learn files into a registry
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   atalaia models list --from models/
   atalaia models show 1 4 -c pipeline.toml
+  atalaia models score model.joblib --input rows.csv --format json
   atalaia models import --from az://trained/ --to az://models/registry/ -c pipeline.toml
   atalaia models import --from trained/ --template '{device}/{sensor}/model.pkl' --to registry/")]
 pub(crate) struct Args {
@@ -29,6 +32,7 @@ enum Command {
     Import(import::Args),
     List(list::Args),
     Show(list::ShowArgs),
+    Score(score::Args),
 }
 
 /// Where models are, and with what rights they are read.
@@ -56,6 +60,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Import(args) => import::run(args),
         Command::List(args) => list::run(args),
         Command::Show(args) => list::show(args),
+        Command::Score(args) => score::run(args),
     }?;
     Ok(ExitCode::SUCCESS)
 }
