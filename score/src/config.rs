@@ -1,5 +1,7 @@
 //! `[score]`: which models judge the windows.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use types::Span;
@@ -23,6 +25,9 @@ pub struct Config {
     /// The statistics that make up the feature vector, in the model's order, where the model does not name its own: `count`, `sum`, `mean`, `min`,
     /// `max`, `first`, `last`, `std`, `std_pop`, `delta`; for models of whole devices with the sensor in front, like `temp.mean`.
     pub features: Vec<Feature>,
+    /// What the columns that a scikit-learn model was trained on are, where their names are no features: `temp_mean = "temp.mean"`. A model with a column that
+    /// is neither a feature nor named here is refused. Models that were trained without names take the list in `features`.
+    pub feature_names: BTreeMap<String, Feature>,
     /// What becomes of a window that lacks a feature of its model (the `std` of one reading, the `delta` after a gap, a sensor that was silent): `skip` gives
     /// its row the status `missing_feature`; `mean` takes the feature's mean in training, where the model knows it.
     pub missing_feature: MissingFeature,
@@ -94,6 +99,7 @@ impl Default for Config {
             key: Key::Series,
             missing_feature: MissingFeature::Skip,
             features: vec![Feature::from(Statistic::Mean)],
+            feature_names: BTreeMap::new(),
             min_readings: 1,
             load_timeout: Span::from_secs(300),
             on_bad_model: OnBadModel::Refuse,

@@ -1,10 +1,18 @@
 //! Whether a model can be used the way the configuration wants to use models.
 
-use crate::{Config, Flaw, Key, Model};
+use crate::{Config, Error, Flaw, Key, Model};
 
 /// # Errors
 /// If the model belongs to something else than `score.key` says, or its features cannot be told.
-pub(crate) fn check(model: &Model, config: &Config) -> Result<(), Flaw> {
+pub(crate) fn check(config: &Config, model: &Model) -> Result<(), Error> {
+    flaw(model, config).map_err(|flaw| Error::Model {
+        key: Box::new(model.key.clone()),
+        file: model.source.clone(),
+        source: Box::new(flaw),
+    })
+}
+
+fn flaw(model: &Model, config: &Config) -> Result<(), Flaw> {
     let key = config.key.as_str();
     match (config.key, &model.key.device, &model.key.sensor) {
         (Key::Series, Some(_), None) => return Err(Flaw::OtherKey { found: "a whole device", key }),
