@@ -2,8 +2,11 @@
 
 pub(crate) mod assemble;
 pub(crate) mod demo;
+pub(crate) mod eval;
 pub(crate) mod models;
 mod output;
+mod parquet_file;
+mod predictions;
 pub(crate) mod preview;
 mod progress;
 pub(crate) mod run;
@@ -12,7 +15,7 @@ pub(crate) mod simulate;
 pub(crate) mod state;
 pub(crate) mod validate;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -43,6 +46,14 @@ impl ConfigArgs {
         }
         Ok(loaded.config)
     }
+}
+
+/// The configuration of a command that needs no complete pipeline: a file or none, environment variables and `--set`.
+pub(crate) fn read_config(file: Option<&Path>, set: &[String]) -> anyhow::Result<config::Config> {
+    let env =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let sources = config::Sources { file: file.map(Path::to_owned), env: env.collect(), set: set.to_vec() };
+    Ok(config::read(sources)?.config)
 }
 
 /// What happens at the end of the input to windows that are still open.

@@ -63,10 +63,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 impl Place {
     /// The configuration with the options in it. A pipeline need not be complete for this.
     fn config(&self) -> anyhow::Result<config::Config> {
-        let env =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        let sources = config::Sources { file: self.config.clone(), env: env.collect(), set: self.set.clone() };
-        let mut config = config::read(sources)?.config;
+        let mut config = super::read_config(self.config.as_deref(), &self.set)?;
         if let Some(from) = &self.from {
             config.score.models.clone_from(from);
         }
