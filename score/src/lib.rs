@@ -22,14 +22,16 @@ mod template;
 #[cfg(test)]
 mod testing;
 mod train;
+mod trained;
 
 pub use config::{Config, Key, OnBadModel};
 pub use error::{Error, Kind};
 pub use feature::{Feature, Statistic};
-pub use load::{load, read_models};
+pub use load::{load, read_model, read_models};
 pub use model::{Flaw, Kernel, Model, ModelKey, Threshold};
 pub use registry::{Written, write_registry};
 pub use scorer::Scorer;
 pub use set::{ModelSet, Summary};
 pub use steps::Step;
 pub use train::{TrainOptions, Untrained, train};
+pub use trained::Trained;

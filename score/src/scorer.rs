@@ -132,7 +132,7 @@ impl Scorer {
         for job in 0..self.scratch.jobs.len() {
             self.judge(job, &mut scores);
         }
-        metrics::rows_judged(count(&scores.status));
+        metrics::rows_judged(count(&scores.status), &scores.model_set);
         scores
     }
 

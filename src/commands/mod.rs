@@ -83,3 +83,15 @@ pub(crate) enum Format {
     /// For scripts
     Json,
 }
+
+/// A share of a whole, as `0.85` or `85%`.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    let (number, scale) = match text.trim().strip_suffix('%') {
+        Some(percent) => (percent.trim(), 100.0),
+        None => (text.trim(), 1.0),
+    };
+    let share = number.parse::<f64>().ok().map(|number| number / scale);
+    share
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| format!("`{text}` is no share: write it like `0.85` or `85%`"))
+}

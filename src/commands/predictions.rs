@@ -63,11 +63,10 @@ impl Predictions {
         Predictions::open(location, runtime)
     }
 
-    /// Only the files of windows that start on this day, as `2026-01-31`; others keep their names.
-    pub(crate) fn of_day(&mut self, date: &str) {
-        let is_other =
-            |name: &str| name.split('/').any(|part| part.strip_prefix("date=").is_some_and(|day| day != date));
-        self.objects.retain(|object| !is_other(&object.name));
+    /// Only the files of windows that start on these days, as `2026-01-31`, both included. Names that tell no day stay.
+    pub(crate) fn of_days(&mut self, first: &str, last: &str) {
+        let day = |name: &str| name.split('/').find_map(|part| part.strip_prefix("date=").map(str::to_owned));
+        self.objects.retain(|object| day(&object.name).is_none_or(|day| (first..=last).contains(&day.as_str())));
     }
 
     /// Shows each file.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use types::{Span, parse_span};
 
 use super::measure::Figures;
+use crate::commands::share;
 
 /// Each makes the exit status 1 if it is not kept, or if the figure is not defined.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -120,17 +121,6 @@ impl fmt::Display for Outcome {
         }
         write!(f, " (--{})", self.name.replace('_', "-"))
     }
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    let (number, scale) = match text.trim().strip_suffix('%') {
-        Some(percent) => (percent.trim(), 100.0),
-        None => (text.trim(), 1.0),
-    };
-    let share = number.parse::<f64>().ok().map(|number| number / scale);
-    share
-        .filter(|share| (0.0..=1.0).contains(share))
-        .ok_or_else(|| format!("`{text}` is no share: write it like `0.85` or `85%`"))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod import;
 mod list;
+mod stale;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ use clap::Subcommand;
 Examples:
   atalaia models list --from models/
   atalaia models show 1 4 -c pipeline.toml
+  atalaia models stale -c pipeline.toml --max-age 30d
   atalaia models import --from az://trained/ --to az://models/registry/ -c pipeline.toml
   atalaia models import --from trained/ --template '{device}/{sensor}/model.pkl' --to registry/")]
 pub(crate) struct Args {
@@ -29,6 +31,7 @@ enum Command {
     Import(import::Args),
     List(list::Args),
     Show(list::ShowArgs),
+    Stale(stale::Args),
 }
 
 /// Where models are, and with what rights they are read.
@@ -56,6 +59,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Import(args) => import::run(args),
         Command::List(args) => list::run(args),
         Command::Show(args) => list::show(args),
+        Command::Stale(args) => return stale::run(&args),
     }?;
     Ok(ExitCode::SUCCESS)
 }
