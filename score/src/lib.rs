@@ -6,6 +6,7 @@
 
 mod config;
 mod error;
+mod explain;
 mod feature;
 mod kernel;
 mod load;
@@ -26,6 +27,7 @@ mod trained;
 
 pub use config::{Config, Key, OnBadModel};
 pub use error::{Error, Kind};
+pub use explain::{Contribution, Explanation, Judgement, Unexplained, explain};
 pub use feature::{Feature, Statistic};
 pub use load::{load, read_model, read_models};
 pub use model::{Flaw, Kernel, Model, ModelKey, Threshold};

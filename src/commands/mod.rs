@@ -3,6 +3,7 @@
 pub(crate) mod assemble;
 pub(crate) mod demo;
 pub(crate) mod eval;
+pub(crate) mod explain;
 pub(crate) mod models;
 mod output;
 mod parquet_file;
