@@ -6,6 +6,7 @@
 
 mod config;
 mod error;
+mod explain;
 mod feature;
 mod fit;
 pub mod import;
@@ -24,11 +25,13 @@ mod template;
 #[cfg(test)]
 mod testing;
 mod train;
+mod trained;
 
 pub use config::{Config, Key, MissingFeature, OnBadModel};
 pub use error::{Error, Kind};
+pub use explain::{Contribution, Explanation, Judgement, Unexplained, explain};
 pub use feature::{Feature, Statistic};
-pub use load::{load, read_models};
+pub use load::{load, read_model, read_models};
 pub use many::read_many;
 pub use model::{Flaw, Kernel, Model, ModelKey, Threshold};
 pub use registry::{Written, write_registry};
@@ -37,3 +40,4 @@ pub use set::{ModelSet, Summary};
 pub use single::Judge;
 pub use steps::Step;
 pub use train::{TrainOptions, Untrained, train};
+pub use trained::Trained;

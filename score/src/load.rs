@@ -41,6 +41,7 @@ pub async fn load(
     let set = builder.finish(skipped);
     let seconds = began.elapsed().as_secs_f64();
     metrics::models_loaded(set.len(), set.bytes(), seconds);
+    metrics::models_trained(&set.trained());
     info!(models = set.len(), skipped, bytes = set.bytes(), set = set.id(), seconds, "models loaded");
     Ok(Arc::new(set))
 }
@@ -61,6 +62,26 @@ pub async fn read_models(
     };
     load_each(config, location, progress, &mut take).await?;
     Ok(models)
+}
+
+/// The model whose key is shown so, as plain numbers; none if there is none. All are read, one is kept.
+///
+/// # Errors
+/// As [`read_models`].
+pub async fn read_model(
+    config: &Config,
+    location: Option<(Arc<dyn ObjectStore>, Path)>,
+    key: &str,
+) -> Result<Option<Model>, Error> {
+    let mut found = None;
+    let mut take = |model: Model| {
+        if found.is_none() && model.key.to_string() == key {
+            found = Some(model);
+        }
+        Ok(())
+    };
+    load_each(config, location, &|_, _| (), &mut take).await?;
+    Ok(found)
 }
 
 /// What becomes of each model; an error is that model's, and may be skipped.

@@ -139,7 +139,7 @@ impl Scorer {
         for job in 0..self.scratch.jobs.len() {
             self.judge(job, rows, &mut scores);
         }
-        metrics::rows_judged(count(&scores.status));
+        metrics::rows_judged(count(&scores.status), &scores.model_set);
         scores
     }
 

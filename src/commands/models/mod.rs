@@ -5,6 +5,7 @@
 mod import;
 mod list;
 mod score;
+mod stale;
 mod table;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ Examples:
   atalaia models list --from models/
   atalaia models show 1 4 -c pipeline.toml
   atalaia models score model.joblib --input rows.csv --format json
+  atalaia models stale -c pipeline.toml --max-age 30d
   atalaia models import --from az://trained/ --to az://models/registry/ -c pipeline.toml
   atalaia models import --from trained/ --template '{device}/{sensor}/model.pkl' --to registry/")]
 pub(crate) struct Args {
@@ -33,6 +35,7 @@ enum Command {
     List(list::Args),
     Show(list::ShowArgs),
     Score(score::Args),
+    Stale(stale::Args),
 }
 
 /// Where models are, and with what rights they are read.
@@ -61,6 +64,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::List(args) => list::run(args),
         Command::Show(args) => list::show(args),
         Command::Score(args) => score::run(args),
+        Command::Stale(args) => return stale::run(&args),
     }?;
     Ok(ExitCode::SUCCESS)
 }
@@ -68,10 +72,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 impl Place {
     /// The configuration with the options in it. A pipeline need not be complete for this.
     fn config(&self) -> anyhow::Result<config::Config> {
-        let env =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        let sources = config::Sources { file: self.config.clone(), env: env.collect(), set: self.set.clone() };
-        let mut config = config::read(sources)?.config;
+        let mut config = super::read_config(self.config.as_deref(), &self.set)?;
         if let Some(from) = &self.from {
             config.score.models.clone_from(from);
         }
