@@ -30,6 +30,7 @@ mod state;
 mod service;
 
 // Each record of the events corpus through a topic or a file, as `preview` shows it.
+mod devices;
 mod events;
 
 // What docker-compose.yml runs, without containers.
