@@ -20,6 +20,9 @@ mod quality;
 // What no producer should send, in bulk: every record of it is accounted for.
 mod poison;
 
+// scikit-learn's files of all formats through the program.
+mod model_files;
+
 // However the work is cut into jobs, restarts and uploads, the same rows come out.
 mod jobs;
 
