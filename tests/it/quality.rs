@@ -127,7 +127,7 @@ fn bounds_decide_the_exit_status_and_plots_are_written() {
     let broken: Vec<&str> = outcome.stdout.lines().filter(|line| line.starts_with("not kept")).collect();
     assert_eq!((kept.len(), broken.len()), (2, 1), "{}", outcome.stdout);
     assert!(broken[0].contains("coverage is 0.9") && broken[0].contains("--min-coverage"), "{}", broken[0]);
-    assert!(outcome.stdout.contains("looks ahead by up to 5s"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("looks ahead by up to 5.0s"), "{}", outcome.stdout);
     let page = fs::read_to_string(page).expect("the page was written");
     assert!(page.matches("class=\"label\"").count() > 15 && page.contains("</svg>"), "15 series are drawn");
 
