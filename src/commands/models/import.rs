@@ -1,5 +1,7 @@
 //! `atalaia models import`: scikit-learn files into a registry.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Context;
 use serde_json::json;
 use store::Location;
@@ -9,6 +11,9 @@ use crate::commands::output::{Output, grouped};
 use crate::commands::{Format, assemble, progress};
 
 /// Reads scikit-learn files and writes them as a registry: a few Parquet files instead of one file a model
+///
+/// `--from` is a folder or URL of files of one model each, or one local pickle or joblib file that holds a dict of models, by `device/sensor`,
+/// by (device, sensor), or by names that fit the template.
 ///
 /// The files are read as plain data; nothing in them is run. Every model is checked before anything is written, and a place that holds a
 /// registry already is refused: take a new one, and change `score.models` to it.
@@ -37,7 +42,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         config.score.on_bad_model = score::OnBadModel::Skip;
     }
     let storage = config.model_storage();
-    let from = store::open(&config.score.models, storage).context("open the place of the models")?;
+    let from = Source::open(&config)?;
     let to = store::open(&args.to, storage).context("open the place of the registry")?;
     let runtime = assemble::runtime()?;
     let written = runtime.block_on(copy(&config, &from, &to))?;
@@ -46,7 +51,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     match args.format {
         Format::Json => {
             out.line(json!({
-                "from": from.display, "to": to.display, "set": written.set, "models": written.models,
+                "from": from.to_string(), "to": to.display, "set": written.set, "models": written.models,
                 "files": written.files, "bytes": written.bytes,
             }));
         }
@@ -63,8 +68,50 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     out.finish()
 }
 
-async fn copy(config: &config::Config, from: &Location, to: &Location) -> anyhow::Result<score::Written> {
+/// Where the models come from.
+enum Source {
+    Files(Location),
+    /// One file of many models.
+    File(PathBuf),
+}
+
+impl Source {
+    fn open(config: &config::Config) -> anyhow::Result<Source> {
+        let path = Path::new(&config.score.models);
+        if path.is_file() {
+            return Ok(Source::File(path.to_owned()));
+        }
+        let location = store::open(&config.score.models, config.model_storage());
+        Ok(Source::Files(location.context("open the place of the models")?))
+    }
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Source::Files(location) => location.fmt(f),
+            Source::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+async fn copy(config: &config::Config, from: &Source, to: &Location) -> anyhow::Result<score::Written> {
     store::check_writable(to).await.context("try the place of the registry")?;
+    let models = match from {
+        Source::Files(location) => read_files(config, location).await,
+        Source::File(path) => read_file(config, path),
+    };
+    let models = models.with_context(|| format!("read the models in `{from}`"))?;
+    tracing::info!(models = models.len(), "models read");
+    score::write_registry(&models, &to.store, &to.prefix).await.with_context(|| format!("write the registry to `{to}`"))
+}
+
+fn read_file(config: &config::Config, path: &Path) -> anyhow::Result<Vec<score::Model>> {
+    let bytes = super::score::bytes(path, score::import::MANY_BYTES_MAX)?;
+    Ok(score::read_many(&config.score, &path.display().to_string(), &bytes)?)
+}
+
+async fn read_files(config: &config::Config, from: &Location) -> anyhow::Result<Vec<score::Model>> {
     let bar = progress::bar("reading models", 0);
     let shown = |done: usize, total: usize| {
         bar.set_length(total as u64);
@@ -73,7 +120,5 @@ async fn copy(config: &config::Config, from: &Location, to: &Location) -> anyhow
     let place = (from.store.clone(), from.prefix.clone());
     let models = score::read_models(&config.score, Some(place), &shown).await;
     bar.finish_and_clear();
-    let models = models.with_context(|| format!("read the models in `{from}`"))?;
-    tracing::info!(models = models.len(), "models read");
-    score::write_registry(&models, &to.store, &to.prefix).await.with_context(|| format!("write the registry to `{to}`"))
+    Ok(models?)
 }

@@ -165,6 +165,6 @@ fn shown(id: Option<&str>) -> String {
 }
 
 /// Ids come from file names: what would move a terminal's cursor is shown as an escape.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }

@@ -4,7 +4,9 @@
 
 mod import;
 mod list;
+mod score;
 mod stale;
+mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,12 +14,13 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Subcommand;
 
-/// Shows the models that judge windows, and imports scikit-learn files into a registry
+/// Shows the models that judge windows, scores rows with one, and imports scikit-learn files into a registry
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   atalaia models list --from models/
   atalaia models show 1 4 -c pipeline.toml
+  atalaia models score model.joblib --input rows.csv --format json
   atalaia models stale -c pipeline.toml --max-age 30d
   atalaia models import --from az://trained/ --to az://models/registry/ -c pipeline.toml
   atalaia models import --from trained/ --template '{device}/{sensor}/model.pkl' --to registry/")]
@@ -31,6 +34,7 @@ enum Command {
     Import(import::Args),
     List(list::Args),
     Show(list::ShowArgs),
+    Score(score::Args),
     Stale(stale::Args),
 }
 
@@ -59,6 +63,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Import(args) => import::run(args),
         Command::List(args) => list::run(args),
         Command::Show(args) => list::show(args),
+        Command::Score(args) => score::run(args),
         Command::Stale(args) => return stale::run(&args),
     }?;
     Ok(ExitCode::SUCCESS)
