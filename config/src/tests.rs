@@ -83,7 +83,7 @@ fn the_example_shows_every_setting_and_each_is_right() {
         .fold(String::new(), |text, line| text + line + "\n");
     if let Err(message) = from_text("full.toml", &full, &[], &[]) {
         // With every credential at once there is one rule that it breaks.
-        assert_eq!(message, "`storage.key` and `storage.sas` are both set: keep one (given in `full.toml` line 83)",);
+        assert_eq!(message, "`storage.key` and `storage.sas` are both set: keep one (given in `full.toml` line 86)",);
     }
     let table: toml::Table = toml::from_str(&full).unwrap();
     let value = serde_json::to_value(&table).unwrap();
@@ -306,6 +306,11 @@ fn rules_between_settings_name_both() {
         (&["score.features="], &["`score.features` is empty"]),
         (&["score.features=mean,mean"], &["`score.features` names `mean` twice"]),
         (&["score.template=model_{device}"], &["`score.template`", "`{sensor}`", "`score.key`"]),
+        (
+            &["score.template={device}_{sensor}", "score.key=device"],
+            &["`score.template`", "`{sensor}`", "must not occur"],
+        ),
+        (&["score.mapping=/etc/mapping.csv"], &["`score.mapping`", "below `score.models`"]),
         (&["score.min_readings=0"], &["`score.min_readings` is 0"]),
         (&["sink.url="], &["`sink.url` is empty", "`sink.state`"]),
         (&["sink.late=out/predictions"], &["`sink.predictions` and `sink.late` are the same folder"]),

@@ -7,6 +7,10 @@ const ROWS: &str = "atalaia_score_rows_total";
 const MODELS: &str = "atalaia_score_models";
 const MODEL_BYTES: &str = "atalaia_score_models_bytes";
 const LOAD_SECONDS: &str = "atalaia_score_load_seconds";
+const AGE: &str = "atalaia_score_models_age_seconds";
+const RELOADS: &str = "atalaia_score_reloads_total";
+const RELOAD_FAILURES: &str = "atalaia_score_reload_failures_total";
+const UNAVAILABLE: &str = "atalaia_score_models_unavailable";
 const SKIPPED: &str = "atalaia_score_model_files_skipped_total";
 
 /// Registers the descriptions; call it once, after the recorder is in place.
@@ -15,6 +19,13 @@ pub fn describe() {
     describe_gauge!(MODELS, "Models loaded");
     describe_gauge!(MODEL_BYTES, "Memory of the models loaded, in bytes");
     describe_gauge!(LOAD_SECONDS, "How long the last loading of models took, in seconds");
+    describe_gauge!(AGE, "How long ago the models in use were published, in seconds; of plain files the newest counts");
+    describe_counter!(RELOADS, "Times that newer models were put to use");
+    describe_counter!(RELOAD_FAILURES, "Times that newer models could not be used: those in use stay");
+    describe_gauge!(
+        UNAVAILABLE,
+        "Whether no models could be loaded since the start (1): rows have the status `model_unavailable` then"
+    );
     describe_counter!(SKIPPED, "Model files left out because they could not be used");
 }
 
@@ -27,8 +38,14 @@ pub(crate) fn rows_judged(counts: [u64; STATUSES.len()]) {
     }
 }
 
-pub(crate) const STATUSES: [Status; 5] =
-    [Status::Scored, Status::NoModel, Status::MissingFeature, Status::TooFew, Status::NonFinite];
+pub(crate) const STATUSES: [Status; 6] = [
+    Status::Scored,
+    Status::NoModel,
+    Status::MissingFeature,
+    Status::TooFew,
+    Status::NonFinite,
+    Status::ModelUnavailable,
+];
 
 pub(crate) fn models_loaded(models: usize, bytes: u64, seconds: f64) {
     gauge!(MODELS).set(models as f64);
@@ -38,4 +55,21 @@ pub(crate) fn models_loaded(models: usize, bytes: u64, seconds: f64) {
 
 pub(crate) fn file_skipped() {
     counter!(SKIPPED).increment(1);
+}
+
+/// How old the models in use are.
+pub fn models_age(seconds: f64) {
+    gauge!(AGE).set(seconds);
+}
+
+pub fn reloaded() {
+    counter!(RELOADS).increment(1);
+}
+
+pub fn reload_failed() {
+    counter!(RELOAD_FAILURES).increment(1);
+}
+
+pub fn unavailable(are_unavailable: bool) {
+    gauge!(UNAVAILABLE).set(f64::from(u8::from(are_unavailable)));
 }

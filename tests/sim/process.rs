@@ -145,7 +145,7 @@ fn job(world: &Shared, scenario: &Scenario, process: usize, ending: Ending) -> J
     Job {
         decode: ingest::decode::Config::default(),
         windows,
-        models: Arc::new(score::ModelSet::empty()),
+        models: Arc::new(score::Models::new(Arc::new(score::ModelSet::empty()))),
         score: score::Config::default(),
         cadence: Cadence {
             commit_interval: scenario.commit_interval,

@@ -82,9 +82,9 @@ async fn rewritten(change: impl Fn(&RecordBatch) -> RecordBatch, version: Option
 async fn changed_files_are_refused() {
     let same = |batch: &RecordBatch| batch.clone();
     assert_eq!(rewritten(same, Some("1")).await.expect("unchanged").len(), 4);
-    let without = |batch: &RecordBatch| {
+    let without_intercept = |batch: &RecordBatch| {
         let mut batch = batch.clone();
-        batch.remove_column(batch.schema().index_of("gamma").expect("gamma"));
+        batch.remove_column(batch.schema().index_of("intercept").expect("intercept"));
         batch
     };
     let other_number = |batch: &RecordBatch| {
@@ -96,7 +96,10 @@ async fn changed_files_are_refused() {
     for (outcome, expected) in [
         (rewritten(same, Some("2")).await, "its version is `2`, this program reads `1`"),
         (rewritten(same, None).await, "it is not a registry of models: the metadata have no `atalaia.models.version`"),
-        (rewritten(without, Some("1")).await, "the column `gamma` is missing, or not of the type Float64"),
+        (
+            rewritten(without_intercept, Some("1")).await,
+            "the column `intercept` is missing, or not of the type Float64",
+        ),
         (rewritten(other_number, Some("1")).await, "the checksum of row 0 does not fit its numbers"),
     ] {
         assert_eq!(outcome.expect_err(expected).to_string(), expected);

@@ -174,7 +174,7 @@ impl<'a> Opening<'a> {
             content,
             decoder: Decoder::new(&job.decode).context("read `ingest.decode`")?,
             windows,
-            scorer: Scorer::new(job.models.clone(), &job.score),
+            scorer: Scorer::new(job.models.current(), &job.score),
             late,
             quarantine,
             runs,
