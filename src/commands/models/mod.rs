@@ -1,9 +1,15 @@
-//! `atalaia models`: what models there are, what one of them says, and scikit-learn files into a registry.
+//! `atalaia models`: what models there are, what one of them says, scikit-learn files into a registry, and which set is in use.
 //!
 //! Reading is the service's own (`score::load`): what is listed here is what would score.
 
+mod diff;
+mod history;
 mod import;
 mod list;
+mod publish;
+mod registry_place;
+mod rollback;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,14 +17,17 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Subcommand;
 
-/// Shows the models that judge windows, and imports scikit-learn files into a registry
+/// Shows the models that judge windows, publishes sets of them, and imports scikit-learn files
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   atalaia models list --from models/
   atalaia models show 1 4 -c pipeline.toml
   atalaia models import --from az://trained/ --to az://models/registry/ -c pipeline.toml
-  atalaia models import --from trained/ --template '{device}/{sensor}/model.pkl' --to registry/")]
+  atalaia models import --from trained/ --template '{device}/{sensor}/model.pkl' --to registry/
+  atalaia models publish --from trained/ --to registry/ --note 'November, longer history'
+  atalaia models diff previous current --from registry/
+  atalaia models rollback --from registry/")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -29,6 +38,11 @@ enum Command {
     Import(import::Args),
     List(list::Args),
     Show(list::ShowArgs),
+    Publish(publish::Args),
+    Rollback(rollback::Args),
+    History(history::Args),
+    Diff(diff::Args),
+    Verify(verify::Args),
 }
 
 /// Where models are, and with what rights they are read.
@@ -56,6 +70,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Import(args) => import::run(args),
         Command::List(args) => list::run(args),
         Command::Show(args) => list::show(args),
+        Command::Publish(args) => publish::run(args),
+        Command::Rollback(args) => rollback::run(args),
+        Command::History(args) => history::run(args),
+        Command::Diff(args) => diff::run(args),
+        Command::Verify(args) => return verify::run(args),
     }?;
     Ok(ExitCode::SUCCESS)
 }
