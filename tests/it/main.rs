@@ -17,6 +17,9 @@ mod faults;
 // What no producer should send, in bulk: every record of it is accounted for.
 mod poison;
 
+// Model sets: published, rolled back, written by notebooks, renewed under load.
+mod registry;
+
 // However the work is cut into jobs, restarts and uploads, the same rows come out.
 mod jobs;
 

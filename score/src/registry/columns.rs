@@ -40,7 +40,8 @@ impl Columns {
     /// `first` is the place of the batch's first row in its file.
     pub(super) fn new(batch: &RecordBatch, first: usize) -> Result<Columns, Broken> {
         check_version(batch, first)?;
-        let micros = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        // Without a zone, though with one it is the same instant: so no name of a zone has to be understood.
+        let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
         let doubles = list_of(DataType::Float64);
         Ok(Columns {
             device: required(batch, "device", &DataType::Utf8)?,
