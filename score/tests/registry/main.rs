@@ -7,7 +7,6 @@ mod damage;
 mod files;
 mod stage;
 
-use std::sync::Arc;
 
 use score::registry::{self, History};
 use score::{Error, ModelSet};
@@ -65,7 +64,8 @@ async fn publish_and_go_back(stage: Stage) {
 async fn publishers_get_numbers_of_their_own(stage: Stage) {
     let racers: Vec<_> = (0..8)
         .map(|racer| {
-            let (store, prefix) = (Arc::clone(&stage.store), stage.prefix.clone());
+            let store = stage.slow_to_write();
+            let prefix = stage.prefix.clone();
             tokio::spawn(async move {
                 let models = [model("d", "s", 1.0 + f64::from(racer))];
                 registry::publish(&models, &store, &prefix, &note(1)).await.expect("published")

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::path::Path;
+use object_store::throttle::{ThrottleConfig, ThrottledStore};
 use object_store::{ObjectStore, ObjectStoreExt};
 use score::registry::Note;
 use score::{Config, Error, Kernel, Model, ModelKey, ModelSet, Place, Step};
@@ -13,7 +15,7 @@ pub(crate) struct Stage {
     pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) prefix: Path,
     /// Of a folder: it goes with this.
-    _folder: Option<tempfile::TempDir>,
+    folder: Option<tempfile::TempDir>,
 }
 
 /// A module of tests for each law: in memory, in a folder, in the Azurite emulator.
@@ -25,7 +27,7 @@ macro_rules! each_store {
         }
 
         #[tokio::test(flavor = "multi_thread")]
-        async fn in_a_folder() {
+        async fn in_afolder() {
             $($($law)::+(Stage::folder()).await;)+
         }
 
@@ -64,7 +66,16 @@ impl Stage {
 
     fn open(url: &str, config: &store::Config, folder: Option<tempfile::TempDir>) -> Stage {
         let location = store::open(url, config).expect("opens");
-        Stage { store: location.store, prefix: location.prefix, _folder: folder }
+        Stage { store: location.store, prefix: location.prefix, folder: folder }
+    }
+
+    /// The store, which takes so long to write that all who race have looked before the first has written. Files cannot be read through it.
+    pub(crate) fn slow_to_write(&self) -> Arc<dyn ObjectStore> {
+        let slow = ThrottleConfig { wait_put_per_call: Duration::from_millis(50), ..ThrottleConfig::default() };
+        match self.folder {
+            Some(_) => Arc::clone(&self.store),
+            None => Arc::new(ThrottledStore::new(Arc::clone(&self.store), slow)),
+        }
     }
 
     pub(crate) fn config(&self) -> Config {
