@@ -9,6 +9,7 @@ mod drain;
 mod latency;
 mod models;
 mod recovery;
+mod renewal;
 mod scale;
 mod scoring;
 mod speed;
@@ -37,7 +38,7 @@ struct Args {
     #[arg(long, value_enum, default_value_t = What::Speed)]
     what: What,
 
-    /// With `recovery`: series with an open window each; with `scale`: series and models; with `scoring`: models
+    /// With `recovery`: series with an open window each; with `scale`: series and models; with `scoring` and `models`: models
     #[arg(long, value_delimiter = ',', default_value = "10000,100000,1000000")]
     series: Vec<u64>,
 
@@ -73,6 +74,8 @@ enum What {
     Latency,
     /// Rows a second through the scorer, by the number of models
     Scoring,
+    /// Loading many models from a registry, and renewing them under load
+    Models,
 }
 
 /// What a started process does; not for people.
@@ -113,6 +116,7 @@ fn measure(args: &Args, brokers: &dyn Fn() -> anyhow::Result<String>) -> anyhow:
         What::Scale => scale::series(&brokers()?, *events, series, workers),
         What::Wide => scale::wide(&brokers()?, *events, workers),
         What::Latency => latency::measure(&brokers()?),
+        What::Models => renewal::measure(series, workers.last().copied().unwrap_or(2)),
         What::Scoring => scoring::measure(&[&[1, 100], &series[..]].concat(), 60),
     }
 }

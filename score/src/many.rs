@@ -15,7 +15,7 @@ use crate::{Config, Error, Model, ModelKey, OnBadModel, fit};
 /// If the file is none, a key means nothing or is there twice, or (unless such are to be skipped) a model cannot be used.
 pub fn read_many(config: &Config, file: &str, bytes: &[u8]) -> Result<Vec<Model>, Error> {
     let of_file = |refused| Error::File { file: file.to_owned(), source: Box::new(refused) };
-    let template = Template::parse(&config.template)?;
+    let template = Template::parse(&config.template, config.key)?;
     let version = version_of(bytes);
     let (mut models, mut skipped, mut keys) = (Vec::new(), 0, HashSet::new());
     for (foreign, imported) in import::read_many(bytes).map_err(of_file)? {
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn keys_name_devices_and_sensors() {
-        let template = Template::parse("model_{device}_{sensor}").expect("template");
+        let template = Template::parse("model_{device}_{sensor}", crate::Key::Series).expect("template");
         let key = |text: &str| match model_key(&template, ForeignKey::Text(text.into()), "f") {
             Ok(key) => key.to_string(),
             Err(error) => error.to_string(),

@@ -3,40 +3,54 @@
 //! Names come from a listing and are only read, never made, so no key can lead outside the prefix. A name that could
 //! mean two keys is an error: silently scoring a series with its neighbour's model would be worse.
 
-use crate::{Error, ModelKey};
+use crate::{Error, Key, ModelKey};
 
-/// What surrounds the two placeholders, and which of them comes first.
+/// What surrounds the placeholders, and which of them comes first.
 #[derive(Debug, Clone)]
 pub(crate) struct Template {
     text: String,
     before: String,
-    between: String,
+    /// Between the two placeholders; none: there is only the device's.
+    between: Option<String>,
     after: String,
     device_first: bool,
 }
 
 impl Template {
-    pub(crate) fn parse(text: &str) -> Result<Template, Error> {
+    pub(crate) fn parse(text: &str, key: Key) -> Result<Template, Error> {
         let refuse = |problem| Err(Error::Template { template: text.to_owned(), problem });
         let once = |placeholder: &str| text.match_indices(placeholder).count() == 1;
-        if !once("{device}") || !once("{sensor}") {
+        let rest = text.replace("{device}", "").replace("{sensor}", "");
+        let of_devices = key == Key::Device && !text.contains("{sensor}");
+        if of_devices && !once("{device}") {
+            return refuse("it must hold `{device}` once");
+        }
+        if !of_devices && (!once("{device}") || !once("{sensor}")) {
             return refuse("it must hold `{device}` and `{sensor}` once each");
         }
-        let rest = text.replace("{device}", "").replace("{sensor}", "");
+        if key == Key::Device && !of_devices {
+            return refuse("models of whole devices (`score.key = \"device\"`) have names without `{sensor}`");
+        }
         if rest.contains(['{', '}']) {
             return refuse("only `{device}` and `{sensor}` may stand in braces");
         }
-        let device_first = text.find("{device}") < text.find("{sensor}");
+        let device_first = of_devices || text.find("{device}") < text.find("{sensor}");
         let (one, two) = if device_first { ("{device}", "{sensor}") } else { ("{sensor}", "{device}") };
         let (before, tail) = text.split_once(one).expect("counted above");
-        let (between, after) = tail.split_once(two).expect("counted above");
-        if between.is_empty() {
+        let (between, after) = match of_devices {
+            true => (None, tail),
+            false => {
+                let (between, after) = tail.split_once(two).expect("counted above");
+                (Some(between.to_owned()), after)
+            }
+        };
+        if between.as_ref().is_some_and(String::is_empty) {
             return refuse("something must stand between `{device}` and `{sensor}`");
         }
         Ok(Template {
             text: text.to_owned(),
             before: before.to_owned(),
-            between: between.to_owned(),
+            between,
             after: after.to_owned(),
             device_first,
         })
@@ -50,10 +64,11 @@ impl Template {
         let name = ending.and_then(|ending| name.strip_suffix(ending)).unwrap_or(name);
         let middle = name.strip_prefix(self.before.as_str()).and_then(|rest| rest.strip_suffix(self.after.as_str()));
         let Some(middle) = middle else { return Ok(None) };
+        let Some(between) = &self.between else { return Ok(is_id(middle).then(|| ModelKey::device(middle))) };
         let mut found: Option<ModelKey> = None;
         for (at, _) in middle.char_indices() {
             let (one, rest) = middle.split_at(at);
-            let Some(two) = rest.strip_prefix(self.between.as_str()) else { continue };
+            let Some(two) = rest.strip_prefix(between.as_str()) else { continue };
             if !is_id(one) || !is_id(two) {
                 continue;
             }
@@ -89,8 +104,12 @@ mod tests {
     use super::*;
 
     fn read(template: &str, name: &str) -> String {
-        match Template::parse(template).and_then(|t| t.read(name)) {
-            Ok(Some(key)) => format!("{} | {}", key.device.unwrap_or_default(), key.sensor.unwrap_or_default()),
+        read_as(template, Key::Series, name)
+    }
+
+    fn read_as(template: &str, key: Key, name: &str) -> String {
+        match Template::parse(template, key).and_then(|t| t.read(name)) {
+            Ok(Some(key)) => format!("{} | {}", key.device.unwrap_or_default(), key.sensor.unwrap_or("none".into())),
             Ok(None) => "none".into(),
             Err(error) => error.to_string(),
         }
@@ -128,6 +147,29 @@ mod tests {
             ),
         ] {
             assert_eq!(read(template, name), expected, "{template} {name}");
+        }
+    }
+
+    #[test]
+    fn models_of_devices_have_names_without_sensors() {
+        for (template, name, expected) in [
+            ("model_{device}", "model_a_b.pkl", "a_b | none"),
+            ("{device}/model.pkl", "a b/model.pkl", "a b | none"),
+            ("{device}/model.pkl", "a/b/model.pkl", "none"),
+            ("model_{device}", "model_", "none"),
+            (
+                "{device}_{sensor}",
+                "a_b",
+                "`score.template` is `{device}_{sensor}`: models of whole devices (`score.key = \"device\"`) have names without `{sensor}`",
+            ),
+            ("models", "a", "`score.template` is `models`: it must hold `{device}` once"),
+            (
+                "{device}_{x}",
+                "a",
+                "`score.template` is `{device}_{x}`: only `{device}` and `{sensor}` may stand in braces",
+            ),
+        ] {
+            assert_eq!(read_as(template, Key::Device, name), expected, "{template} {name}");
         }
     }
 }

@@ -32,6 +32,13 @@ fn rows_of_whole_devices_are_what_the_notebook_says() {
     let args = ["check".as_ref(), folder.path().as_os_str(), predictions.as_os_str()];
     println!("{}", judge.run("judges/devices.py", args));
 
-    let audit = Atalaia::new("state").args(["audit"]).set("pipeline", "devices").set("sink.url", folder.path().join("out").display());
-    audit.set("ingest.source", "files").set("ingest.files.path", folder.path().join("readings.csv").display()).run().success();
+    let audit = Atalaia::new("state")
+        .args(["audit"])
+        .set("pipeline", "devices")
+        .set("sink.url", folder.path().join("out").display());
+    audit
+        .set("ingest.source", "files")
+        .set("ingest.files.path", folder.path().join("readings.csv").display())
+        .run()
+        .success();
 }

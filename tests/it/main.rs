@@ -22,6 +22,8 @@ mod poison;
 
 // scikit-learn's files of all formats through the program.
 mod model_files;
+// Model sets: published, rolled back, written by notebooks, renewed under load.
+mod registry;
 
 // However the work is cut into jobs, restarts and uploads, the same rows come out.
 mod jobs;

@@ -185,15 +185,12 @@ async fn columns_of_a_data_frame_are_features_or_the_model_is_refused() {
         error.hint().as_deref(),
         Some("say in `score.feature_names` what its columns are, such as `temp_mean = \"temp.mean\"`")
     );
-    for (column, feature) in [("temp_mean", "temp.mean"), ("temp_std", "temp.std"), ("pressure", "pressure.last")] {
+    for (column, feature) in [("temp_mean", "mean"), ("temp_std", "std"), ("pressure", "last")] {
         config.feature_names.insert(column.into(), feature.parse().expect("feature"));
     }
     let set = load_from(&config, &place).await.expect("named");
     let features = set.get(Some("1"), Some("1")).and_then(|model| model.features).expect("its own list");
-    assert_eq!(
-        features.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        ["temp.mean", "temp.std", "pressure.last"]
-    );
+    assert_eq!(features.iter().map(ToString::to_string).collect::<Vec<_>>(), ["mean", "std", "last"]);
 }
 
 #[tokio::test]
