@@ -60,8 +60,7 @@ impl Template {
     ///
     /// The usual endings of model files are no part of an id: a template that ends with a placeholder leaves them out.
     pub(crate) fn read(&self, name: &str) -> Result<Option<ModelKey>, Error> {
-        let ending = ENDINGS.iter().find(|ending| self.after.is_empty() && name.ends_with(**ending));
-        let name = ending.and_then(|ending| name.strip_suffix(ending)).unwrap_or(name);
+        let name = if self.after.is_empty() { without_ending(name) } else { name };
         let middle = name.strip_prefix(self.before.as_str()).and_then(|rest| rest.strip_suffix(self.after.as_str()));
         let Some(middle) = middle else { return Ok(None) };
         let Some(between) = &self.between else { return Ok(is_id(middle).then(|| ModelKey::device(middle))) };
@@ -94,6 +93,14 @@ impl Template {
 
 /// What files of models are commonly called behind their own name.
 const ENDINGS: [&str; 5] = [".pkl", ".pickle", ".joblib", ".skops", ".onnx"];
+/// What may follow, if the file is compressed.
+const PACKED: [&str; 6] = ["", ".z", ".gz", ".bz2", ".xz", ".lzma"];
+
+fn without_ending(name: &str) -> &str {
+    let unpacked = PACKED.iter().filter_map(|packed| name.strip_suffix(packed));
+    let bare = unpacked.flat_map(|name| ENDINGS.iter().filter_map(move |ending| name.strip_suffix(ending))).next();
+    bare.unwrap_or(name)
+}
 
 fn is_id(text: &str) -> bool {
     !text.is_empty() && !text.contains('/')
@@ -121,6 +128,8 @@ mod tests {
             ("model_{device}_{sensor}", "model_3_5", "3 | 5"),
             ("model_{device}_{sensor}", "model_3_5.pkl", "3 | 5"),
             ("model_{device}_{sensor}", "model_3_5.v2", "3 | 5.v2"),
+            ("model_{device}_{sensor}", "model_3_5.joblib.gz", "3 | 5"),
+            ("model_{device}_{sensor}", "model_3_5.gz", "3 | 5.gz"),
             ("{device}_{sensor}.pkl", "3_5.pkl", "3 | 5"),
             ("model_{device}_{sensor}", "model_3", "none"),
             ("model_{device}_{sensor}", "model__5", "none"),
