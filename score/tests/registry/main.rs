@@ -7,7 +7,6 @@ mod damage;
 mod files;
 mod stage;
 
-
 use score::registry::{self, History};
 use score::{Error, ModelSet};
 use stage::{Stage, each_store, model, note};
