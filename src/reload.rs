@@ -115,12 +115,19 @@ fn may_pass(error: &anyhow::Error) -> bool {
 // === impl Reload ===
 
 impl Reload {
-    fn start(place: ModelPlace, models: Arc<Models>, interval: Duration, runtime: &Runtime) -> anyhow::Result<Reload> {
+    fn start(
+        mut place: ModelPlace,
+        models: Arc<Models>,
+        interval: Duration,
+        runtime: &Runtime,
+    ) -> anyhow::Result<Reload> {
+        place.place.in_background();
         let (stop, stopped) = oneshot::channel();
         let handle = runtime.handle().clone();
         let watch = Watch { place, models, interval, retired: Vec::new() };
         // Not a task: laying out a million models would keep one of the few I/O threads from its work.
         let thread = thread::Builder::new().name("models".into()).spawn(move || {
+            give_way();
             handle.block_on(async {
                 tokio::select! {
                     _ = stopped => {}
@@ -130,6 +137,16 @@ impl Reload {
         });
         let thread = thread.context("start the thread that looks for newer models")?;
         Ok(Reload { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+/// Loading a million models takes seconds of a processor, which workers are to have when they want it. Also what this thread starts gives way.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    {
+        const NICE: i32 = 15;
+        // There a thread is meant, whatever the name says. Without it loading is as important as scoring: no reason to fail.
+        let _ = rustix::process::setpriority_process(None, NICE);
     }
 }
 

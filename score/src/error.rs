@@ -107,7 +107,7 @@ impl Error {
             Error::Twice { .. } => "remove one of them: a series has one model",
             Error::FileSize { .. } => "train the model on fewer rows, or with a smaller nu",
             Error::Registry { .. } => {
-                "write the registry again with `atalaia models import`, or set `score.on_bad_model = \"skip\"` to start without this file"
+                "write it again (`atalaia models publish`), go back to a set that was good (`rollback`), or set `score.on_bad_model = \"skip\"` to start without this file"
             }
             Error::Manifest { .. } | Error::Pointer { .. } | Error::NoSet { .. } | Error::Count { .. } => {
                 "look at it with `atalaia models history` and `verify`; `atalaia models rollback` goes back to a set that was good"

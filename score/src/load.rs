@@ -94,6 +94,8 @@ pub(crate) struct Loader<'a> {
     pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) prefix: Path,
     progress: Progress<'a>,
+    /// One file after the other: whoever scores meanwhile comes first.
+    pub(crate) is_background: bool,
     pub(crate) done: AtomicUsize,
     pub(crate) total: AtomicUsize,
 }
@@ -102,7 +104,8 @@ pub(crate) struct Loader<'a> {
 
 impl<'a> Loader<'a> {
     pub(crate) fn new(config: &'a Config, store: Arc<dyn ObjectStore>, prefix: Path, progress: Progress<'a>) -> Self {
-        Loader { config, store, prefix, progress, done: AtomicUsize::new(0), total: AtomicUsize::new(0) }
+        let (done, total) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Loader { config, store, prefix, progress, is_background: false, done, total }
     }
 }
 
@@ -175,7 +178,8 @@ impl Loader<'_> {
     async fn load_registry(&self, files: Vec<Part>, take: Take<'_>) -> Result<usize, Error> {
         self.expect(files.len());
         let mut skipped = 0;
-        let mut parts = futures::stream::iter(files).map(|part| self.read_registry(part)).buffered(REGISTRY_READS);
+        let reads = if self.is_background { 1 } else { REGISTRY_READS };
+        let mut parts = futures::stream::iter(files).map(|part| self.read_registry(part)).buffered(reads);
         while let Some(part) = parts.next().await {
             match part {
                 Ok(models) => {
@@ -197,9 +201,7 @@ impl Loader<'_> {
             return Err(Error::FileSize { file, bytes: part.bytes, max: REGISTRY_BYTES_MAX });
         }
         let bytes = self.get(&part.location).await?;
-        // Decoding takes far longer than a runtime's thread may be kept from its other work.
-        let decoded = tokio::task::spawn_blocking(move || decode(bytes, part.entry.as_ref())).await;
-        // A panic of the Parquet library on a damaged file ends its task, not the service.
+        let decoded = on_own_thread(move || decode(bytes, part.entry.as_ref())).await;
         let models = decoded.unwrap_or(Err(registry::Broken::Decoder));
         let mut models = models.map_err(|broken| Error::Registry { file: file.clone(), source: Box::new(broken) })?;
         models.iter_mut().for_each(|model| model.source.clone_from(&file));
@@ -237,6 +239,15 @@ impl Loader<'_> {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         (self.progress)(done, self.total.load(Ordering::Relaxed));
     }
+}
+
+/// Decoding takes far longer than a runtime's thread may be kept from its other work, and a thread of its own has the priority of whoever
+/// loads. None if it panicked: the Parquet library may on a damaged file, which must not end the service.
+async fn on_own_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (done, answer) = tokio::sync::oneshot::channel();
+    let run = move || _ = done.send(work());
+    std::thread::Builder::new().name("decode".into()).spawn(run).ok()?;
+    answer.await.ok()
 }
 
 /// A file that fits its manifest is as it was written: only then are its rows not looked at one by one.

@@ -24,12 +24,18 @@ pub struct Place {
     seen: Option<Mark>,
     /// What could not be used.
     refused: Option<Mark>,
+    is_background: bool,
 }
 
 impl Place {
     #[must_use]
     pub fn new(config: Config, store: Arc<dyn ObjectStore>, prefix: Path) -> Place {
-        Place { config, store, prefix, seen: None, refused: None }
+        Place { config, store, prefix, seen: None, refused: None, is_background: false }
+    }
+
+    /// From now on loading takes its time, one file after the other: somebody scores meanwhile.
+    pub fn in_background(&mut self) {
+        self.is_background = true;
     }
 
     /// The models that are there, as a set; none if they are those that were there the last time. Of plain files only those that changed are read, the models of the
@@ -50,7 +56,8 @@ impl Place {
         {
             return Ok(None);
         }
-        let loader = Loader::new(&self.config, Arc::clone(&self.store), self.prefix.clone(), progress);
+        let mut loader = Loader::new(&self.config, Arc::clone(&self.store), self.prefix.clone(), progress);
+        loader.is_background = self.is_background;
         let found = loader.within_time(loader.find()).await?;
         let mark = found.mark.clone();
         if [&self.seen, &self.refused].contains(&&Some(mark.clone())) {
