@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{demo, models, preview, run, score, simulate, state, validate};
+use crate::commands::{demo, models, preview, run, score, simulate, state, train, validate};
 
 /// Watches fleets of devices: reads sensor events, aggregates them over event-time windows, scores each closed window
 /// with that device's own one-class SVM, and writes predictions as plain Parquet.
@@ -33,6 +33,7 @@ enum Command {
     Validate(validate::Args),
     Models(models::Args),
     State(state::Args),
+    Train(train::Args),
 }
 
 impl Cli {
@@ -50,6 +51,7 @@ impl Cli {
             Command::Validate(args) => validate::run(args),
             Command::Models(args) => models::run(args),
             Command::State(args) => state::run(args),
+            Command::Train(args) => train::run(args),
         }
     }
 }

@@ -83,7 +83,7 @@ fn the_example_shows_every_setting_and_each_is_right() {
         .fold(String::new(), |text, line| text + line + "\n");
     if let Err(message) = from_text("full.toml", &full, &[], &[]) {
         // With every credential at once there is one rule that it breaks.
-        assert_eq!(message, "`storage.key` and `storage.sas` are both set: keep one (given in `full.toml` line 83)",);
+        assert_eq!(message, "`storage.key` and `storage.sas` are both set: keep one (given in `full.toml` line 85)",);
     }
     let table: toml::Table = toml::from_str(&full).unwrap();
     let value = serde_json::to_value(&table).unwrap();

@@ -16,11 +16,15 @@ pub struct Config {
     /// How scikit-learn files under `models` are named, from there on: `{device}` and `{sensor}` stand for the model key and match anything but `/`. Examples:
     /// `model_{device}_{sensor}`, `{device}/{sensor}/model.pkl`. Other files are left alone; a name that can be read in two ways is refused.
     pub template: String,
-    /// What a model belongs to: `series` (device and sensor).
+    /// What a model belongs to: `series` (device and sensor: a row for each of its windows), or `device` (all sensors of a device together: one row for
+    /// each of the device's windows, from features like `temp.mean`).
     pub key: Key,
     /// The statistics that make up the feature vector, in the model's order, where the model does not name its own: `count`, `sum`, `mean`, `min`,
     /// `max`, `first`, `last`, `std`, `std_pop`, `delta`; for models of whole devices with the sensor in front, like `temp.mean`.
     pub features: Vec<Feature>,
+    /// What becomes of a window that lacks a feature of its model (the `std` of one reading, the `delta` after a gap, a sensor that was silent): `skip` gives
+    /// its row the status `missing_feature`; `mean` takes the feature's mean in training, where the model knows it.
+    pub missing_feature: MissingFeature,
     /// Windows with fewer readings get the status `too_few`.
     pub min_readings: u64,
     /// How long loading the models may take at start before it is reported as failed.
@@ -39,6 +43,16 @@ pub struct Config {
 pub enum Key {
     #[default]
     Series,
+    Device,
+}
+
+/// What becomes of a window that lacks a feature of its model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingFeature {
+    #[default]
+    Skip,
+    Mean,
 }
 
 /// What to do about a model file that cannot be used.
@@ -56,6 +70,7 @@ impl Default for Config {
             models: String::new(),
             template: "model_{device}_{sensor}".into(),
             key: Key::Series,
+            missing_feature: MissingFeature::Skip,
             features: vec![Feature::from(Statistic::Mean)],
             min_readings: 1,
             load_timeout: Span::from_secs(300),

@@ -23,7 +23,7 @@ mod template;
 mod testing;
 mod train;
 
-pub use config::{Config, Key, OnBadModel};
+pub use config::{Config, Key, MissingFeature, OnBadModel};
 pub use error::{Error, Kind};
 pub use feature::{Feature, Statistic};
 pub use load::{load, read_models};
@@ -32,4 +32,7 @@ pub use registry::{Written, write_registry};
 pub use scorer::Scorer;
 pub use set::{ModelSet, Summary};
 pub use steps::Step;
-pub use train::{TrainOptions, Untrained, train};
+pub use train::{
+    Gamma, Preparation, Solver, ThresholdRule, TrainOptions, TrainReport, Trained, TrainingRows, Trim, Untrained,
+    Warning, train,
+};
