@@ -16,7 +16,9 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = ROOT / "fuzz" / "seeds"
 EVENTS = ROOT / "ingest" / "testdata" / "events"
-EVENT_BYTES_MAX, MODEL_BYTES_MAX = 400, 4_000
+EVENT_BYTES_MAX, MODEL_BYTES_MAX, RECORD_BYTES_MAX = 400, 4_000, 4_000
+# Of each kind of model file one of so many.
+MODEL_ENDINGS = {"*.pkl": 4, "*.joblib": 3, "*.joblib.*": 4, "*.skops": 2, "*.onnx": 2}
 # Settings in front of a record: format, shape, names, limits, unit; of CSV also the delimiter and the columns.
 JSON_SETTINGS = {"long": bytes([0, 0, 0, 0, 0]), "array": bytes([0, 0, 0, 0, 0]), "wide": bytes([0, 1, 0, 0, 0])}
 CSV_SETTINGS = {"long": bytes([0, 0, 0, 0, 0, 0, 1, 0]), "wide": bytes([0, 1, 1, 0, 0, 0, 0, 0])}
@@ -57,11 +59,14 @@ def reference():
 
 def models():
     for path in reference()[:3]:
-        write("model_pickle", path.read_bytes())
+        write("model_import", path.read_bytes())
     for folder in ["models", "hostile_models"]:
-        pickles = [path for path in sorted((ROOT / "score" / "testdata" / folder).glob("*.pkl")) if path.stat().st_size <= MODEL_BYTES_MAX]
-        for path in pickles[::2]:
-            write("model_pickle", path.read_bytes())
+        for ending, every in MODEL_ENDINGS.items():
+            files = [path for path in sorted((ROOT / "score" / "testdata" / folder).glob(ending)) if path.stat().st_size <= MODEL_BYTES_MAX]
+            for path in files[::every]:
+                write("model_import", path.read_bytes())
+    smallest = min((ROOT / "score" / "testdata" / "models").glob("*.skops"), key=lambda path: path.stat().st_size)
+    write("model_import", smallest.read_bytes())
 
 
 def registry():
@@ -105,6 +110,22 @@ def snapshots():
         write("windows_snapshot", settings + bytes([8]) + steps + state)
 
 
+def records():
+    """Commit records that the sink's own tests hold on to, and the same without their envelope: kind, length, content of each section."""
+    for path in sorted((ROOT / "sink" / "tests" / "golden").glob("*")):
+        record = path.read_bytes()
+        if not record.startswith(b"ATALALOG") or len(record) > RECORD_BYTES_MAX:
+            continue
+        write("commit_record", record)
+        (count,), at, sections = struct.unpack_from("<I", record, 12), 16, b""
+        for _ in range(count):
+            kind, length, _ = struct.unpack_from("<IQI", record, at)
+            content = record[at + 16 : at + 16 + length]
+            sections += struct.pack("<BH", kind - 1, min(length, 65_535)) + content[:65_535]
+            at += 16 + length
+        write("commit_record", sections)
+
+
 def main():
     shutil.rmtree(SEEDS, ignore_errors=True)
     decoders()
@@ -112,6 +133,7 @@ def main():
     registry()
     configurations()
     snapshots()
+    records()
     for folder in sorted(path for path in SEEDS.iterdir() if path.is_dir()):
         sizes = [path.stat().st_size for path in folder.iterdir()]
         print(f"{folder.name:<20} {len(sizes):>4} seeds {sum(sizes):>8} bytes")

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{demo, models, preview, run, score, simulate, state, train, validate};
+use crate::commands::{demo, eval, explain, models, preview, run, score, simulate, state, train, validate};
 
 /// Watches fleets of devices: reads sensor events, aggregates them over event-time windows, scores each closed window
 /// with that device's own one-class SVM, and writes predictions as plain Parquet.
@@ -32,6 +32,8 @@ enum Command {
     Preview(preview::Args),
     Validate(validate::Args),
     Models(models::Args),
+    Eval(eval::Args),
+    Explain(explain::Args),
     State(state::Args),
     Train(train::Args),
 }
@@ -50,6 +52,8 @@ impl Cli {
             Command::Preview(args) => preview::run(args),
             Command::Validate(args) => validate::run(args),
             Command::Models(args) => models::run(args),
+            Command::Eval(args) => eval::run(&args),
+            Command::Explain(args) => explain::run(&args),
             Command::State(args) => state::run(args),
             Command::Train(args) => train::run(args),
         }

@@ -20,9 +20,10 @@ const STAGES: [(&str, &str); 4] = [
     ("sink", "What became durable, and how long that took."),
 ];
 
-const LABELS: [(&str, &str); 7] = [
+const LABELS: [(&str, &str); 8] = [
     ("dataset", "`predictions`, `late` or `quarantine`"),
     ("kind", "of rebalances `gained`, `revoked` or `lost`; of broker errors the client's name for the error"),
+    ("model_set", "id of the set of models, as in the column of that name; `none` without models"),
     ("partition", "number of the partition; 0 for files. A partition that was given up shows 0"),
     ("reason", "why a record or reading was refused, as in the column `reason` of the quarantine"),
     ("status", "as in the column `status` of the predictions"),

@@ -90,6 +90,21 @@ impl Windows {
         }
     }
 
+    /// The series that a snapshot holds, in its order: what is kept of series elsewhere can be written by number, and found again
+    /// after a restart, where indices are others and this order is the same.
+    pub fn series_in_state(&self) -> impl Iterator<Item = u32> {
+        let known = self.devices.indices().flat_map(|index| self.series_of(index));
+        let mut seen = vec![false; self.names.indices()];
+        let mut listed: Vec<u32> = known.collect();
+        listed.iter().for_each(|&series| seen[series as usize] = true);
+        for &series in &self.closed.series {
+            if !std::mem::replace(&mut seen[series as usize], true) {
+                listed.push(series);
+            }
+        }
+        listed.into_iter()
+    }
+
     fn complete_to(&self, oldest_open: Option<Micros>) -> Option<Micros> {
         let oldest_closed = self.closed.start.iter().copied().min();
         let oldest = oldest_open.into_iter().chain(oldest_closed).min();

@@ -5,8 +5,9 @@
 use std::collections::HashSet;
 
 use foldhash::fast::RandomState;
-use types::{Micros, WindowRows};
+use types::{Micros, SeriesNames, WindowRows};
 
+use crate::interner::Series;
 use crate::windows::Windows;
 
 const DAY: Micros = 86_400_000_000;
@@ -22,25 +23,35 @@ pub struct TakeLimit {
 impl TakeLimit {
     pub const ALL: TakeLimit = TakeLimit { rows: usize::MAX, dates: usize::MAX };
 
-    /// Which rows are taken; none if that is all of them.
-    fn choose(self, rows: &WindowRows) -> Option<Vec<bool>> {
+    /// Which rows are taken; none if that is all of them. Of a device rows are taken in their order, and those that closed
+    /// together are taken together: who looks at a device's windows as a whole has all there is of each.
+    fn choose(self, rows: &WindowRows, names: &Series, is_shared: bool) -> Option<Vec<bool>> {
         if rows.len() <= self.rows && self.surely_holds_dates(&rows.start) {
             return None;
         }
-        let mut dates: HashSet<Micros, RandomState> = HashSet::default();
-        let (mut taken, mut last) = (0, None);
-        let choose = |start: &Micros| {
-            if taken == self.rows {
-                return false;
-            }
-            let date = start.div_euclid(DAY);
-            let takes = last == Some(date) || dates.contains(&date) || (dates.len() < self.dates && dates.insert(date));
-            if takes {
-                (taken, last) = (taken + 1, Some(date));
-            }
-            takes
+        // What closes together lies together: of a device, or of all devices where they share a clock.
+        let device = |row: usize| names.device(rows.series[row]);
+        let closed_together = |one: usize, other: usize| match is_shared {
+            true => rows.start[one] == rows.start[other],
+            false => device(one) == device(other),
         };
-        let takes: Vec<bool> = rows.start.iter().map(choose).collect();
+        let mut dates: HashSet<Micros, RandomState> = HashSet::default();
+        let mut left: HashSet<&str, RandomState> = HashSet::default();
+        let (mut taken, mut last, mut is_full) = (0, None, false);
+        let mut takes = vec![false; rows.len()];
+        for row in 0..rows.len() {
+            is_full = is_full || taken >= self.rows && !(row > 0 && closed_together(row - 1, row));
+            if is_full {
+                break;
+            }
+            let date = rows.start[row].div_euclid(DAY);
+            let fits = last == Some(date) || dates.contains(&date) || (dates.len() < self.dates && dates.insert(date));
+            if fits && (left.is_empty() || !left.contains(device(row))) {
+                (taken, last, takes[row]) = (taken + 1, Some(date), true);
+            } else {
+                left.insert(device(row));
+            }
+        }
         (taken < takes.len()).then_some(takes)
     }
 
@@ -72,7 +83,7 @@ impl Windows {
     /// [`recycle`](Self::recycle); a snapshot made in between no longer holds it.
     pub fn take_closed(&mut self, limit: TakeLimit) -> WindowRows {
         self.taken = self.taken.saturating_add(1);
-        match limit.choose(&self.closed) {
+        match limit.choose(&self.closed, &self.names, self.settings.shared()) {
             Some(takes) => split(&mut self.closed, &takes),
             None => std::mem::replace(&mut self.closed, WindowRows { width: self.grid.width, ..WindowRows::default() }),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aggregate::{Arrival, Close, Settings, TakeLimit, Windows};
+use aggregate::{Arrival, Clock, Close, Settings, TakeLimit, Windows};
 use proptest::prelude::*;
 use support::Pause;
 use support::random::{SECOND, log, settings};
@@ -25,20 +25,29 @@ fn keys(rows: &WindowRows, names: &impl SeriesNames) -> Vec<(String, String, Mic
     (0..rows.len()).map(key).collect()
 }
 
-/// The rule, said once more: the first rows of the first dates.
-fn choose(keys: &[(String, String, Micros, u64)], limit: TakeLimit) -> Vec<bool> {
+/// The rule, said once more: what closed together is begun while there is room, and then taken whole; but of a device nothing
+/// is taken behind a row of a date too many.
+fn choose(keys: &[(String, String, Micros, u64)], limit: TakeLimit, clock: Clock) -> Vec<bool> {
     let mut dates: BTreeSet<Micros> = BTreeSet::new();
-    let mut rows = 0;
-    let takes = keys.iter().map(|(_, _, start, _)| {
-        let date = start.div_euclid(DAY);
-        let takes = rows < limit.rows && (dates.contains(&date) || dates.len() < limit.dates);
-        if takes {
-            dates.insert(date);
-            rows += 1;
+    let mut waiting: BTreeSet<&str> = BTreeSet::new();
+    let mut takes: Vec<bool> = Vec::new();
+    for together in keys.chunk_by(|a, b| if clock == Clock::Partition { a.2 == b.2 } else { a.0 == b.0 }) {
+        if takes.iter().filter(|takes| **takes).count() >= limit.rows {
+            break;
         }
-        takes
-    });
-    takes.collect()
+        for (device, _, start, _) in together {
+            let date = start.div_euclid(DAY);
+            let has_room = dates.contains(&date) || dates.len() < limit.dates;
+            if has_room {
+                dates.insert(date);
+            } else {
+                waiting.insert(device);
+            }
+            takes.push(!waiting.contains(device.as_str()));
+        }
+    }
+    takes.resize(keys.len(), false);
+    takes
 }
 
 fn observe(windows: &mut Windows, position: i64, device: &str, time: Micros) {
@@ -81,7 +90,7 @@ proptest! {
         windows.end(Close::All);
         for limit in limits {
             let before = keys(windows.closed(), windows.names());
-            let takes = choose(&before, limit);
+            let takes = choose(&before, limit, settings.clock);
             let rows = windows.take_closed(limit);
             let part = |is_taken: bool| before.iter().zip(&takes).filter(move |(_, takes)| **takes == is_taken).map(|(key, _)| key.clone());
             prop_assert_eq!(keys(&rows, windows.names()), part(true).collect::<Vec<_>>());
@@ -134,4 +143,24 @@ fn names_stay_while_any_of_several_takes_is_out() {
     observe(&mut windows, 3, "fourth", 1000 * SECOND);
     assert_eq!(windows.names().device(other.series[0]), "second");
     windows.recycle(other);
+}
+
+/// What is kept of series elsewhere is written by number.
+#[test]
+fn series_are_listed_in_an_order_that_a_restart_does_not_change() {
+    let settings = minutes(Some(3600 * SECOND));
+    let mut windows = Windows::new(settings);
+    let mut position = 0;
+    for (device, time) in
+        [("gone", 0), ("b", 10), ("a", 20), ("b", 100), ("c", 5000), ("a", 5030), ("new", 5060), ("a", 5100)]
+    {
+        observe(&mut windows, position, device, time * SECOND);
+        position += 1;
+    }
+    let listed = |windows: &Windows| -> Vec<String> {
+        windows.series_in_state().map(|series| windows.names().device(series).to_owned()).collect()
+    };
+    let before = listed(&windows);
+    assert!(before.iter().any(|device| device == "gone"), "forgotten, and its row waits");
+    assert_eq!(listed(&support::restored(settings, &windows)), before);
 }

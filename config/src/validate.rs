@@ -114,6 +114,15 @@ fn models(config: &Config, verdict: &mut Verdict) {
         "score.min_readings",
         "`score.min_readings` is 0, but a window without readings has no row: write 1 or more",
     );
+    let names_sensor = |feature: &&score::Feature| feature.sensor.is_some();
+    let is_of_device = score.key == score::Key::Device;
+    if let Some(feature) = score.features.iter().find(names_sensor).filter(|_| !is_of_device) {
+        let problem = format!(
+            "`score.features` has `{feature}`, a feature of a sensor, and `score.key` is `series`: write `{}`, or set `score.key = \"device\"`",
+            feature.statistic
+        );
+        verdict.refuse("score.features", problem);
+    }
     verdict.warn_if(
         score.min_readings < 2 && score.features.iter().any(|feature| feature.statistic == score::Statistic::Std),
         "`score.features` has `std`, which a window of one reading does not have, and `score.min_readings` is 1: such windows get the \

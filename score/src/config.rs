@@ -1,10 +1,13 @@
 //! `[score]`: which models judge the windows.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use types::Span;
 
-use crate::{Feature, Statistic};
+use crate::set::Entry;
+use crate::{Feature, ModelSet, Statistic};
 
 /// Which models judge the windows, and on which features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,10 +25,13 @@ pub struct Config {
     /// The statistics that make up the feature vector, in the model's order, where the model does not name its own: `count`, `sum`, `mean`, `min`,
     /// `max`, `first`, `last`, `std`, `std_pop`, `delta`; for models of whole devices with the sensor in front, like `temp.mean`.
     pub features: Vec<Feature>,
+    /// What the columns that a scikit-learn model was trained on are, where their names are no features: `temp_mean = "temp.mean"`. A model with a column that
+    /// is neither a feature nor named here is refused. Models that were trained without names take the list in `features`.
+    pub feature_names: BTreeMap<String, Feature>,
     /// What becomes of a window that lacks a feature of its model (the `std` of one reading, the `delta` after a gap, a sensor that was silent): `skip` gives
     /// its row the status `missing_feature`; `mean` takes the feature's mean in training, where the model knows it.
     pub missing_feature: MissingFeature,
-    /// Windows with fewer readings get the status `too_few`.
+    /// Windows with fewer readings get the status `too_few`; for models of devices, windows in which one of the model's sensors has fewer.
     pub min_readings: u64,
     /// How long loading the models may take at start before it is reported as failed.
     pub load_timeout: Span,
@@ -46,6 +52,17 @@ pub enum Key {
     Device,
 }
 
+impl Key {
+    /// The word in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Key::Series => "series",
+            Key::Device => "device",
+        }
+    }
+}
+
 /// What becomes of a window that lacks a feature of its model.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -53,6 +70,16 @@ pub enum MissingFeature {
     #[default]
     Skip,
     Mean,
+}
+
+impl MissingFeature {
+    /// What is taken in place of the feature at `place`, if anything.
+    pub(crate) fn stand_in(self, set: &ModelSet, entry: &Entry, place: usize) -> Option<f64> {
+        match self {
+            MissingFeature::Skip => None,
+            MissingFeature::Mean => set.centre(entry)?.get(place).copied(),
+        }
+    }
 }
 
 /// What to do about a model file that cannot be used.
@@ -72,6 +99,7 @@ impl Default for Config {
             key: Key::Series,
             missing_feature: MissingFeature::Skip,
             features: vec![Feature::from(Statistic::Mean)],
+            feature_names: BTreeMap::new(),
             min_readings: 1,
             load_timeout: Span::from_secs(300),
             on_bad_model: OnBadModel::Refuse,

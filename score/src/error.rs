@@ -2,7 +2,7 @@
 
 use types::Span;
 
-use crate::{Flaw, ModelKey, Untrained, pickle, registry};
+use crate::{Flaw, ModelKey, Untrained, import, registry};
 
 /// A failure to get or to make models. `Display` is the error itself; [`Error::hint`] the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +24,11 @@ pub enum Error {
     #[error("the model file `{file}` has {bytes} bytes, at most {max} are accepted")]
     FileSize { file: String, bytes: u64, max: u64 },
     #[error("cannot use the model file `{file}`")]
-    File { file: String, source: Box<pickle::Refused> },
+    File { file: String, source: Box<import::Refused> },
+    #[error("cannot use the model of `{key}` in `{file}`")]
+    OneOfMany { file: String, key: Box<ModelKey>, source: Box<import::Refused> },
+    #[error("the key `{key}` in `{file}` names no device and sensor")]
+    ForeignKey { file: String, key: String },
     #[error("cannot use the model of `{key}` in `{file}`")]
     Model { key: Box<ModelKey>, file: String, source: Box<Flaw> },
     #[error("cannot use the registry file `{file}`")]
@@ -85,10 +89,19 @@ impl Error {
                 Untrained::TooFewRows { .. } => "train on a longer history, or with narrower windows",
                 _ => "check the options and the history that it was trained on",
             },
-            Error::File { source, .. } => return Some(source.hint().into()),
+            Error::ForeignKey { .. } => {
+                "make the dict's keys tuples of device and sensor, or texts like `device/sensor`, or give a template that they fit"
+            }
+            Error::File { source, .. } | Error::OneOfMany { source, .. } => return Some(source.hint().into()),
             Error::Model { source, .. } => match **source {
                 Flaw::Features { .. } => {
                     "set `score.features` to the statistics that the model was trained on, in their order"
+                }
+                Flaw::OtherKey { .. } | Flaw::OtherFeature { .. } => {
+                    "set `score.key` to what the models belong to: `series` for features like `mean`, `device` for features like `temp.mean`"
+                }
+                Flaw::UnnamedFeatures { .. } => {
+                    "set `score.features` to the features that the model was trained on, in their order, like `temp.mean`"
                 }
                 _ => "repair or remove the file, or set `score.on_bad_model = \"skip\"` to start without it",
             },

@@ -2,16 +2,19 @@
 //!
 //! A [`ModelSet`] is immutable and shared by everybody; a [`Scorer`] belongs to one partition and remembers which
 //! model judges which series. Nothing here knows where windows come from or where scores go, and no model file can
-//! make it run anything: scikit-learn's pickles are read as plain data (`pickle`).
+//! make it run anything: model files are read as plain data (`import`).
 
 mod config;
 mod error;
+mod explain;
 mod feature;
+mod fit;
+pub mod import;
 mod kernel;
 mod load;
+mod many;
 pub mod metrics;
 mod model;
-pub mod pickle;
 pub mod registry;
 mod scorer;
 mod set;
@@ -22,17 +25,22 @@ mod template;
 #[cfg(test)]
 mod testing;
 mod train;
+mod trained;
 
 pub use config::{Config, Key, MissingFeature, OnBadModel};
 pub use error::{Error, Kind};
+pub use explain::{Contribution, Explanation, Judgement, Unexplained, explain};
 pub use feature::{Feature, Statistic};
-pub use load::{load, read_models};
+pub use load::{load, read_model, read_models};
+pub use many::read_many;
 pub use model::{Flaw, Kernel, Model, ModelKey, Threshold};
 pub use registry::{Written, write_registry};
-pub use scorer::Scorer;
+pub use scorer::{Scorer, Trail};
 pub use set::{ModelSet, Summary};
+pub use single::Judge;
 pub use steps::Step;
 pub use train::{
-    Gamma, Preparation, Solver, ThresholdRule, TrainOptions, TrainReport, Trained, TrainingRows, Trim, Untrained,
+    Gamma, Preparation, Solver, ThresholdRule, TrainOptions, TrainReport, TrainedModel, TrainingRows, Trim, Untrained,
     Warning, train,
 };
+pub use trained::Trained;

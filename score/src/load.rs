@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::set::{Builder, version_of};
 use crate::template::Template;
-use crate::{Config, Error, Flaw, Model, ModelKey, ModelSet, OnBadModel, metrics, pickle, registry};
+use crate::{Config, Error, Model, ModelKey, ModelSet, OnBadModel, fit, import, metrics, registry};
 
 /// Files read at the same time.
 const READS: usize = 32;
@@ -41,6 +41,7 @@ pub async fn load(
     let set = builder.finish(skipped);
     let seconds = began.elapsed().as_secs_f64();
     metrics::models_loaded(set.len(), set.bytes(), seconds);
+    metrics::models_trained(&set.trained());
     info!(models = set.len(), skipped, bytes = set.bytes(), set = set.id(), seconds, "models loaded");
     Ok(Arc::new(set))
 }
@@ -61,6 +62,26 @@ pub async fn read_models(
     };
     load_each(config, location, progress, &mut take).await?;
     Ok(models)
+}
+
+/// The model whose key is shown so, as plain numbers; none if there is none. All are read, one is kept.
+///
+/// # Errors
+/// As [`read_models`].
+pub async fn read_model(
+    config: &Config,
+    location: Option<(Arc<dyn ObjectStore>, Path)>,
+    key: &str,
+) -> Result<Option<Model>, Error> {
+    let mut found = None;
+    let mut take = |model: Model| {
+        if found.is_none() && model.key.to_string() == key {
+            found = Some(model);
+        }
+        Ok(())
+    };
+    load_each(config, location, &|_, _| (), &mut take).await?;
+    Ok(found)
 }
 
 /// What becomes of each model; an error is that model's, and may be skipped.
@@ -167,15 +188,15 @@ impl Loader<'_> {
 
     async fn read_file(&self, key: ModelKey, meta: ObjectMeta) -> Result<Model, Error> {
         let file = meta.location.to_string();
-        if meta.size > pickle::BYTES_MAX as u64 {
-            return Err(Error::FileSize { file, bytes: meta.size, max: pickle::BYTES_MAX as u64 });
+        if meta.size > import::BYTES_MAX as u64 {
+            return Err(Error::FileSize { file, bytes: meta.size, max: import::BYTES_MAX as u64 });
         }
         let bytes = self.get(&meta.location).await?;
-        let mut model = pickle::read(&bytes, key)
-            .map_err(|refused| Error::File { file: file.clone(), source: Box::new(refused) })?;
+        let read = import::read(&bytes, key).and_then(|imported| imported.named_by(&self.config.feature_names));
+        let mut model = read.map_err(|refused| Error::File { file: file.clone(), source: Box::new(refused) })?;
         model.version = version_of(&bytes);
         model.source = file;
-        self.check_width(&model)?;
+        fit::check(self.config, &model)?;
         Ok(model)
     }
 
@@ -187,7 +208,7 @@ impl Loader<'_> {
             match part {
                 Ok(models) => {
                     for model in models {
-                        let taken = self.check_width(&model).and_then(|()| take(model));
+                        let taken = fit::check(self.config, &model).and_then(|()| take(model));
                         self.skip_or_fail(taken, &mut skipped)?;
                     }
                 }
@@ -211,19 +232,6 @@ impl Loader<'_> {
         let mut models = models.map_err(|broken| Error::Registry { file: file.clone(), source: Box::new(broken) })?;
         models.iter_mut().for_each(|model| model.source.clone_from(&file));
         Ok(models)
-    }
-
-    /// A model that does not name its features is scored with the configured ones: their number must agree.
-    fn check_width(&self, model: &Model) -> Result<(), Error> {
-        let (found, expected) = (model.inputs(), self.config.features.len());
-        if model.features.is_some() || found == expected {
-            return Ok(());
-        }
-        Err(Error::Model {
-            key: Box::new(model.key.clone()),
-            file: model.source.clone(),
-            source: Box::new(Flaw::Features { found, expected }),
-        })
     }
 
     async fn get(&self, location: &Path) -> Result<bytes::Bytes, Error> {
@@ -259,7 +267,7 @@ impl Loader<'_> {
     }
 }
 
-fn log_skipped(error: &Error, skipped: usize) {
+pub(crate) fn log_skipped(error: &Error, skipped: usize) {
     metrics::file_skipped();
     let reason = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     match skipped {

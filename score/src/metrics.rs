@@ -1,28 +1,42 @@
 //! What scoring counts. Call sites say what happened; how it is counted is known here only.
 
+use std::sync::Arc;
+
 use metrics::{counter, describe_counter, describe_gauge, gauge};
-use types::Status;
+use types::{Micros, Status};
+
+use crate::Trained;
 
 const ROWS: &str = "atalaia_score_rows_total";
 const MODELS: &str = "atalaia_score_models";
 const MODEL_BYTES: &str = "atalaia_score_models_bytes";
 const LOAD_SECONDS: &str = "atalaia_score_load_seconds";
+const OLDEST: &str = "atalaia_score_models_oldest_trained_seconds";
+const MEDIAN: &str = "atalaia_score_models_median_trained_seconds";
+const UNDATED: &str = "atalaia_score_models_undated";
 const SKIPPED: &str = "atalaia_score_model_files_skipped_total";
 
 /// Registers the descriptions; call it once, after the recorder is in place.
 pub fn describe() {
-    describe_counter!(ROWS, "Rows judged, by status");
+    describe_counter!(ROWS, "Rows judged, by status and model set");
     describe_gauge!(MODELS, "Models loaded");
     describe_gauge!(MODEL_BYTES, "Memory of the models loaded, in bytes");
     describe_gauge!(LOAD_SECONDS, "How long the last loading of models took, in seconds");
+    describe_gauge!(
+        OLDEST,
+        "When the oldest of the models loaded was trained, in seconds since 1970; NaN if none says"
+    );
+    describe_gauge!(MEDIAN, "When half of the models loaded had been trained, in seconds since 1970; NaN if none says");
+    describe_gauge!(UNDATED, "Models loaded that do not say when they were trained");
     describe_counter!(SKIPPED, "Model files left out because they could not be used");
 }
 
-/// Counts of one batch by status, in the order of [`STATUSES`].
-pub(crate) fn rows_judged(counts: [u64; STATUSES.len()]) {
+/// Counts of one batch by status, in the order of [`STATUSES`]; the set is a label, so that a new one can be told from the one
+/// before it.
+pub(crate) fn rows_judged(counts: [u64; STATUSES.len()], set: &Arc<str>) {
     for (status, count) in STATUSES.into_iter().zip(counts) {
         if count > 0 {
-            counter!(ROWS, "status" => status.as_str()).increment(count);
+            counter!(ROWS, "status" => status.as_str(), "model_set" => Arc::clone(set)).increment(count);
         }
     }
 }
@@ -34,6 +48,13 @@ pub(crate) fn models_loaded(models: usize, bytes: u64, seconds: f64) {
     gauge!(MODELS).set(models as f64);
     gauge!(MODEL_BYTES).set(bytes as f64);
     gauge!(LOAD_SECONDS).set(seconds);
+}
+
+pub(crate) fn models_trained(trained: &Trained) {
+    let seconds = |time: Option<Micros>| time.map_or(f64::NAN, |micros| micros as f64 / 1e6);
+    gauge!(OLDEST).set(seconds(trained.oldest));
+    gauge!(MEDIAN).set(seconds(trained.median));
+    gauge!(UNDATED).set(trained.undated as f64);
 }
 
 pub(crate) fn file_skipped() {

@@ -95,6 +95,12 @@ pub enum Flaw {
     FeatureTwice { feature: Feature },
     #[error("the model wants {found} features, `score.features` names {expected}")]
     Features { found: usize, expected: usize },
+    #[error("the model belongs to {found}, and `score.key` is `{key}`")]
+    OtherKey { found: &'static str, key: &'static str },
+    #[error("the feature `{feature}` names {problem}, and `score.key` is `{key}`")]
+    OtherFeature { feature: Feature, problem: &'static str, key: &'static str },
+    #[error("the model does not name its features, and of a whole device `{feature}` is not one but many")]
+    UnnamedFeatures { feature: Feature },
     #[error("the {what} of the model key is {problem}")]
     Key { what: &'static str, problem: &'static str },
 }

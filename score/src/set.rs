@@ -10,10 +10,10 @@ use std::sync::Arc;
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 use sha2::{Digest, Sha256};
-use types::ModelRef;
+use types::{Micros, ModelRef};
 
 use crate::kernel::{Lanes, Shape};
-use crate::{Error, Feature, Kernel, Model, Step};
+use crate::{Error, Feature, Kernel, Model, Step, Trained, severity};
 
 /// Models by key, ready to score.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub(crate) struct Entry {
     pub(crate) is_centred: bool,
     /// Mean severity of this many adjacent windows is judged.
     pub(crate) smoothing: u32,
+    /// The least number: unknown.
+    trained_at: Micros,
     /// Index of its feature list; none: the configured one.
     list: Option<u32>,
     preparation: Preparation,
@@ -99,6 +101,7 @@ pub struct Summary<'a> {
     pub intercept: f64,
     pub threshold: Option<f64>,
     pub version: &'a str,
+    pub trained_at: Option<Micros>,
     /// Memory of its numbers.
     pub bytes: usize,
     /// The file it was read from.
@@ -160,6 +163,12 @@ impl ModelSet {
         let fixed = self.entries.len() * (size_of::<Entry>() + size_of::<u64>());
         let steps: usize = self.steps.iter().map(|steps| Prepared::Steps(steps).bytes()).sum();
         (entries + fixed + steps + size_of_val(self.lanes.as_slice()) + size_of_val(self.scaling.as_slice())) as u64
+    }
+
+    /// How old the models are.
+    #[must_use]
+    pub fn trained(&self) -> Trained {
+        Trained::of(self.entries.iter().map(Entry::trained_at))
     }
 
     /// The models, by device and sensor.
@@ -238,6 +247,7 @@ impl ModelSet {
             intercept: entry.intercept,
             threshold: entry.threshold,
             version: &entry.reference.version,
+            trained_at: entry.trained_at(),
             bytes: vectors.div_ceil(crate::kernel::LANES) * (width + 1) * size_of::<Lanes>()
                 + self.preparation(entry).bytes(),
             source: &entry.source,
@@ -282,6 +292,10 @@ impl Entry {
 
     fn sensor(&self) -> Option<&str> {
         self.key.has_sensor.then(|| &self.reference.key[self.key.device_bytes + 1..])
+    }
+
+    fn trained_at(&self) -> Option<Micros> {
+        (self.trained_at != Micros::MIN).then_some(self.trained_at)
     }
 
     fn is(&self, device: Option<&str>, sensor: Option<&str>) -> bool {
@@ -344,10 +358,8 @@ impl Builder {
             shape,
             intercept: model.intercept,
             threshold: model.threshold.as_ref().map(|threshold| threshold.value),
-            has_severity: matches!(model.kernel, Kernel::Rbf { .. })
-                && model.intercept < 0.0
-                && model.coefficients.iter().all(|&coefficient| coefficient >= 0.0)
-                && model.coefficients.iter().any(|&coefficient| coefficient > 0.0),
+            has_severity: severity::is_defined(model),
+            trained_at: model.trained_at.unwrap_or(Micros::MIN),
             inputs: model.inputs() as u32,
             is_centred: model.centre().is_some(),
             smoothing: model.threshold.as_ref().map_or(1, |threshold| threshold.smoothing),

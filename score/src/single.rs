@@ -1,9 +1,28 @@
 //! One model by itself, judging raw feature vectors: what calibration needs, and the yardstick of the tests.
 
-use crate::Model;
 use crate::kernel::{self, Job, Lanes, Shape};
 use crate::severity::severity;
 use crate::steps;
+use crate::{Flaw, Model};
+
+/// Says of raw feature vectors what scikit-learn's `decision_function` would, in its order of operations.
+#[derive(Debug)]
+pub struct Judge<'a>(Single<'a>);
+
+impl<'a> Judge<'a> {
+    /// # Errors
+    /// If the model does not pass [`Model::check`].
+    pub fn new(model: &'a Model) -> Result<Judge<'a>, Flaw> {
+        model.check()?;
+        Ok(Judge(Single::new(model)))
+    }
+
+    /// Of as many numbers as [`Model::inputs`].
+    #[must_use]
+    pub fn decision(&self, x: &[f64]) -> f64 {
+        self.0.sum(x, true) + self.0.model.intercept
+    }
+}
 
 /// A checked model, laid out for the kernels.
 #[derive(Debug)]

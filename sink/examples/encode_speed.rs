@@ -89,6 +89,7 @@ fn batch(rows: usize) -> (WindowRows, Scores) {
         closed_by: vec![ClosedBy::Device; rows],
     };
     let scores = Scores {
+        devices: None,
         status: vec![Status::Scored; rows],
         decision: doubles().into_iter().map(Some).collect(),
         severity: doubles().into_iter().map(Some).collect(),

@@ -79,7 +79,7 @@ pub(crate) fn build(
         entries.push(entry_of(&marker));
         bytes.push(marker.bytes);
     }
-    let has_rows = !commit.rows.is_empty();
+    let has_rows = !commit.scores.is_empty();
     let header = Header {
         seq,
         genesis: head.genesis,

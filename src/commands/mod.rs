@@ -2,8 +2,12 @@
 
 pub(crate) mod assemble;
 pub(crate) mod demo;
+pub(crate) mod eval;
+pub(crate) mod explain;
 pub(crate) mod models;
 mod output;
+mod parquet_file;
+mod predictions;
 pub(crate) mod preview;
 mod progress;
 pub(crate) mod run;
@@ -13,7 +17,7 @@ pub(crate) mod state;
 pub(crate) mod train;
 pub(crate) mod validate;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -59,6 +63,14 @@ impl ConfigArgs {
     }
 }
 
+/// The configuration of a command that needs no complete pipeline: a file or none, environment variables and `--set`.
+pub(crate) fn read_config(file: Option<&Path>, set: &[String]) -> anyhow::Result<config::Config> {
+    let env =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let sources = config::Sources { file: file.map(Path::to_owned), env: env.collect(), set: set.to_vec() };
+    Ok(config::read(sources)?.config)
+}
+
 /// What happens at the end of the input to windows that are still open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CloseArg {
@@ -85,4 +97,16 @@ pub(crate) enum Format {
     Text,
     /// For scripts
     Json,
+}
+
+/// A share of a whole, as `0.85` or `85%`.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    let (number, scale) = match text.trim().strip_suffix('%') {
+        Some(percent) => (percent.trim(), 100.0),
+        None => (text.trim(), 1.0),
+    };
+    let share = number.parse::<f64>().ok().map(|number| number / scale);
+    share
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| format!("`{text}` is no share: write it like `0.85` or `85%`"))
 }

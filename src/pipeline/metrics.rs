@@ -1,5 +1,6 @@
 //! What the pipeline itself counts. Per batch and per commit, never per reading; a device is never a label.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -35,7 +36,7 @@ pub fn describe() {
     );
     describe_gauge!("atalaia_aggregate_series", Unit::Count, "Series known, by partition");
     describe_gauge!("atalaia_aggregate_devices", Unit::Count, "Devices known, by partition");
-    describe_counter!("atalaia_score_anomalies_total", Unit::Count, "Windows that are anomalies");
+    describe_counter!("atalaia_score_anomalies_total", Unit::Count, "Windows that are anomalies, by model set");
     describe_histogram!(
         "atalaia_sink_close_to_durable_seconds",
         Unit::Seconds,
@@ -82,7 +83,7 @@ pub(super) fn folded(progress: &Progress, counts: &Counts, rejects: &mut [u64; R
 pub(super) fn scored(scores: &Scores) -> Counts {
     let anomalies = scores.is_anomaly.iter().filter(|anomaly| **anomaly).count() as u64;
     let unscored = scores.status.iter().filter(|status| **status != Status::Scored).count() as u64;
-    counter!("atalaia_score_anomalies_total").increment(anomalies);
+    counter!("atalaia_score_anomalies_total", "model_set" => Arc::clone(&scores.model_set)).increment(anomalies);
     Counts { rows: scores.status.len() as u64, anomalies, unscored, ..Counts::default() }
 }
 

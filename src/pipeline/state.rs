@@ -3,15 +3,20 @@
 //!
 //! Layout: version byte, then `Layout` in postcard's format. Numbers and field order stay; a change is a new version.
 
+use std::borrow::Cow;
+
 use aggregate::{Boundaries, Settings, Windows};
 use anyhow::{Context, bail};
+use score::Trail;
 use serde::{Deserialize, Serialize};
 use sink::RunRows;
 use types::{LateReadings, Micros, Quarantine};
 
 use super::task::InFiles;
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// Without `trails`.
+const VERSION_BEFORE: u8 = 2;
 
 /// Borrowed for writing.
 #[derive(Serialize)]
@@ -22,6 +27,7 @@ pub(super) struct Layout<'a> {
     pub(super) quarantine: &'a Quarantine,
     pub(super) runs: &'a RunRows,
     pub(super) in_files: InFiles,
+    pub(super) trails: &'a [Trail],
 }
 
 /// Owned after reading.
@@ -35,6 +41,8 @@ pub(super) struct Restored {
     pub(super) quarantine: Quarantine,
     pub(super) runs: RunRows,
     pub(super) in_files: InFiles,
+    /// What smoothing remembers, by the order of `Windows::series_in_state`.
+    pub(super) trails: Vec<Trail>,
 }
 
 pub(super) fn encode(layout: &Layout<'_>) -> anyhow::Result<Vec<u8>> {
@@ -45,10 +53,13 @@ pub(super) fn encode(layout: &Layout<'_>) -> anyhow::Result<Vec<u8>> {
 
 pub(super) fn decode(bytes: &[u8]) -> anyhow::Result<Restored> {
     let Some((version, rest)) = bytes.split_first() else { bail!("the partition's state is empty") };
-    if *version != VERSION {
-        bail!("the partition's state has version {version}, this program reads version {VERSION}");
-    }
-    postcard::from_bytes(rest).context("read the partition's state")
+    let rest = match *version {
+        VERSION => Cow::Borrowed(rest),
+        // What is new stands at the end, and an empty list is one byte 0.
+        VERSION_BEFORE => Cow::Owned([rest, &[0]].concat()),
+        _ => bail!("the partition's state has version {version}, this program reads version {VERSION}"),
+    };
+    postcard::from_bytes(&rest).context("read the partition's state")
 }
 
 /// Where a state begins that holds nothing.
@@ -78,6 +89,7 @@ pub(crate) fn fresh(settings: Settings, fresh: Fresh) -> anyhow::Result<Vec<u8>>
         quarantine: &Quarantine::default(),
         runs: &RunRows::default(),
         in_files: InFiles::default(),
+        trails: &[],
     })
 }
 
@@ -110,6 +122,7 @@ mod tests {
             quarantine: &quarantine,
             runs: &runs,
             in_files,
+            trails: &[],
         })
         .unwrap();
         let restored = decode(&bytes).unwrap();

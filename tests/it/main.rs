@@ -14,6 +14,9 @@ mod golden;
 // Killed, fed nonsense, misconfigured, cut off: nothing is lost, and what is wrong is said.
 mod faults;
 
+// How good predictions are, why a row is an anomaly, which models are stale.
+mod quality;
+
 // What no producer should send, in bulk: every record of it is accounted for.
 mod poison;
 

@@ -11,6 +11,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Row {
     pub(crate) device: String,
+    /// Empty: the row is of the whole device, and has no values of its own.
     pub(crate) sensor: String,
     pub(crate) start: i64,
     pub(crate) count: i64,
@@ -23,6 +24,8 @@ pub(crate) struct Row {
     pub(crate) last: f64,
     pub(crate) delta: Option<f64>,
     pub(crate) closed_by: String,
+    /// Smoothed over adjacent windows.
+    pub(crate) severity: f64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -139,6 +142,7 @@ impl Datasets {
             "value_last",
             "value_delta",
             "closed_by",
+            "severity",
         ];
         let rows = read(bytes, &columns, predictions)?;
         for row in &rows {
@@ -170,6 +174,11 @@ impl Columns<'_> {
         self.0.column_by_name(name).expect(name).as_string::<i32>().value(row).to_owned()
     }
 
+    fn text_or_none(&self, name: &str, row: usize) -> Option<String> {
+        let column = self.0.column_by_name(name).expect(name).as_string::<i32>();
+        column.is_valid(row).then(|| column.value(row).to_owned())
+    }
+
     fn double(&self, name: &str, row: usize) -> Option<f64> {
         let column = self.0.column_by_name(name).expect(name).as_primitive::<Float64Type>();
         column.is_valid(row).then(|| column.value(row))
@@ -197,18 +206,19 @@ fn predictions(batch: &RecordBatch) -> Vec<Row> {
     (0..batch.num_rows())
         .map(|row| Row {
             device: columns.text("device", row),
-            sensor: columns.text("sensor", row),
+            sensor: columns.text_or_none("sensor", row).unwrap_or_default(),
             start: columns.time("window_start", row),
             count: columns.long("value_count", row),
-            sum: columns.value("value_sum", row),
-            mean: columns.value("value_mean", row),
+            sum: columns.double("value_sum", row).unwrap_or_default(),
+            mean: columns.double("value_mean", row).unwrap_or_default(),
             std: columns.double("value_std", row),
-            min: columns.value("value_min", row),
-            max: columns.value("value_max", row),
-            first: columns.value("value_first", row),
-            last: columns.value("value_last", row),
+            min: columns.double("value_min", row).unwrap_or_default(),
+            max: columns.double("value_max", row).unwrap_or_default(),
+            first: columns.double("value_first", row).unwrap_or_default(),
+            last: columns.double("value_last", row).unwrap_or_default(),
             delta: columns.double("value_delta", row),
             closed_by: columns.text("closed_by", row),
+            severity: columns.value("severity", row),
         })
         .collect()
 }

@@ -19,6 +19,7 @@ mod oracle;
 mod process;
 mod run;
 mod scenario;
+mod scoring;
 mod source;
 mod timespec;
 mod world;

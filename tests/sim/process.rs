@@ -15,6 +15,7 @@ use crate::faulty::ProcessStore;
 use crate::fleet::{CLOSE_AFTER, MAX_FUTURE_SKEW, OUT_OF_ORDERNESS, WINDOW};
 use crate::objects::PIPELINE;
 use crate::scenario::{Mutant, Scenario};
+use crate::scoring;
 use crate::source::SimSource;
 use crate::world::{Mode, Shared, lock};
 
@@ -145,8 +146,8 @@ fn job(world: &Shared, scenario: &Scenario, process: usize, ending: Ending) -> J
     Job {
         decode: ingest::decode::Config::default(),
         windows,
-        models: Arc::new(score::ModelSet::empty()),
-        score: score::Config::default(),
+        models: scoring::models(scenario.seed),
+        score: scoring::config(scenario.seed),
         cadence: Cadence {
             commit_interval: scenario.commit_interval,
             min_rows: scenario.min_rows,

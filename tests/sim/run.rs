@@ -18,6 +18,7 @@ use crate::fleet::{self, SECOND};
 use crate::oracle::{self, Log};
 use crate::process::Host;
 use crate::scenario::{Mutant, Scenario};
+use crate::scoring;
 use crate::timespec;
 use crate::world::{Mode, Order, Shared, World, lock};
 
@@ -529,6 +530,7 @@ fn partition(world: &mut World, index: u32, seed: u64, options: Options) -> Resu
         ("pending", ledger.late_pending + ledger.quarantined_pending, 0),
         ("rows", ledger.rows_in_files, rows.len() as u64),
     ];
+    expected.rows = scoring::judged(expected.rows, seed);
     oracle::compare(&mut expected, rows, late, &runs)?;
     match figures.iter().find(|(_, counted, expected)| counted != expected) {
         None => Ok(()),

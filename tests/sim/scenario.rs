@@ -21,6 +21,7 @@ pub(crate) enum Mutant {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Scenario {
+    pub(crate) seed: u64,
     pub(crate) partitions: u32,
     pub(crate) workers: usize,
     pub(crate) records: usize,
@@ -62,6 +63,7 @@ impl Scenario {
         let interval = if kills_by_record { rng.random_range(15..40) } else { rng.random_range(240..600) };
         let partitions = if long_pauses { partitions.min(4) } else { partitions };
         Scenario {
+            seed,
             partitions,
             workers: if long_pauses { rng.random_range(2..=5) } else { rng.random_range(1..=5) },
             // A partition under suspicion is committed record by record: that is slow.

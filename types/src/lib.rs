@@ -15,7 +15,7 @@ mod window;
 pub use duration::{Span, parse_span};
 pub use ledger::Ledger;
 pub use partition::{PartitionId, Position};
-pub use prediction::{ModelRef, Scores, Status};
+pub use prediction::{DeviceRows, ModelRef, Scores, Status};
 pub use reading::{Micros, Reading};
 pub use refused::{LateReading, LateReadings, Quarantine, QuarantineRun, Reason, Refusal};
 pub use secret::Secret;

@@ -32,7 +32,8 @@ impl Status {
     }
 }
 
-/// Scores of a batch of windows: columns of the same length and order as the `WindowRows` they were made from.
+/// Scores of a batch of windows: columns of the same length and order as the `WindowRows` they were made from or, where models
+/// take whole devices, as `devices`.
 ///
 /// Numbers are none where `status` says that there is no score.
 #[derive(Debug, Clone, Default)]
@@ -41,7 +42,7 @@ pub struct Scores {
     /// Signed distance to the boundary as scikit-learn's `decision_function` gives it; an imported model calls
     /// `decision <= 0` an anomaly.
     pub decision: Vec<Option<f64>>,
-    /// Higher is more anomalous; only where the model defines it.
+    /// Higher is more anomalous; only where the model defines it. Where it smooths, the mean over adjacent windows.
     pub severity: Vec<Option<f64>>,
     /// What `severity` is compared with; none for models judged by the sign of `decision`.
     pub threshold: Vec<Option<f64>>,
@@ -55,6 +56,49 @@ pub struct Scores {
     pub models: Vec<ModelRef>,
     /// The set they all belong to: one batch is scored by one set.
     pub model_set: Arc<str>,
+    /// What each score is of, where models take whole devices; none: score `i` is of window row `i`.
+    pub devices: Option<DeviceRows>,
+}
+
+/// Windows of whole devices: each is made of the window rows of its sensors.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeviceRows {
+    /// One of its window rows: device, window and what closed it are the same in all of them.
+    pub row: Vec<u32>,
+    /// Readings of all its sensors.
+    pub count: Vec<u64>,
+    /// What the models were given, one device after the other: the feature's name, and its value unless it was missing.
+    pub features: Vec<(Arc<str>, Option<f64>)>,
+    /// For each device the end of its part of `features`.
+    pub ends: Vec<usize>,
+}
+
+impl Scores {
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.status.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.status.is_empty()
+    }
+
+    /// The window row that a score is of, or one of them.
+    #[inline]
+    #[must_use]
+    pub fn window_row(&self, score: usize) -> usize {
+        self.devices.as_ref().map_or(score, |devices| devices.row[score] as usize)
+    }
+}
+
+impl DeviceRows {
+    /// What a device's model was given.
+    #[must_use]
+    pub fn features(&self, device: usize) -> &[(Arc<str>, Option<f64>)] {
+        let from = device.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.features[from..self.ends[device]]
+    }
 }
 
 /// Names a model in an output row.

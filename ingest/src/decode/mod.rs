@@ -16,7 +16,7 @@ mod time;
 
 use std::sync::Arc;
 
-use types::Reason;
+use types::{Micros, Reason};
 
 use crate::{Error, Records};
 pub use config::{Config, Format, Path, Shape, TimeUnit};
@@ -27,6 +27,14 @@ pub(crate) use plan::Plan;
 pub use plan::SettingError;
 use row::Columns;
 use template::Templates;
+
+/// A time as records hold it: RFC 3339 and its relatives, or an epoch number; UTC where no zone is named.
+///
+/// # Errors
+/// Why the text is no time.
+pub fn parse_time(text: &str, unit: TimeUnit) -> Result<Micros, String> {
+    time::of_text(text, unit).map_err(|fault| fault.to_string())
+}
 
 /// Turns records of one partition into readings.
 #[derive(Debug)]

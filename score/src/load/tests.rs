@@ -137,7 +137,7 @@ async fn what_cannot_be_used_is_named() {
     let config = config();
     assert_eq!(
         failure(&config, &[("model_1_1", "model_1_1"), ("model_1_2", "not a pickle")]).await,
-        "cannot use the model file `models/model_1_2`: it is not a pickle of protocol 2 to 5"
+        "cannot use the model file `models/model_1_2`: it is not a pickle (protocol 2 to 5), joblib, skops or ONNX file"
     );
     assert_eq!(
         failure(&config, &[("readme.md", "")]).await,

@@ -1,5 +1,8 @@
 //! One outcome for each row, whatever the row.
 
+mod devices;
+mod smoothing;
+
 use super::*;
 use crate::testing::{Names, Random, key, push_row};
 use crate::{Kernel, Model, Statistic, Step, Threshold};

@@ -25,7 +25,7 @@ pub use rows::TrainingRows;
 
 /// A model, and how its training went.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Trained {
+pub struct TrainedModel {
     pub model: Model,
     pub report: TrainReport,
 }
@@ -56,7 +56,7 @@ pub fn train(
     features: &[Feature],
     rows: &TrainingRows,
     options: &TrainOptions,
-) -> Result<Trained, Error> {
+) -> Result<TrainedModel, Error> {
     let failed = |untrained| Error::Train { key: Box::new(key.clone()), source: Box::new(untrained) };
     let options = &resolved(options, features);
     options.check().map_err(failed)?;
@@ -71,7 +71,7 @@ pub fn train(
         source: Box::new(flaw),
     })?;
     let report = report::report(&model, features, rows, kept, used, options);
-    Ok(Trained { model, report })
+    Ok(TrainedModel { model, report })
 }
 
 struct Parts {

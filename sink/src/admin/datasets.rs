@@ -7,6 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::statistics::Statistics;
+use store::Location;
 use types::{Micros, PartitionId};
 
 use crate::names;
@@ -42,6 +43,8 @@ pub struct Footer {
 /// Nearly every footer is in so much of a file's end.
 const END_BYTES: u64 = 64 << 10;
 const FOOTERS_AT_ONCE: usize = 8;
+/// Whole files are held, up to 256 MiB each.
+const FILES_AT_ONCE: usize = 4;
 
 impl Object {
     /// None if the name is not one that commits give their files.
@@ -58,15 +61,7 @@ impl Sinks {
     /// If the store does not answer.
     pub fn objects(&self, dataset: Dataset) -> Result<Vec<Object>, Error> {
         let place = self.shared.dataset(dataset).clone();
-        self.shared.block(async move {
-            let listed = place.list("", None).await?;
-            let object = |meta: &object_store::ObjectMeta| {
-                Some(Object { name: place.name_of(&meta.location)?, bytes: meta.size })
-            };
-            let mut objects: Vec<Object> = listed.iter().filter_map(object).collect();
-            objects.sort_by(|a, b| a.name.cmp(&b.name));
-            Ok(objects)
-        })
+        self.shared.block(async move { Ok(objects(&place).await?) })
     }
 
     /// A whole file; none if it is gone.
@@ -93,6 +88,58 @@ impl Sinks {
             Ok(stream::iter(asked).buffered(FOOTERS_AT_ONCE).try_collect().await?)
         })
     }
+}
+
+/// A folder of a dataset's files, read without the pipeline that writes them.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    place: Place,
+}
+
+impl Folder {
+    #[must_use]
+    pub fn new(location: Location) -> Folder {
+        Folder { place: Place::new(location) }
+    }
+
+    /// Everything in it, in order of names.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn objects(&self) -> Result<Vec<Object>, Error> {
+        Ok(objects(&self.place).await?)
+    }
+
+    /// Shows whole files in their order, a few of them read ahead; one that is gone is left out.
+    ///
+    /// # Errors
+    /// If the store does not answer, or what `take` returns.
+    pub async fn read_each<E: From<Error>>(
+        &self,
+        objects: Vec<Object>,
+        mut take: impl FnMut(Object, Bytes) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let asked = objects.into_iter().map(|object| async move {
+            let bytes = self.place.read(&object.name, RECORD_BYTES_MAX).await.map_err(Error::from)?;
+            Ok::<_, Error>((object, bytes))
+        });
+        let mut read = stream::iter(asked).buffered(FILES_AT_ONCE);
+        while let Some((object, bytes)) = read.try_next().await? {
+            if let Some(bytes) = bytes {
+                take(object, bytes)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn objects(place: &Place) -> Result<Vec<Object>, store::Error> {
+    let listed = place.list("", None).await?;
+    let object =
+        |meta: &object_store::ObjectMeta| Some(Object { name: place.name_of(&meta.location)?, bytes: meta.size });
+    let mut objects: Vec<Object> = listed.iter().filter_map(object).collect();
+    objects.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(objects)
 }
 
 async fn footer(place: &Place, object: &Object) -> Result<Option<Footer>, store::Error> {

@@ -1,7 +1,7 @@
 //! For commands that look after a pipeline: what its logs and datasets hold, read without taking anything over; and a new
 //! beginning where going on is not possible. What they decide is theirs; what is written is written by the same protocol.
 //!
-//! Everything here blocks: not for async tasks.
+//! What is asked of [`Sinks`] blocks: not for async tasks.
 
 mod datasets;
 mod fresh;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use types::{Micros, PartitionId};
 
 pub use bytes::Bytes;
-pub use datasets::{DataName, Footer, Object};
+pub use datasets::{DataName, Folder, Footer, Object};
 pub use fresh::{Behind, Fresh, Restart};
 pub use survey::{Head, Kept, Trace};
 

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Int32Array, new_null_array};
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Builder, Int32Array, MapBuilder, MapFieldNames, StringBuilder, new_null_array,
+};
 use arrow::record_batch::RecordBatch;
-use types::{ModelRef, Scores, SeriesNames, Status, WindowRows};
+use types::{DeviceRows, ModelRef, Scores, SeriesNames, Status, WindowRows};
 
 use super::columns::{batch, by_date, doubles, doubles_or_null, equal, long, longs, texts, texts_or_null, times};
 use super::{Dataset, Origin};
@@ -16,8 +18,11 @@ const DATASET: Dataset = Dataset::Predictions;
 pub(super) fn batches(commit: &Commit<'_>, origin: Origin<'_>) -> Result<Vec<(Date, RecordBatch)>, Error> {
     let Commit { rows, scores, names, .. } = *commit;
     check(rows, scores)?;
-    let order = sorted(rows, names);
-    let dates: Vec<Date> = order.iter().map(|&row| Date::of(rows.start[row as usize])).collect();
+    let order = match &scores.devices {
+        None => sorted(rows, names),
+        Some(devices) => sorted_devices(devices, rows, names),
+    };
+    let dates: Vec<Date> = order.iter().map(|&score| Date::of(rows.start[scores.window_row(score as usize)])).collect();
     by_date(&dates)
         .map(|(date, range)| {
             let part = Part { rows, scores, names, order: &order[range] };
@@ -65,6 +70,16 @@ fn sorted(rows: &WindowRows, names: &dyn SeriesNames) -> Vec<u32> {
     order
 }
 
+/// Numbers of device rows by date, device and window start.
+fn sorted_devices(devices: &DeviceRows, rows: &WindowRows, names: &dyn SeriesNames) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..devices.row.len() as u32).collect();
+    order.sort_by_cached_key(|&score| {
+        let row = devices.row[score as usize] as usize;
+        (Date::of(rows.start[row]), names.device(rows.series[row]), rows.start[row])
+    });
+    order
+}
+
 /// The rows of one date, in order.
 struct Part<'a> {
     rows: &'a WindowRows,
@@ -77,34 +92,39 @@ impl Part<'_> {
     fn columns(&self, origin: Origin<'_>) -> Vec<ArrayRef> {
         let Part { rows, scores, names, order } = *self;
         let row = || order.iter().map(|&row| row as usize);
-        let gather = |column: &[f64]| doubles(row().map(|i| column[i]));
+        let at = |i: usize| scores.window_row(i);
+        // Of the window row itself, and so null in rows of whole devices.
+        let is_series = scores.devices.is_none();
+        let gather = |column: &[f64]| match is_series {
+            true => doubles(row().map(|i| column[i])),
+            false => doubles_or_null(row().map(|_| None)),
+        };
+        let count = |i: usize| scores.devices.as_ref().map_or_else(|| rows.count[i], |devices| devices.count[i]);
         let scored = |i: usize| scores.status[i] == Status::Scored;
         let partition = i32::try_from(origin.partition.index).unwrap_or(i32::MAX);
-        let features = DATASET.schema();
-        let features = features.field_with_name("features").expect("a column of the schema").data_type();
         vec![
             texts(row().map(|_| origin.pipeline)),
-            texts(row().map(|i| names.device(rows.series[i]))),
-            texts(row().map(|i| names.sensor(rows.series[i]))),
-            times(row().map(|i| rows.start[i])),
-            times(row().map(|i| rows.start[i].saturating_add(rows.width))),
-            longs(row().map(|i| long(rows.count[i]))),
+            texts(row().map(|i| names.device(rows.series[at(i)]))),
+            texts_or_null(row().map(|i| is_series.then(|| names.sensor(rows.series[i])))),
+            times(row().map(|i| rows.start[at(i)])),
+            times(row().map(|i| rows.start[at(i)].saturating_add(rows.width))),
+            longs(row().map(|i| long(count(i)))),
             gather(&rows.sum),
             gather(&rows.mean),
-            doubles_or_null(row().map(|i| rows.std(i))),
+            doubles_or_null(row().map(|i| rows.std(i).filter(|_| is_series))),
             gather(&rows.min),
             gather(&rows.max),
             gather(&rows.first),
             gather(&rows.last),
-            doubles_or_null(row().map(|i| rows.delta[i])),
-            new_null_array(features, order.len()),
+            doubles_or_null(row().map(|i| rows.delta[i].filter(|_| is_series))),
+            features(row(), scores),
             doubles_or_null(row().map(|i| scores.decision[i])),
             doubles_or_null(row().map(|i| scores.severity[i])),
             doubles_or_null(row().map(|i| scores.threshold[i])),
             Arc::new(BooleanArray::from_iter(row().map(|i| Some(scores.is_anomaly[i])))),
             Arc::new(Int32Array::from_iter(row().map(|i| scored(i).then(|| i32::from(scores.is_anomaly[i]))))),
             texts(row().map(|i| scores.status[i].as_str())),
-            texts(row().map(|i| rows.closed_by[i].as_str())),
+            texts(row().map(|i| rows.closed_by[at(i)].as_str())),
             texts_or_null(row().map(|i| scores.top_feature[i].as_deref())),
             texts_or_null(row().map(|i| self.model(i).map(|model| &*model.key))),
             texts_or_null(row().map(|i| self.model(i).map(|_| &*scores.model_set))),
@@ -118,10 +138,30 @@ impl Part<'_> {
     }
 }
 
+/// What models of whole devices were given.
+fn features(rows: impl ExactSizeIterator<Item = usize>, scores: &Scores) -> ArrayRef {
+    let Some(devices) = &scores.devices else {
+        let schema = DATASET.schema();
+        let column = schema.field_with_name("features").expect("a column of the schema");
+        return new_null_array(column.data_type(), rows.len());
+    };
+    let fields = MapFieldNames { entry: "key_value".into(), key: "key".into(), value: "value".into() };
+    let mut maps = MapBuilder::new(Some(fields), StringBuilder::new(), Float64Builder::new());
+    for row in rows {
+        for (name, value) in devices.features(row) {
+            maps.keys().append_value(name);
+            maps.values().append_option(*value);
+        }
+        maps.append(true).expect("a value for each key");
+    }
+    Arc::new(maps.finish())
+}
+
 fn check(rows: &WindowRows, scores: &Scores) -> Result<(), Error> {
     let WindowRows { width: _, series, start, count, sum, mean, m2, min, max, first, last, delta, closed_by } = rows;
-    let Scores { status, decision, severity, threshold, is_anomaly, model, top_feature, models, model_set: _ } = scores;
-    let lengths = [
+    let Scores { status, decision, severity, threshold, is_anomaly, model, top_feature, models, model_set: _, devices } =
+        scores;
+    let windows = [
         ("window_start", start.len()),
         ("value_count", count.len()),
         ("value_sum", sum.len()),
@@ -133,6 +173,23 @@ fn check(rows: &WindowRows, scores: &Scores) -> Result<(), Error> {
         ("value_last", last.len()),
         ("value_delta", delta.len()),
         ("closed_by", closed_by.len()),
+    ];
+    equal(DATASET, series.len(), &windows)?;
+    let mut expected = series.len();
+    if let Some(DeviceRows { row, count, features, ends }) = devices {
+        expected = row.len();
+        equal(DATASET, expected, &[("value_count", count.len()), ("features", ends.len())])?;
+        let is_whole = row.iter().all(|&row| (row as usize) < series.len())
+            && ends.is_sorted()
+            && ends.last().copied().unwrap_or(0) == features.len();
+        if !is_whole {
+            return Err(Error::Encode {
+                dataset: DATASET,
+                reason: "a device row names a row that is not there".to_owned(),
+            });
+        }
+    }
+    let lengths = [
         ("status", status.len()),
         ("decision", decision.len()),
         ("severity", severity.len()),
@@ -141,7 +198,7 @@ fn check(rows: &WindowRows, scores: &Scores) -> Result<(), Error> {
         ("model_key", model.len()),
         ("top_feature", top_feature.len()),
     ];
-    equal(DATASET, series.len(), &lengths)?;
+    equal(DATASET, expected, &lengths)?;
     if model.iter().flatten().any(|&model| model as usize >= models.len()) {
         return Err(Error::Encode { dataset: DATASET, reason: "a row names a model that is not listed".to_owned() });
     }

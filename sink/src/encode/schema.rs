@@ -105,7 +105,11 @@ const PREDICTIONS: &[Column] = &[
     optional("sensor", "string", "sensor; null in rows of models that take a whole device"),
     required("window_start", "timestamp", "the window is from here, inclusive"),
     required("window_end", "timestamp", "to here, exclusive"),
-    optional("value_count", "int64", "readings in the window; the `value_` columns are null in rows of device models"),
+    optional(
+        "value_count",
+        "int64",
+        "readings in the window, of all its sensors in rows of device models; the other `value_` columns are null there",
+    ),
     optional("value_sum", "double", "their sum"),
     optional("value_mean", "double", "their mean"),
     optional("value_std", "double", "sample standard deviation (ddof 1); null for one reading"),
@@ -120,7 +124,11 @@ const PREDICTIONS: &[Column] = &[
         "double",
         "signed distance to the boundary, as scikit-learn's `decision_function`; null if not scored",
     ),
-    optional("severity", "double", "higher is more anomalous; null unless the model defines it"),
+    optional(
+        "severity",
+        "double",
+        "higher is more anomalous, the mean over adjacent windows where the model smooths; null unless it defines it",
+    ),
     optional(
         "threshold",
         "double",

@@ -5,7 +5,7 @@ use std::thread;
 
 use anyhow::anyhow;
 use indicatif::ProgressBar;
-use score::{ModelKey, TrainOptions, Trained};
+use score::{ModelKey, TrainOptions, TrainedModel};
 use types::Micros;
 
 use super::history::{History, KeyHistory};
@@ -14,7 +14,7 @@ use super::history::{History, KeyHistory};
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) key: ModelKey,
-    pub(crate) trained: Result<Trained, score::Error>,
+    pub(crate) trained: Result<TrainedModel, score::Error>,
     /// Rows that there were; their first and last window.
     pub(crate) rows: u64,
     pub(crate) incomplete: u64,

@@ -126,6 +126,7 @@ impl Task<'_> {
             Emit::Nothing => Taken::default(),
         };
         let scores = self.scorer.score(&taken.rows, self.windows.names());
+        self.in_files.rows += scores.len() as u64;
         let scored_at = self.job.clock.now();
         let (packed, facts) = self.freeze()?;
         let clock = &self.job.clock;
@@ -196,7 +197,6 @@ impl Task<'_> {
         let times: Vec<_> = self.quarantine.runs().iter().map(|run| run.broker_time.unwrap_or(wall)).collect();
         let quarantine = self.quarantine.take_first(first_dates(&times, LIMIT.dates));
         let taken = Taken { rows, late, quarantine, runs: std::mem::take(&mut self.runs) };
-        self.in_files.rows += taken.rows.len() as u64;
         self.in_files.readings += taken.rows.count.iter().sum::<u64>();
         self.in_files.late += taken.late.len() as u64;
         self.in_files.quarantined += taken.quarantine.count();
@@ -207,6 +207,7 @@ impl Task<'_> {
     fn freeze(&mut self) -> anyhow::Result<(Packed, SnapshotFacts)> {
         self.snapshot.clear();
         let facts = self.windows.snapshot(&mut self.snapshot);
+        let trails = self.scorer.trails(|| self.windows.series_in_state(), self.windows.names());
         let state = state::encode(&Layout {
             content: self.content.as_deref(),
             windows: &self.snapshot,
@@ -214,6 +215,7 @@ impl Task<'_> {
             quarantine: &self.quarantine,
             runs: &self.runs,
             in_files: self.in_files,
+            trails: &trails,
         })?;
         Ok((Packed::new(&state), facts))
     }

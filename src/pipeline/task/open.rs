@@ -7,7 +7,7 @@ use aggregate::Windows;
 use anyhow::{Context, bail};
 use ingest::decode::Decoder;
 use ingest::{Held, OnGap, Source, Start};
-use score::Scorer;
+use score::{Scorer, Trail};
 use sink::record::RecordKind;
 use sink::{Claimed, Resumed, RunRow, RunRows, Sink};
 use tracing::{error, info, warn};
@@ -39,6 +39,7 @@ struct Beginning {
     journal: Journal,
     careful: Option<Careful>,
     forced: Option<RecordKind>,
+    trails: Vec<Trail>,
 }
 
 impl<'a> Opening<'a> {
@@ -87,6 +88,7 @@ impl<'a> Opening<'a> {
             journal: Journal::default(),
             careful: None,
             forced: Some(RecordKind::Genesis),
+            trails: Vec::new(),
         })
     }
 
@@ -124,7 +126,8 @@ impl<'a> Opening<'a> {
             "partition resumed"
         );
         let (late, quarantine, in_files) = (restored.late, restored.quarantine, restored.in_files);
-        Ok(Beginning { next, windows, late, quarantine, runs, in_files, journal, careful, forced })
+        let trails = restored.trails;
+        Ok(Beginning { next, windows, late, quarantine, runs, in_files, journal, careful, forced, trails })
     }
 
     /// Where reading can go on if records expired before they were read, and that is to be accepted.
@@ -164,7 +167,9 @@ impl<'a> Opening<'a> {
 
     fn task(self, beginning: Beginning, content: Option<String>) -> anyhow::Result<Task<'a>> {
         let Opening { job, keeper, progress, partition, sink } = self;
-        let Beginning { next, windows, late, quarantine, runs, in_files, journal, careful, forced } = beginning;
+        let Beginning { next, windows, late, quarantine, runs, in_files, journal, careful, forced, trails } = beginning;
+        let mut scorer = Scorer::new(job.models.clone(), &job.score);
+        scorer.resume(trails, || windows.series_in_state());
         let now = job.clock.now();
         let waits = !windows.closed().is_empty() || !late.is_empty() || !quarantine.is_empty();
         Ok(Task {
@@ -174,7 +179,7 @@ impl<'a> Opening<'a> {
             content,
             decoder: Decoder::new(&job.decode).context("read `ingest.decode`")?,
             windows,
-            scorer: Scorer::new(job.models.clone(), &job.score),
+            scorer,
             late,
             quarantine,
             runs,

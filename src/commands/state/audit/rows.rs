@@ -1,13 +1,11 @@
 //! The columns of a file that an audit looks at.
 
-use anyhow::{Context, anyhow};
-use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
-use arrow::record_batch::RecordBatch;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use sink::admin::{Bytes, Footer};
 use types::Micros;
+
+use crate::commands::parquet_file::{number, numbers, text, texts};
+
+pub(super) use crate::commands::parquet_file::File;
 
 /// One row of `predictions`.
 pub(super) struct Row<'a> {
@@ -18,37 +16,21 @@ pub(super) struct Row<'a> {
     pub(super) partition: u32,
 }
 
-/// A file that was opened; held whole, one at a time.
-pub(super) struct File {
-    builder: ParquetRecordBatchReaderBuilder<Bytes>,
-    pub(super) footer: Footer,
-}
-
 impl File {
-    pub(super) fn open(bytes: Bytes) -> anyhow::Result<File> {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
-        let footer = Footer::of(builder.metadata());
-        Ok(File { builder, footer })
-    }
-
     /// Shows every row.
     pub(super) fn rows(self, show: &mut dyn FnMut(Row<'_>)) -> anyhow::Result<()> {
         const COLUMNS: [&str; 5] = ["device", "sensor", "window_start", "value_count", "source_partition"];
         self.batches(&COLUMNS, |batch| {
-            let device = column(batch, "device")?.as_string_opt::<i32>().context("`device` is no text")?;
-            let sensor = column(batch, "sensor")?.as_string_opt::<i32>().context("`sensor` is no text")?;
-            let start = column(batch, "window_start")?.as_primitive_opt::<TimestampMicrosecondType>();
-            let start = start.context("`window_start` is no time")?;
-            let count = column(batch, "value_count")?.as_primitive_opt::<Int64Type>();
-            let count = count.context("`value_count` is no number")?;
-            let partition = column(batch, "source_partition")?.as_primitive_opt::<Int32Type>();
-            let partition = partition.context("`source_partition` is no number")?;
+            let (device, sensor) = (texts(batch, "device")?, texts(batch, "sensor")?);
+            let start = numbers::<TimestampMicrosecondType>(batch, "window_start")?;
+            let count = numbers::<Int64Type>(batch, "value_count")?;
+            let partition = numbers::<Int32Type>(batch, "source_partition")?;
             for row in 0..batch.num_rows() {
                 show(Row {
                     device: device.value(row),
-                    sensor: sensor.is_valid(row).then(|| sensor.value(row)),
+                    sensor: text(sensor, row),
                     window_start: start.value(row),
-                    value_count: if count.is_valid(row) { count.value(row).unsigned_abs() } else { 0 },
+                    value_count: number(count, row).unwrap_or_default().unsigned_abs(),
                     partition: partition.value(row).unsigned_abs(),
                 });
             }
@@ -60,22 +42,10 @@ impl File {
     pub(super) fn refused(self) -> anyhow::Result<u64> {
         let mut sum = 0;
         self.batches(&["count"], |batch| {
-            let count = column(batch, "count")?.as_primitive_opt::<Int64Type>().context("`count` is no number")?;
+            let count = numbers::<Int64Type>(batch, "count")?;
             sum += count.iter().flatten().map(i64::unsigned_abs).sum::<u64>();
             Ok(())
         })?;
         Ok(sum)
     }
-
-    fn batches(self, columns: &[&str], mut take: impl FnMut(&RecordBatch) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        let mask = ProjectionMask::columns(self.builder.parquet_schema(), columns.iter().copied());
-        for batch in self.builder.with_projection(mask).build()? {
-            take(&batch?)?;
-        }
-        Ok(())
-    }
-}
-
-fn column<'a>(batch: &'a RecordBatch, name: &str) -> anyhow::Result<&'a dyn Array> {
-    batch.column_by_name(name).map(|column| &**column).ok_or_else(|| anyhow!("there is no column `{name}`"))
 }

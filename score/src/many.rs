@@ -1,0 +1,83 @@
+//! One file that holds a dict of many models -> models with keys.
+
+use std::collections::HashSet;
+
+use crate::import::{self, ForeignKey};
+use crate::load::log_skipped;
+use crate::set::version_of;
+use crate::template::Template;
+use crate::{Config, Error, Model, ModelKey, OnBadModel, fit};
+
+/// Reads a pickle or joblib file that holds `dict[key -> Pipeline]`. A key is a tuple of a device and a sensor, a text that fits
+/// `score.template`, or `device/sensor`.
+///
+/// # Errors
+/// If the file is none, a key means nothing or is there twice, or (unless such are to be skipped) a model cannot be used.
+pub fn read_many(config: &Config, file: &str, bytes: &[u8]) -> Result<Vec<Model>, Error> {
+    let of_file = |refused| Error::File { file: file.to_owned(), source: Box::new(refused) };
+    let template = Template::parse(&config.template)?;
+    let version = version_of(bytes);
+    let (mut models, mut skipped, mut keys) = (Vec::new(), 0, HashSet::new());
+    for (foreign, imported) in import::read_many(bytes).map_err(of_file)? {
+        let key = model_key(&template, foreign, file)?;
+        if !keys.insert(key.clone()) {
+            return Err(Error::Twice { key: Box::new(key), first: file.to_owned(), second: file.to_owned() });
+        }
+        let named = imported.and_then(|imported| imported.named_by(&config.feature_names));
+        let of_key =
+            |refused| Error::OneOfMany { file: file.to_owned(), key: Box::new(key.clone()), source: Box::new(refused) };
+        let model = named.map_err(of_key).and_then(|model| {
+            let model = Model { key: key.clone(), version: version.clone(), source: file.to_owned(), ..model };
+            fit::check(config, &model)?;
+            Ok(model)
+        });
+        match model {
+            Ok(model) => models.push(model),
+            Err(error) if config.on_bad_model == OnBadModel::Refuse => return Err(error),
+            Err(error) => {
+                skipped += 1;
+                log_skipped(&error, skipped);
+            }
+        }
+    }
+    Ok(models)
+}
+
+fn model_key(template: &Template, foreign: ForeignKey, file: &str) -> Result<ModelKey, Error> {
+    let text = match foreign {
+        ForeignKey::Pair(device, sensor) => return Ok(ModelKey::series(device, sensor)),
+        ForeignKey::Text(text) => text,
+    };
+    if let Some(key) = template.read(&text)? {
+        return Ok(key);
+    }
+    match text.split_once('/') {
+        Some((device, sensor)) if !device.is_empty() && !sensor.is_empty() && !sensor.contains('/') => {
+            Ok(ModelKey::series(device, sensor))
+        }
+        _ => Err(Error::ForeignKey {
+            file: file.to_owned(),
+            key: text.chars().take(80).flat_map(char::escape_debug).collect(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_name_devices_and_sensors() {
+        let template = Template::parse("model_{device}_{sensor}").expect("template");
+        let key = |text: &str| match model_key(&template, ForeignKey::Text(text.into()), "f") {
+            Ok(key) => key.to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(key("pump 1/temp"), "pump 1/temp");
+        assert_eq!(key("model_3_5"), "3/5");
+        assert_eq!(key("a/b/c"), "the key `a/b/c` in `f` names no device and sensor");
+        assert_eq!(key("\x1b"), "the key `\\u{1b}` in `f` names no device and sensor");
+        let pair = model_key(&template, ForeignKey::Pair("a/b".into(), "7".into()), "f").expect("a pair");
+        assert_eq!(pair, ModelKey::series("a/b", "7"));
+    }
+}

@@ -1,0 +1,123 @@
+//! Labels as people keep them: a column of a CSV file of rows, or intervals in CSV or JSON.
+
+mod csv;
+mod json;
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use ingest::decode::{TimeUnit, parse_time};
+use types::Micros;
+
+/// What a file of labels says. Of rows each has its own label; of intervals everything outside them is normal.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Labels {
+    Rows(Vec<LabelledRow>),
+    Intervals(Vec<Interval>),
+}
+
+/// Whom a label is about; none: everybody.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Whom {
+    pub(super) device: Option<String>,
+    pub(super) sensor: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct LabelledRow {
+    pub(super) whom: Whom,
+    pub(super) time: Micros,
+    pub(super) is_anomaly: bool,
+}
+
+/// Anomalous from here to there, both included.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Interval {
+    pub(super) whom: Whom,
+    pub(super) from: Micros,
+    pub(super) to: Micros,
+}
+
+/// The columns of a CSV file; those not named are looked for under their usual names.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Columns {
+    /// Column of a row's time [default: `datetime`, `timestamp`, `time`, `ts` or `date`]
+    #[arg(long, value_name = "NAME")]
+    pub(super) time_column: Option<String>,
+
+    /// Column of a row's label, 0 or 1 [default: `anomaly`, `is_anomaly` or `label`]
+    #[arg(long, value_name = "NAME")]
+    pub(super) label_column: Option<String>,
+
+    /// Column of the device [default: `device`, where there is one]
+    #[arg(long, value_name = "NAME")]
+    pub(super) device_column: Option<String>,
+
+    /// Column of the sensor [default: `sensor`, where there is one]
+    #[arg(long, value_name = "NAME")]
+    pub(super) sensor_column: Option<String>,
+}
+
+impl Labels {
+    pub(super) fn read(path: &Path, columns: &Columns) -> anyhow::Result<Labels> {
+        let read = || {
+            let text = std::fs::read_to_string(path)?;
+            Labels::parse(text.trim_start_matches('\u{feff}'), columns)
+        };
+        read().with_context(|| format!("read the labels in `{}`", path.display()))
+    }
+
+    fn parse(text: &str, columns: &Columns) -> anyhow::Result<Labels> {
+        match text.trim_start().starts_with(['{', '[']) {
+            true => json::parse(text),
+            false => csv::parse(text, columns),
+        }
+    }
+
+    /// All that it says is about this device.
+    pub(super) fn of_device(mut self, device: &str) -> Labels {
+        for whom in self.whom_mut() {
+            whom.device = Some(device.to_owned());
+        }
+        self
+    }
+
+    pub(super) fn whom(&self) -> Box<dyn Iterator<Item = &Whom> + '_> {
+        match self {
+            Labels::Rows(rows) => Box::new(rows.iter().map(|row| &row.whom)),
+            Labels::Intervals(intervals) => Box::new(intervals.iter().map(|interval| &interval.whom)),
+        }
+    }
+
+    pub(super) fn whom_mut(&mut self) -> Box<dyn Iterator<Item = &mut Whom> + '_> {
+        match self {
+            Labels::Rows(rows) => Box::new(rows.iter_mut().map(|row| &mut row.whom)),
+            Labels::Intervals(intervals) => Box::new(intervals.iter_mut().map(|interval| &mut interval.whom)),
+        }
+    }
+}
+
+impl Whom {
+    /// Whether a label for `self` is one for this series or device.
+    pub(super) fn includes(&self, device: &str, sensor: Option<&str>) -> bool {
+        let device = self.device.as_deref().is_none_or(|own| own == device);
+        device && self.sensor.as_deref().is_none_or(|own| Some(own) == sensor)
+    }
+}
+
+impl Interval {
+    fn new(whom: Whom, from: &str, to: &str) -> anyhow::Result<Interval> {
+        let interval = Interval { whom, from: time(from)?, to: time(to)? };
+        if interval.to < interval.from {
+            bail!("the interval from `{from}` to `{to}` ends before it begins");
+        }
+        Ok(interval)
+    }
+}
+
+fn time(text: &str) -> anyhow::Result<Micros> {
+    parse_time(text, TimeUnit::Auto).map_err(|why| anyhow::anyhow!("`{text}` is no time: {why}"))
+}
+
+#[cfg(test)]
+mod tests;

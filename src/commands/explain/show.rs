@@ -1,0 +1,126 @@
+//! An explanation for people and for scripts.
+
+use score::Explanation;
+use serde_json::json;
+
+use super::row::Row;
+use super::{Found, Standing};
+use crate::commands::output::Output;
+use crate::wall;
+
+pub(super) fn text(row: &Row, found: &Found, explanation: &Explanation) -> anyhow::Result<()> {
+    let mut out = Output::new();
+    let of = row.sensor.as_deref().map_or_else(|| row.device.clone(), |sensor| format!("{}/{sensor}", row.device));
+    let of: String =
+        of.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect();
+    out.line(format_args!("`{of}` from {} to {}", wall::text(row.start), wall::text(row.end)));
+    let now = explanation.judgement;
+    let verdict = match (row.status.as_str(), row.is_anomaly) {
+        ("scored", true) => "an anomaly".to_owned(),
+        ("scored", false) => "normal".to_owned(),
+        (status, _) => format!("not scored (`{status}`)"),
+    };
+    let mut table = vec![
+        ("verdict", verdict),
+        ("decision", format!("{} in the row, {} by this model", number(row.decision), number(Some(now.decision)))),
+        ("severity", format!("{} in the row, {} by this model", number(row.severity), number(now.severity))),
+    ];
+    match explanation.threshold {
+        Some(threshold) => table.push(("anomaly if", format!("severity is above {}", number(Some(threshold))))),
+        None => table.push(("anomaly if", "decision is not above 0".to_owned())),
+    }
+    table.push(("model", model(row, found)));
+    let smoothing = found.model.threshold.as_ref().map_or(1, |threshold| threshold.smoothing);
+    if smoothing > 1 {
+        table.push((
+            "note",
+            format!("the verdict is on the mean severity of {smoothing} windows; this is about the last of them alone"),
+        ));
+    }
+    out.table(&table);
+    match &explanation.contributions {
+        None => {
+            out.line("this model does not begin by subtracting means: what is usual for a feature is not known, and none can be explained");
+        }
+        Some(contributions) => {
+            let header =
+                ["feature", "value", "mean", "decision at mean", "moved by", "severity at mean"].map(str::to_owned);
+            let rows = contributions.iter().map(|c| {
+                [
+                    c.feature.to_string(),
+                    number(Some(c.value)),
+                    number(Some(c.mean)),
+                    number(Some(c.usual.decision)),
+                    format!("{:+.4e}", c.usual.decision - now.decision),
+                    number(c.usual.severity),
+                ]
+            });
+            let rows: Vec<[String; 6]> = std::iter::once(header).chain(rows).collect();
+            let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+            let widths: [usize; 6] = std::array::from_fn(width);
+            for row in &rows {
+                let cells: Vec<String> =
+                    row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+                out.line(format_args!("  {}", cells.join("  ").trim_end()));
+            }
+        }
+    }
+    out.finish()
+}
+
+fn model(row: &Row, found: &Found) -> String {
+    let shown = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let (key, version) = (shown(&row.model_key), &found.model.version);
+    match found.standing {
+        Standing::OfTheSet => {
+            format!("`{key}`, version {version}, of set {} that scored the row", shown(&row.model_set))
+        }
+        Standing::Same => format!("`{key}`, version {version}, that scored the row"),
+        Standing::Other => format!(
+            "`{key}`, version {version}: the present one; the row was scored by version {} of set {}, which is not kept here",
+            shown(&row.model_version),
+            shown(&row.model_set)
+        ),
+    }
+}
+
+pub(super) fn json(row: &Row, found: &Found, explanation: &Explanation) -> anyhow::Result<()> {
+    let now = explanation.judgement;
+    let contributions = explanation.contributions.as_ref().map(|contributions| {
+        let one = |c: &score::Contribution| {
+            json!({
+                "feature": c.feature.to_string(), "value": c.value, "mean": c.mean,
+                "decision": c.usual.decision, "severity": c.usual.severity,
+                "decision_moved": c.usual.decision - now.decision,
+                "severity_moved": c.usual.severity.zip(now.severity).map(|(usual, now)| usual - now),
+            })
+        };
+        contributions.iter().map(one).collect::<Vec<_>>()
+    });
+    let mut out = Output::new();
+    out.line(json!({
+        "device": row.device, "sensor": row.sensor,
+        "window_start": wall::text(row.start), "window_end": wall::text(row.end),
+        "row": {
+            "status": row.status, "is_anomaly": row.is_anomaly, "decision": row.decision, "severity": row.severity,
+            "threshold": row.threshold, "top_feature": row.top_feature, "model_key": row.model_key,
+            "model_set": row.model_set, "model_version": row.model_version,
+        },
+        "model": {
+            "key": found.model.key.to_string(), "version": found.model.version,
+            "scored_the_row": found.standing != Standing::Other,
+        },
+        "decision": now.decision, "severity": now.severity, "threshold": explanation.threshold,
+        "contributions": contributions,
+    }));
+    out.finish()
+}
+
+fn number(number: Option<f64>) -> String {
+    match number {
+        None => "-".to_owned(),
+        Some(0.0) => "0".to_owned(),
+        Some(number) if (1e-3..1e7).contains(&number.abs()) => format!("{number:.6}"),
+        Some(number) => format!("{number:.5e}"),
+    }
+}

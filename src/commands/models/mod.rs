@@ -1,0 +1,89 @@
+//! `atalaia models`: what models there are, what one of them says, and scikit-learn files into a registry.
+//!
+//! Reading is the service's own (`score::load`): what is listed here is what would score.
+
+mod import;
+mod list;
+mod score;
+mod stale;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Subcommand;
+
+/// Shows the models that judge windows, scores rows with one, and imports scikit-learn files into a registry
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  atalaia models list --from models/
+  atalaia models show 1 4 -c pipeline.toml
+  atalaia models score model.joblib --input rows.csv --format json
+  atalaia models stale -c pipeline.toml --max-age 30d
+  atalaia models import --from az://trained/ --to az://models/registry/ -c pipeline.toml
+  atalaia models import --from trained/ --template '{device}/{sensor}/model.pkl' --to registry/")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Import(import::Args),
+    List(list::Args),
+    Show(list::ShowArgs),
+    Score(score::Args),
+    Stale(stale::Args),
+}
+
+/// Where models are, and with what rights they are read.
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// Folder or URL of the models [default: `score.models` of the configuration]
+    #[arg(long, value_name = "FOLDER-OR-URL")]
+    from: Option<String>,
+
+    /// How scikit-learn files are named, like `model_{device}_{sensor}` [default: `score.template` of the configuration]
+    #[arg(long, value_name = "TEMPLATE")]
+    template: Option<String>,
+
+    /// Configuration file: its credentials, and the defaults of the other options
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Overrides one setting; may be given several times
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
+}
+
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Import(args) => import::run(args),
+        Command::List(args) => list::run(args),
+        Command::Show(args) => list::show(args),
+        Command::Score(args) => score::run(args),
+        Command::Stale(args) => return stale::run(&args),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Place {
+    /// The configuration with the options in it. A pipeline need not be complete for this.
+    fn config(&self) -> anyhow::Result<config::Config> {
+        let mut config = super::read_config(self.config.as_deref(), &self.set)?;
+        if let Some(from) = &self.from {
+            config.score.models.clone_from(from);
+        }
+        if let Some(template) = &self.template {
+            config.score.template.clone_from(template);
+        }
+        if config.score.models.is_empty() {
+            bail!(
+                "no models are named: give their place with `--from`, or a configuration that has `score.models` with `-c`"
+            );
+        }
+        Ok(config)
+    }
+}
