@@ -106,7 +106,7 @@ impl Default for TrainOptions {
             folds: 5,
             threshold: ThresholdRule::Factor(1.5),
             smoothing: 3,
-            trim: Trim::Outstanding { share_max: 0.1, times: 10.0 },
+            trim: Trim::Outstanding { share_max: 0.1, times: 20.0 },
         }
     }
 }
@@ -289,10 +289,10 @@ impl FromStr for Trim {
         let parts: Vec<&str> = text.split(':').collect();
         Ok(match parts[..] {
             ["none"] => Trim::None,
-            ["outstanding"] => Trim::Outstanding { share_max: 0.1, times: 10.0 },
+            ["outstanding"] => Trim::Outstanding { share_max: 0.1, times: 20.0 },
             ["outstanding", share, times] => Trim::Outstanding { share_max: number(share)?, times: number(times)? },
             ["share", share] => Trim::Share(number(share)?),
-            _ => return Err(format!("`{text}` is no trimming: write `none`, `outstanding:0.1:10` or `share:0.05`")),
+            _ => return Err(format!("`{text}` is no trimming: write `none`, `outstanding:0.1:20` or `share:0.05`")),
         })
     }
 }
@@ -325,7 +325,7 @@ mod tests {
         for text in ["factor:1.5", "quantile:0.95:2", "pot:0.0001", "zero"] {
             assert_eq!(text.parse::<ThresholdRule>().expect(text).to_string(), text);
         }
-        for text in ["none", "outstanding:0.1:10", "share:0.05"] {
+        for text in ["none", "outstanding:0.1:20", "share:0.05"] {
             assert_eq!(text.parse::<Trim>().expect(text).to_string(), text);
         }
         assert_eq!("0.1/(d·var)".parse(), Ok(Gamma::Share(0.1)));

@@ -93,7 +93,8 @@ fn the_same_rows_give_the_same_model() {
 fn a_constant_feature_does_no_harm() {
     let history: Vec<Vec<f64>> = (0..100).map(|_| vec![0.1 + 0.2, 7.0]).collect();
     let features = [Statistic::Mean.into(), Statistic::Count.into()];
-    let TrainedModel { model, report } = train(key("d", "s"), &features, &hourly(&history), &options()).expect("a model");
+    let TrainedModel { model, report } =
+        train(key("d", "s"), &features, &hourly(&history), &options()).expect("a model");
     assert_eq!(model.steps[1], Step::Divide(vec![1.0, 1.0]));
     assert_eq!(alarms(&model, &[vec![0.1 + 0.2, 7.0], vec![90.0, 7.0]]), [false, true]);
     assert_eq!(report.warnings.first(), Some(&Warning::NothingVaries));

@@ -83,10 +83,6 @@ impl History {
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.series.is_empty()
-    }
-
     /// Takes the rows that `windows` have closed so far. `wanted` says which of them count.
     pub(crate) fn take(&mut self, windows: &mut Windows, wanted: &dyn Fn(&str, Micros, Micros) -> bool) {
         let rows = windows.take_closed(aggregate::TakeLimit::ALL);

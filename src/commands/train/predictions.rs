@@ -103,19 +103,17 @@ fn rows(
     let maps = batch.column_by_name("features").and_then(|column| column.as_map_opt());
     for row in 0..batch.num_rows() {
         let (device, start, end) = (devices.value(row), starts.value(row), ends.value(row));
+        // Also of windows that are not wanted: they tell that the ones before had ended.
+        if closed_by.value(row) == "drain" && wanted.device(device) {
+            let (_, newest) = drained.entry(device.to_owned()).or_insert((end - start, start));
+            *newest = start.max(*newest);
+        }
         if !wanted.window(device, start, end) {
             continue;
         }
-        match closed_by.value(row) {
-            "silence" => {
-                history.partial += 1;
-                continue;
-            }
-            "drain" => {
-                let (_, newest) = drained.entry(device.to_owned()).or_insert((end - start, start));
-                *newest = start.max(*newest);
-            }
-            _ => {}
+        if closed_by.value(row) == "silence" {
+            history.partial += 1;
+            continue;
         }
         if sensors.is_valid(row) {
             let value = |of: &arrow::array::Float64Array| of.is_valid(row).then(|| of.value(row));
