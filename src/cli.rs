@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{demo, eval, explain, models, preview, run, score, simulate, state, validate};
+use crate::commands::{demo, eval, explain, models, preview, run, score, simulate, state, train, validate};
 
 /// Watches fleets of devices: reads sensor events, aggregates them over event-time windows, scores each closed window
 /// with that device's own one-class SVM, and writes predictions as plain Parquet.
@@ -35,6 +35,7 @@ enum Command {
     Eval(eval::Args),
     Explain(explain::Args),
     State(state::Args),
+    Train(train::Args),
 }
 
 impl Cli {
@@ -54,6 +55,7 @@ impl Cli {
             Command::Eval(args) => eval::run(&args),
             Command::Explain(args) => explain::run(&args),
             Command::State(args) => state::run(args),
+            Command::Train(args) => train::run(args),
         }
     }
 }

@@ -45,5 +45,8 @@ pub use scorer::{Scorer, Trail};
 pub use set::{ModelSet, Summary};
 pub use single::Judge;
 pub use steps::Step;
-pub use train::{TrainOptions, Untrained, train};
+pub use train::{
+    Gamma, Preparation, Solver, ThresholdRule, TrainOptions, TrainReport, TrainedModel, TrainingRows, Trim, Untrained,
+    Warning, train,
+};
 pub use trained::Trained;

@@ -51,6 +51,17 @@ impl<'a> Single<'a> {
         severity(&self.shape, &self.lanes, &self.scaled(x), 0, self.sum(x, true), self.model.intercept)
     }
 
+    /// Of rows that lie one after the other, by the kernel's fast path.
+    pub(crate) fn severities(&self, rows: &[f64]) -> Vec<f64> {
+        let (inputs, width) = (self.model.inputs(), self.model.dimensions());
+        let z: Vec<f64> = rows.chunks_exact(inputs).flat_map(|row| self.scaled(row)).collect();
+        let jobs: Vec<Job> = (0..rows.len() / inputs).map(|row| Job { shape: self.shape, z: row * width }).collect();
+        let mut sums = Vec::with_capacity(jobs.len());
+        kernel::sums(&self.lanes, &z, &jobs, false, &mut sums);
+        let of = |(job, sum): (&Job, &f64)| severity(&self.shape, &self.lanes, &z, job.z, *sum, self.model.intercept);
+        jobs.iter().zip(&sums).map(of).collect()
+    }
+
     pub(crate) fn scaled(&self, x: &[f64]) -> Vec<f64> {
         let mut z = x.to_vec();
         steps::apply(&self.model.steps, &mut z);

@@ -14,6 +14,7 @@ pub(crate) mod run;
 pub(crate) mod score;
 pub(crate) mod simulate;
 pub(crate) mod state;
+pub(crate) mod train;
 pub(crate) mod validate;
 
 use std::path::{Path, PathBuf};
@@ -37,15 +38,28 @@ pub(crate) struct ConfigArgs {
 impl ConfigArgs {
     /// Reads the configuration and sets up logs as it says.
     pub(crate) fn load(&self) -> anyhow::Result<config::Config> {
-        let env =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        let sources = config::Sources { file: Some(self.config.clone()), env: env.collect(), set: self.set.clone() };
-        let loaded = config::load(sources)?;
+        let loaded = config::load(self.sources())?;
         telemetry::logs(&loaded.config.telemetry)?;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
         Ok(loaded.config)
+    }
+
+    /// The same for a command that has no use for these sections: they may be incomplete.
+    pub(crate) fn load_without(&self, sections: &[&str]) -> anyhow::Result<config::Config> {
+        let loaded = config::read(self.sources())?;
+        telemetry::logs(&loaded.config.telemetry)?;
+        let mut problems = config::validate(&loaded.config).problems;
+        let section = |setting: &str| setting.split('.').next().unwrap_or_default().to_owned();
+        problems.retain(|problem| !sections.contains(&section(&problem.setting).as_str()));
+        if problems.is_empty() { Ok(loaded.config) } else { Err(config::Error::Invalid { problems }.into()) }
+    }
+
+    fn sources(&self) -> config::Sources {
+        let env =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        config::Sources { file: Some(self.config.clone()), env: env.collect(), set: self.set.clone() }
     }
 }
 

@@ -13,12 +13,14 @@ mod folder;
 mod limits;
 mod location;
 mod open;
+mod read;
 
 pub use check::{check, check_writable};
 pub use config::Config;
 pub use error::{Error, Kind};
 pub use location::{Location, StoreKind};
 pub use open::{open, open_for};
+pub use read::{get, list};
 
 #[cfg(test)]
 mod tests;

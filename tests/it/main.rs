@@ -43,3 +43,6 @@ mod local_stack;
 
 // Between other programs: what is piped in and out.
 mod pipes;
+
+// Models from history: a machine's own file, its predictions, what is known of its faults.
+mod train;

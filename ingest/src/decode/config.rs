@@ -21,6 +21,8 @@ pub struct Config {
     /// For `csv` the name of a column, dots and all. Ids are taken byte for byte; a number is taken as it is written
     /// (`7` and `7.0` are two devices); an empty text or null is a missing field.
     pub device: Path,
+    /// The device of all records, for inputs of a single device that do not name it. `device` is not read then.
+    pub device_name: Option<String>,
     /// Where the sensor's name is (`long`). The same rules as for `device`.
     pub sensor: Path,
     /// Where the event time is: RFC 3339 text with any offset (`Z`, `+02:00`, `+0200`, `+02`), with a space for the `T`, or without
@@ -60,6 +62,7 @@ impl Default for Config {
             format: Format::Json,
             shape: Shape::Long,
             device: Path::from("device"),
+            device_name: None,
             sensor: Path::from("sensor"),
             time: Path::from("ts"),
             value: Path::from("value"),

@@ -74,6 +74,8 @@ pub(super) struct Buffers<'a> {
     pub(super) scratch: &'a str,
     /// Sensors' or columns' names.
     pub(super) names: &'a [String],
+    /// The one device of all records, if it is configured.
+    pub(super) device: &'a str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +83,7 @@ pub(super) enum Text {
     Record(Span),
     Scratch(Span),
     Name(u32),
+    Device,
 }
 
 impl Text {
@@ -90,6 +93,7 @@ impl Text {
             Text::Record(span) => span.of(buffers.record),
             Text::Scratch(span) => span.of(buffers.scratch),
             Text::Name(at) => &buffers.names[at as usize],
+            Text::Device => buffers.device,
         }
     }
 }

@@ -37,6 +37,9 @@ impl Field {
 
 /// A device id or a sensor's name.
 pub(super) fn id(plan: &Plan, role: Role, field: Field, buffers: Buffers<'_>) -> Result<Text, Reject> {
+    if role == Role::Device && plan.device_name.is_some() {
+        return Ok(Text::Device);
+    }
     let (Field::Number(text) | Field::Text(text)) = field else {
         return Err(unusable(field, &plan.name(role), "a text"));
     };

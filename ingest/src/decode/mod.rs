@@ -121,11 +121,12 @@ impl Decoder {
             Format::Csv if self.plan.sensors.is_empty() => &self.columns.names,
             _ => &self.plan.sensors,
         };
-        let buffers = Buffers { record, scratch: &self.scratch.text, names };
+        let buffers = Buffers { record, scratch: &self.scratch.text, names, device: self.plan.device() };
         match outcome {
             Err(reject) => Decoded::Reject(reject),
             Ok(Outcome::One { item, fields }) => {
-                if format == Format::Json {
+                // A template reads all four parts out of the record.
+                if format == Format::Json && self.plan.device_name.is_none() {
                     self.templates.learn(record, &fields);
                 }
                 Decoded::One(item.reading(buffers))

@@ -296,7 +296,12 @@ impl Walk<'_> {
     }
 
     fn buffers(&self) -> Buffers<'_> {
-        Buffers { record: self.record, scratch: &self.scratch.text, names: &self.plan.sensors }
+        Buffers {
+            record: self.record,
+            scratch: &self.scratch.text,
+            names: &self.plan.sensors,
+            device: self.plan.device(),
+        }
     }
 }
 
@@ -316,7 +321,7 @@ pub(super) fn wide_slots(
         if matches!(field, Field::Absent | Field::Null) {
             continue;
         }
-        let buffers = Buffers { record, scratch: &scratch.text, names: &plan.sensors };
+        let buffers = Buffers { record, scratch: &scratch.text, names: &plan.sensors, device: plan.device() };
         match fields::value(&plan.sensors[slot], field, buffers) {
             Ok(value) => scratch.item(Item { device, sensor: Text::Name(slot as u32), time, value }),
             Err(reject) => scratch.reject(reject),

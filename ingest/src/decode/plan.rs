@@ -82,6 +82,8 @@ pub(crate) struct Plan {
     pub(super) shape: Shape,
     /// For `csv` the single key is the column's name.
     paths: [Vec<String>; 4],
+    /// The device of all records; none: each names its own.
+    pub(super) device_name: Option<String>,
     pub(super) unit: TimeUnit,
     pub(super) sensors: Vec<String>,
     slots: HashMap<String, u32, foldhash::fast::FixedState>,
@@ -98,11 +100,18 @@ impl Plan {
         if config.shape == Shape::Long && !config.sensors.is_empty() {
             return Err(SettingError::NoUse { key: "sensors", setting: "ingest.decode.shape", value: "long" });
         }
+        if let Some(name) = &config.device_name
+            && !(1..=config.id_bytes_max).contains(&name.len())
+        {
+            let max = config.id_bytes_max;
+            return Err(SettingError::Range { key: "device_name", value: name.len(), min: 1, max });
+        }
         let paths = [&config.device, &config.sensor, &config.time, &config.value];
         let mut plan = Plan {
             format: config.format,
             shape: config.shape,
             paths: paths.map(|path| keys(path, config.format)),
+            device_name: config.device_name.clone(),
             unit: config.time_unit,
             sensors: config.sensors.clone(),
             slots: config.sensors.iter().zip(0..).map(|(name, slot)| (name.clone(), slot)).collect(),
@@ -126,6 +135,11 @@ impl Plan {
         &self.paths[role as usize]
     }
 
+    #[inline]
+    pub(super) fn device(&self) -> &str {
+        self.device_name.as_deref().unwrap_or_default()
+    }
+
     /// For messages: the path as one would write it.
     pub(super) fn name(&self, role: Role) -> String {
         self.path(role).join(".")
@@ -134,7 +148,13 @@ impl Plan {
     /// The parts that have a field of their own.
     pub(super) fn roles(&self) -> impl Iterator<Item = Role> {
         let wide = self.shape == Shape::Wide;
-        Role::ALL.into_iter().filter(move |role| !wide || matches!(role, Role::Device | Role::Time))
+        let named = self.device_name.is_some();
+        let has_field = move |role: &Role| match role {
+            Role::Device => !named,
+            Role::Time => true,
+            Role::Sensor | Role::Value => !wide,
+        };
+        Role::ALL.into_iter().filter(has_field)
     }
 
     /// The place of a sensor's name in `sensors`.

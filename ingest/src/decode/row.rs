@@ -47,7 +47,7 @@ pub(super) fn decode(
     cells: &mut Vec<Text>,
 ) -> Result<Outcome, Reject> {
     split(record, plan.delimiter, &mut scratch.text, cells)?;
-    let buffers = Buffers { record, scratch: &scratch.text, names: &plan.sensors };
+    let buffers = Buffers { record, scratch: &scratch.text, names: &plan.sensors, device: plan.device() };
     if let Some(surplus) = cells.get(columns.names.len()..)
         && surplus.iter().any(|cell| !cell.of(buffers).is_empty())
     {
@@ -73,7 +73,7 @@ pub(super) fn decode(
         scratch.slots.resize(plan.sensors.len(), Field::Absent);
         for &(at, slot) in &columns.sensors {
             if let Some(text) = cells.get(at) {
-                let buffers = Buffers { record, scratch: &scratch.text, names: &[] };
+                let buffers = Buffers { record, scratch: &scratch.text, names: &[], device: "" };
                 let empty = text.of(buffers).trim_matches([' ', '\t']).is_empty();
                 scratch.slots[slot] = if empty { Field::Null } else { Field::Text(*text) };
             }
@@ -97,7 +97,7 @@ fn wide_numbers(
     }
     for &(at, _) in &columns.sensors {
         let Some(text) = cells.get(at) else { continue };
-        let value = number::of_text(text.of(Buffers { record, scratch: &scratch.text, names: &[] }));
+        let value = number::of_text(text.of(Buffers { record, scratch: &scratch.text, names: &[], device: "" }));
         match value {
             Some(_) if columns.names[at].len() > plan.id_bytes_max => {
                 scratch.reject(fields::too_long(plan, &columns.names[at], columns.names[at].len()));
@@ -113,7 +113,7 @@ fn wide_numbers(
 pub(crate) fn header(line: &str, delimiter: u8) -> Result<Vec<String>, Reject> {
     let (mut scratch, mut cells) = (String::new(), Vec::new());
     split(line, delimiter, &mut scratch, &mut cells)?;
-    let buffers = Buffers { record: line, scratch: &scratch, names: &[] };
+    let buffers = Buffers { record: line, scratch: &scratch, names: &[], device: "" };
     Ok(cells.iter().map(|cell| cell.of(buffers).to_owned()).collect())
 }
 

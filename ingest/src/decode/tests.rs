@@ -267,3 +267,34 @@ fn records_of_one_producer_take_the_fast_path() {
         assert!(matches!(decoder.decode(record.as_bytes()), Decoded::One(one) if one.value == f64::from(n) + 0.5));
     }
 }
+
+/// One machine's own export: a table of its sensors, without a word on whose they are.
+#[test]
+fn records_of_a_single_device_need_not_name_it() {
+    let of_pump = |config: Config| decoder(Config { device_name: Some("pump".into()), ..config });
+    let mut table = of_pump(Config {
+        format: Format::Csv,
+        shape: Shape::Wide,
+        time: "datetime".into(),
+        columns: ["datetime", "temp", "flow"].map(String::from).to_vec(),
+        delimiter: ';',
+        ..Config::default()
+    });
+    let mut lines = of_pump(Config::default());
+    let time = 1_583_748_873_000_000;
+    let value = |text: f64| text.to_bits();
+    for _ in 0..3 {
+        let (read, _) = owned(&table.decode(b"2020-03-09 10:14:33;79.5;32\r\n"));
+        let expected = [(0, "temp", 79.5), (1, "flow", 32.0)];
+        assert_eq!(read.expect("a row"), expected.map(|(at, s, v)| (at, "pump".into(), s.into(), time, value(v))));
+        // Also where there is such a field: it is not read.
+        for record in
+            [r#"{"sensor":"s","ts":1583748873,"value":1}"#, r#"{"device":true,"sensor":"s","ts":1583748873,"value":1}"#]
+        {
+            let (read, _) = owned(&lines.decode(record.as_bytes()));
+            assert_eq!(read.expect(record), [(0, "pump".into(), "s".into(), time, value(1.0))]);
+        }
+    }
+    let empty = Config { device_name: Some(String::new()), ..Config::default() };
+    assert!(Decoder::new(&empty).is_err());
+}

@@ -1,6 +1,7 @@
-//! Trained models on windows of a made-up sensor: faults stand out, ordinary days do not.
+//! TrainedModel models on windows of a made-up sensor: faults stand out, ordinary days do not.
 
 use super::*;
+use crate::single::Single;
 use crate::testing::{Random, key};
 use crate::{Statistic, Step};
 
@@ -25,6 +26,18 @@ fn windows(
         .collect()
 }
 
+/// Consecutive hours.
+fn hourly(rows: &[Vec<f64>]) -> TrainingRows {
+    const HOUR: i64 = 3_600_000_000;
+    let starts = (0..rows.len() as i64).map(|row| row * HOUR).collect();
+    TrainingRows { width: HOUR, starts, numbers: rows.concat() }
+}
+
+/// The made-up sensor has no neighbours worth a mean: each hour is judged by itself.
+fn options() -> TrainOptions {
+    TrainOptions { smoothing: 1, ..TrainOptions::default() }
+}
+
 fn none(_: usize) -> f64 {
     0.0
 }
@@ -43,8 +56,8 @@ fn faults_stand_out_and_ordinary_days_do_not() {
     for seed in 0..10 {
         let mut random = Random::new(seed);
         let history = windows(&mut random, 336, none, none);
-        let model =
-            train(key("d", "s"), &FEATURES.map(Feature::from), &history, &TrainOptions::default()).expect("a model");
+        let trained = train(key("d", "s"), &FEATURES.map(Feature::from), &hourly(&history), &options());
+        let model = trained.expect("a model").model;
         let quiet = windows(&mut random, 480, none, none);
         false_alarms += alarms(&model, &quiet).iter().filter(|&&alarm| alarm).count();
         let spiked = windows(&mut random, 48, none, |hour| if hour % 6 == 0 { 6.0 } else { 0.0 });
@@ -61,10 +74,16 @@ fn faults_stand_out_and_ordinary_days_do_not() {
 #[test]
 fn the_same_rows_give_the_same_model() {
     let history = windows(&mut Random::new(3), 200, none, none);
-    let one = train(key("d", "s"), &FEATURES.map(Feature::from), &history, &TrainOptions::default()).expect("a model");
-    let other =
-        train(key("d", "s"), &FEATURES.map(Feature::from), &history, &TrainOptions::default()).expect("a model");
-    assert_eq!(one, other);
+    let train = |options: &TrainOptions| {
+        train(key("d", "s"), &FEATURES.map(Feature::from), &hourly(&history), options).expect("a model")
+    };
+    let one = train(&options());
+    assert_eq!(one, train(&options()));
+    let drawn = |seed| train(&TrainOptions { rows_max: 100, seed, ..options() });
+    assert_eq!(drawn(7), drawn(7));
+    assert_ne!(drawn(7).model, drawn(8).model);
+    assert_eq!((drawn(7).model.rows, drawn(7).report.rows), (Some(100), 200));
+    let one = one.model;
     assert_eq!((one.version.len(), one.rows), (12, Some(200)));
     // The coefficients' sum is what nu says.
     assert!((one.coefficients.iter().sum::<f64>() - 0.05 * 200.0).abs() < 1e-6);
@@ -74,32 +93,34 @@ fn the_same_rows_give_the_same_model() {
 fn a_constant_feature_does_no_harm() {
     let history: Vec<Vec<f64>> = (0..100).map(|_| vec![0.1 + 0.2, 7.0]).collect();
     let features = [Statistic::Mean.into(), Statistic::Count.into()];
-    let model = train(key("d", "s"), &features, &history, &TrainOptions::default()).expect("a model");
+    let TrainedModel { model, report } =
+        train(key("d", "s"), &features, &hourly(&history), &options()).expect("a model");
     assert_eq!(model.steps[1], Step::Divide(vec![1.0, 1.0]));
     assert_eq!(alarms(&model, &[vec![0.1 + 0.2, 7.0], vec![90.0, 7.0]]), [false, true]);
+    assert_eq!(report.warnings.first(), Some(&Warning::NothingVaries));
 }
 
 #[test]
 fn what_cannot_be_trained_on_is_named() {
-    let row = |x: f64| vec![x];
-    let rows = |count: usize| (0..count).map(|at| row(at as f64)).collect::<Vec<_>>();
+    let rows = |count: usize| hourly(&(0..count).map(|at| vec![at as f64]).collect::<Vec<_>>());
     let mut bad = rows(60);
-    bad[7] = row(f64::NAN);
+    bad.numbers[7] = f64::NAN;
     let mut wide = rows(60);
-    wide[9] = vec![1.0, 2.0];
+    wide.numbers.push(2.0);
+    let mut mixed = rows(60);
+    mixed.starts.swap(20, 21);
     for (rows, options, expected) in [
-        (rows(39), TrainOptions::default(), "39 rows are too few, at least 40 are needed"),
-        (bad, TrainOptions::default(), "row 7 holds a number that is not finite"),
-        (wide, TrainOptions::default(), "row 9 has 2 numbers for 1 features"),
+        (rows(39), options(), "39 rows are too few, at least 40 are needed"),
+        (bad, options(), "row 7 holds a number that is not finite"),
+        (wide, options(), "61 numbers in 60 rows of 1 features"),
+        (mixed, options(), "row 21 is not later than the one before it"),
+        (rows(60), TrainOptions { nu: 0.01, ..options() }, "60 rows are too few, at least 125 are needed"),
+        (rows(60), TrainOptions { nu: 1.0, ..options() }, "nu is `1`, which is out of range"),
+        (rows(60), TrainOptions { trim: Trim::Share(0.5), ..options() }, "trim is `1`, which is out of range"),
         (
             rows(60),
-            TrainOptions { nu: 0.01, ..TrainOptions::default() },
-            "60 rows are too few, at least 125 are needed",
-        ),
-        (
-            rows(60),
-            TrainOptions { margin: f64::NAN, ..TrainOptions::default() },
-            "margin is `NaN`, which is out of range",
+            TrainOptions { threshold: ThresholdRule::Factor(f64::NAN), ..options() },
+            "factor is `NaN`, which is out of range",
         ),
     ] {
         let error = train(key("d", "s"), &[Statistic::Mean.into()], &rows, &options).expect_err(expected);

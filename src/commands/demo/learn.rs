@@ -1,18 +1,16 @@
 //! The demo's models: one for each series, trained on the windows of the clean day before the stream.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::thread;
-
-use aggregate::{Arrival, Close, TakeLimit, Windows};
+use aggregate::{Arrival, Close, Windows};
 use anyhow::Context;
 use config::Config;
 use ingest::simulated::Fleet;
-use score::{Feature, Model, ModelKey, Statistic, TrainOptions};
+use score::{Feature, Statistic, TrainOptions};
 use tokio::runtime::Runtime;
-use types::{Reading, SeriesNames, WindowRows};
+use types::Reading;
 
 use crate::commands::progress;
+use crate::commands::train::history::History;
+use crate::commands::train::learn;
 
 /// Level, spread and extremes tell spikes, stuck values and drift; the count tells dropouts.
 pub(super) const FEATURES: [Statistic; 5] =
@@ -21,13 +19,17 @@ pub(super) const FEATURES: [Statistic; 5] =
 /// Trains and writes the registry that the stream will load; returns how many models there are.
 pub(super) fn train(config: &Config, runtime: &Runtime) -> anyhow::Result<usize> {
     let history = history(config)?;
-    let models = train_all(history)?;
+    let bar = progress::bar("training models", history.keys() as u64);
+    // The faults to be found last for a window.
+    let options = TrainOptions { smoothing: 1, ..TrainOptions::default() };
+    let outcomes = learn::learn(history, &|_| true, &options, &bar)?;
+    bar.finish_and_clear();
+    let models = outcomes.into_iter().map(|outcome| outcome.trained.map(|trained| trained.model));
+    let models: Vec<_> = models.collect::<Result<_, _>>().context("train the models")?;
     let location = store::open(&config.score.models, config.model_storage()).context("open the place of the models")?;
     runtime.block_on(score::write_registry(&models, &location.store, &location.prefix)).context("write the models")?;
     Ok(models.len())
 }
-
-type History = BTreeMap<(String, String), Vec<Vec<f64>>>;
 
 /// The clean day's windows, by the same rules as the service's.
 fn history(config: &Config) -> anyhow::Result<History> {
@@ -38,7 +40,8 @@ fn history(config: &Config) -> anyhow::Result<History> {
     let bar = progress::bar("reading a clean day", fleet.readings_planned().unwrap_or(0));
     let settings = config.aggregate.settings(false, false)?;
     let names: Vec<String> = (0..clean.devices).map(|device| fleet.device_name(device)).collect();
-    let mut history = History::new();
+    let features = FEATURES.map(Feature::from).to_vec();
+    let mut history = History::new(config.aggregate.window.micros(), &config.score, Some(features));
     for partition in 0..clean.partitions {
         let mut windows = Windows::new(settings);
         let mut refused = Vec::new();
@@ -55,50 +58,8 @@ fn history(config: &Config) -> anyhow::Result<History> {
             bar.inc(1);
         }
         windows.end(Close::All);
-        let rows = windows.take_closed(TakeLimit::ALL);
-        collect(&rows, windows.names(), &mut history);
+        history.take(&mut windows, &|_, _, _| true);
     }
     bar.finish_and_clear();
     Ok(history)
-}
-
-fn collect(rows: &WindowRows, series: &dyn SeriesNames, history: &mut History) {
-    for row in 0..rows.len() {
-        let features: Option<Vec<f64>> = FEATURES.iter().map(|feature| feature.of(rows, row)).collect();
-        let Some(features) = features else { continue };
-        let key = (series.device(rows.series[row]).to_owned(), series.sensor(rows.series[row]).to_owned());
-        history.entry(key).or_default().push(features);
-    }
-}
-
-/// On all cores: training is the one part of the demo that computes for seconds.
-fn train_all(history: History) -> anyhow::Result<Vec<Model>> {
-    let bar = progress::bar("training models", history.len() as u64);
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let left = Mutex::new(history.into_iter());
-    let options = TrainOptions::default();
-    let parts: Vec<anyhow::Result<Vec<Model>>> = thread::scope(|scope| {
-        let train_some = || {
-            let mut models = Vec::new();
-            loop {
-                let next = left.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
-                let Some(((device, sensor), rows)) = next else { return Ok(models) };
-                let key = ModelKey::series(device, sensor);
-                models.push(score::train(key, &FEATURES.map(Feature::from), &rows, &options)?);
-                bar.inc(1);
-            }
-        };
-        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(train_some)).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("training panicked: this is a bug"))))
-            .collect()
-    });
-    bar.finish_and_clear();
-    let mut models = Vec::new();
-    for part in parts {
-        models.extend(part.context("train the models")?);
-    }
-    models.sort_by(|a, b| a.key.cmp(&b.key));
-    Ok(models)
 }

@@ -1,0 +1,387 @@
+//! `atalaia train`: models from history, with the windows of the service.
+//!
+//! A source or a dataset -> closed windows -> rows of each key -> models -> a registry. Reading is `source` or `predictions`, the
+//! statistics are kept in `history`, and what a model is made of is `score::train`'s business.
+
+mod exclude;
+pub(crate) mod history;
+pub(crate) mod learn;
+mod options;
+mod predictions;
+mod report;
+mod source;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use config::Config;
+use score::{Feature, Key, Model, ModelKey};
+use serde_json::json;
+use store::Location;
+use tokio::runtime::Runtime;
+use types::{Micros, Span};
+
+use self::exclude::Excluded;
+use self::history::History;
+use self::options::TrainArgs;
+use self::report::{Line, Status};
+use self::source::{Read, Wanted};
+use super::output::{Output, grouped};
+use super::{ConfigArgs, Format, assemble, progress};
+use crate::shutdown::Shutdown;
+use crate::wall;
+
+/// Trains a model for each series or device from history, and writes them as a registry
+///
+/// Windows are made by the code of the service. The history is the configured source up to its present end (files, a topic), or our own
+/// predictions. What a model belongs to is `score.key`. Windows that may lack readings are left out: those closed by silence, and a
+/// device's newest where the input ends.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  atalaia train -c pipeline.toml --to models/ --report report.parquet
+  atalaia train -c pipeline.toml --to models-2/ --from-predictions az://results/predictions/ --from-time 2026-01-01T00:00:00Z
+  atalaia train -c pipeline.toml --to models-2/ --only stale --max-age 30d --exclude faults.csv
+  atalaia train -c pump.toml --to models/ --set score.key=device --rows 400")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+
+    /// Folder or URL that the models are written to
+    #[arg(long, value_name = "FOLDER-OR-URL")]
+    to: String,
+
+    /// What a model looks at, like `mean,std_pop` or `temp.mean,flow.max` [default: `score.features`; for devices mean, std_pop, min, max
+    /// and delta of each sensor, unless `score.features` names sensors]
+    #[arg(long, value_name = "FEATURES", value_delimiter = ',')]
+    features: Option<Vec<Feature>>,
+
+    /// Train on this dataset of predictions instead of the source
+    #[arg(long, value_name = "FOLDER-OR-URL", conflicts_with = "rows")]
+    from_predictions: Option<String>,
+
+    /// Read only the first so many records of each device
+    #[arg(long, value_name = "RECORDS")]
+    rows: Option<u64>,
+
+    /// Leave out windows that start before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    from_time: Option<Micros>,
+
+    /// Leave out windows that end after this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<Micros>,
+
+    /// Leave out windows that touch these intervals: CSV or JSON with `from`, `to` and perhaps `device`
+    #[arg(long, value_name = "FILE")]
+    exclude: Option<PathBuf>,
+
+    /// Which keys are trained: `all`; `new`, those without a model; `stale`, these and those whose model is older than `--max-age`. Other
+    /// models are taken over as they are from the models at `--to`, or else from `score.models`
+    #[arg(long, value_enum, default_value = "all")]
+    only: Only,
+
+    /// With `--only stale`: models that are older are trained again
+    #[arg(long, value_name = "SPAN", default_value = "30d", value_parser = types::parse_span)]
+    max_age: Span,
+
+    /// Read the input so many times, each time for a part of the devices: memory for less
+    #[arg(long, value_name = "PASSES", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    passes: u64,
+
+    #[command(flatten)]
+    train: TrainArgs,
+
+    /// Write what became of each key to this file, as Parquet
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+
+    /// How the summary is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Only {
+    All,
+    New,
+    Stale,
+}
+
+fn time(text: &str) -> Result<Micros, String> {
+    exclude::time(text).map_err(|error| error.to_string())
+}
+
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let unneeded: &[&str] = if args.from_predictions.is_some() { &["sink", "ingest"] } else { &["sink"] };
+    let config = args.config.load_without(unneeded)?;
+    let runtime = assemble::runtime()?;
+    let shutdown = Shutdown::on_signals(runtime.handle());
+    let to = store::open(&args.to, config.model_storage()).context("open the place of the models")?;
+    runtime.block_on(store::check_writable(&to)).context("try the place of the models")?;
+    let job =
+        Job { args: &args, options: args.train.options(), config: &config, runtime: &runtime, shutdown: &shutdown };
+    let begun = Instant::now();
+    let existing = job.existing(&to)?;
+    let outcome = job.train(&existing)?;
+    let Trained { mut models, mut lines, read, partial, windows } = outcome;
+    if models.is_empty() {
+        bail!("{}", nothing(&lines, windows, partial));
+    }
+    let trained = models.len();
+    let kept = existing.into_iter().filter(|(key, _)| !models.iter().any(|model| model.key == *key));
+    let kept: Vec<Model> = kept.map(|(_, model)| model).collect();
+    lines.extend(kept.iter().map(Line::kept));
+    models.extend(kept);
+    lines.sort_by(|a, b| (&a.device, &a.sensor).cmp(&(&b.device, &b.sensor)));
+    if let Some(file) = &args.report {
+        report::write(&lines, file)?;
+    }
+    let written = runtime.block_on(publish(&models, &to)).with_context(|| format!("write the models to `{to}`"))?;
+    let summary = Summary {
+        read,
+        partial,
+        windows,
+        trained,
+        lines: &lines,
+        written: &written,
+        seconds: begun.elapsed().as_secs_f64(),
+    };
+    summary.print(&args, &to)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The one place where models leave the command.
+async fn publish(models: &[Model], to: &Location) -> Result<score::Written, score::Error> {
+    score::write_registry(models, &to.store, &to.prefix).await
+}
+
+struct Job<'a> {
+    args: &'a Args,
+    options: score::TrainOptions,
+    config: &'a Config,
+    runtime: &'a Runtime,
+    shutdown: &'a Shutdown,
+}
+
+struct Trained {
+    models: Vec<Model>,
+    lines: Vec<Line>,
+    read: Read,
+    partial: u64,
+    windows: u64,
+}
+
+impl Job<'_> {
+    /// The models that are taken over unless a new one is trained; none if all are.
+    fn existing(&self, to: &Location) -> anyhow::Result<BTreeMap<ModelKey, Model>> {
+        if self.args.only == Only::All {
+            return Ok(BTreeMap::new());
+        }
+        let holds = self.runtime.block_on(store::list(to)).context("look for models")?;
+        let from = match holds.iter().any(|path| path.extension() == Some("parquet")) {
+            true => to.clone(),
+            false if self.config.score.models.is_empty() => {
+                bail!(
+                    "`--only` compares with existing models, but there are none at `{to}`, and `score.models` is empty"
+                )
+            }
+            false => store::open(&self.config.score.models, self.config.model_storage())
+                .context("open the place of the existing models")?,
+        };
+        let place = (from.store.clone(), from.prefix.clone());
+        let models = self.runtime.block_on(score::read_models(&self.config.score, Some(place), &|_, _| ()));
+        let models = models.with_context(|| format!("read the existing models in `{from}`"))?;
+        Ok(models.into_iter().map(|model| (model.key.clone(), model)).collect())
+    }
+
+    fn train(&self, existing: &BTreeMap<ModelKey, Model>) -> anyhow::Result<Trained> {
+        let args = self.args;
+        let now = wall::now();
+        let oldest = now.saturating_sub(args.max_age.micros());
+        let wanted_key = |key: &ModelKey| match (args.only, existing.get(key)) {
+            (Only::All, _) | (_, None) => true,
+            (Only::New, Some(_)) => false,
+            (Only::Stale, Some(model)) => model.trained_at.is_none_or(|trained_at| trained_at < oldest),
+        };
+        let mut all = Trained { models: Vec::new(), lines: Vec::new(), read: Read::default(), partial: 0, windows: 0 };
+        for pass in 0..args.passes {
+            let excluded = args.exclude.as_deref().map(Excluded::read).transpose()?.unwrap_or_default();
+            let wanted = Wanted {
+                from: args.from_time,
+                until: args.until,
+                records: args.rows,
+                excluded,
+                shard: (pass, args.passes),
+            };
+            let (history, read) = self.history(&wanted)?;
+            (all.read, all.partial, all.windows) = (read, all.partial + history.partial, all.windows + history.windows);
+            let bar = progress::bar("training models", history.keys() as u64);
+            let outcomes = learn::learn(history, &wanted_key, &self.options, &bar)?;
+            bar.finish_and_clear();
+            for outcome in outcomes {
+                all.lines.push(Line::of(&outcome));
+                if let Ok(trained) = outcome.trained {
+                    all.models.push(Model { trained_at: Some(now), ..trained.model });
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn history(&self, wanted: &Wanted) -> anyhow::Result<(History, Read)> {
+        let Job { args, config, runtime, shutdown, .. } = self;
+        let mut history = History::new(config.aggregate.window.micros(), &config.score, self.features()?);
+        let bar = progress::bar("reading history", 1000);
+        let read = match &args.from_predictions {
+            Some(url) => {
+                let location = store::open(url, &config.storage).context("open the dataset of predictions")?;
+                runtime.block_on(store::check(&location)).context("open the dataset of predictions")?;
+                predictions::read(&location, runtime, wanted, &mut history, &bar, shutdown)
+            }
+            None => source::read(config, wanted, &mut history, &bar, shutdown),
+        };
+        bar.finish_and_clear();
+        Ok((history, read?))
+    }
+
+    /// None: what each device has.
+    fn features(&self) -> anyhow::Result<Option<Vec<Feature>>> {
+        let score = &self.config.score;
+        let names_sensors = |features: &[Feature]| features.iter().any(|feature| feature.sensor.is_some());
+        let features = match (&self.args.features, score.key) {
+            (Some(features), _) => features,
+            (None, Key::Series) => &score.features,
+            (None, Key::Device) if names_sensors(&score.features) => &score.features,
+            (None, Key::Device) => return Ok(None),
+        };
+        for (at, feature) in features.iter().enumerate() {
+            if features[..at].contains(feature) {
+                bail!("the feature `{feature}` is named twice");
+            }
+            match (score.key, &feature.sensor) {
+                (Key::Series, Some(_)) => {
+                    bail!(
+                        "`{feature}` names a sensor, but `score.key` is `series`: write the statistic alone, or set `score.key = \"device\"`"
+                    )
+                }
+                (Key::Device, None) => {
+                    bail!("`{feature}` names no sensor, but `score.key` is `device`: write it like `temp.{feature}`")
+                }
+                _ => {}
+            }
+        }
+        Ok(Some(features.clone()))
+    }
+}
+
+/// Why there is no model at all.
+fn nothing(lines: &[Line], windows: u64, partial: u64) -> String {
+    let failure = lines.iter().find_map(|line| line.failure.as_deref());
+    let because = match failure {
+        Some(failure) => format!("{} keys, none with a model; of the first one: {failure}", lines.len()),
+        None if windows == 0 => format!("no whole window was left ({} partial ones)", grouped(partial)),
+        None => "no key is new or stale".into(),
+    };
+    format!(
+        "nothing was trained: {because}\n`atalaia preview` shows what the records are; `--format json` and `--report` say more of keys"
+    )
+}
+
+struct Summary<'a> {
+    read: Read,
+    partial: u64,
+    windows: u64,
+    trained: usize,
+    lines: &'a [Line],
+    written: &'a score::Written,
+    seconds: f64,
+}
+
+/// Failures that are shown one by one.
+const SHOWN: usize = 5;
+
+impl Summary<'_> {
+    fn print(&self, args: &Args, to: &Location) -> anyhow::Result<()> {
+        match args.format {
+            Format::Text => self.text(args, to),
+            Format::Json => self.json(to),
+        }
+    }
+
+    fn failed(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter().filter(|line| line.status == Status::Failed)
+    }
+
+    fn kept(&self) -> usize {
+        self.lines.iter().filter(|line| line.status == Status::Kept).count()
+    }
+
+    /// How many keys each kind of warning concerns.
+    fn warnings(&self) -> BTreeMap<&'static str, u64> {
+        let mut counts: HashMap<&'static str, u64> = HashMap::new();
+        for line in self.lines {
+            let mut words: Vec<&'static str> = line.warnings().map(score::Warning::as_str).collect();
+            words.dedup();
+            words.into_iter().for_each(|word| *counts.entry(word).or_default() += 1);
+        }
+        counts.into_iter().collect()
+    }
+
+    fn text(&self, args: &Args, to: &Location) -> anyhow::Result<()> {
+        let mut out = Output::new();
+        let failed = self.failed().count();
+        let mut rows = vec![
+            (
+                "models",
+                format!(
+                    "{} trained, {} kept, {failed} keys without",
+                    grouped(self.trained as u64),
+                    grouped(self.kept() as u64)
+                ),
+            ),
+            ("records", format!("{}, {} refused or late", grouped(self.read.records), grouped(self.read.refused))),
+            ("windows", format!("{}, {} partial ones left out", grouped(self.windows), grouped(self.partial))),
+            ("time", format!("{:.1} s", self.seconds)),
+            ("registry", format!("{to}, {} KiB", grouped(self.written.bytes.div_ceil(1024)))),
+            ("set", self.written.set.clone()),
+        ];
+        let warnings: Vec<String> =
+            self.warnings().iter().map(|(word, count)| format!("{} {word}", grouped(*count))).collect();
+        if !warnings.is_empty() {
+            rows.push(("warnings", warnings.join(", ")));
+        }
+        if let Some(file) = &args.report {
+            rows.push(("report", file.display().to_string()));
+        }
+        rows.push(("next", format!("set `score.models = \"{}\"`", args.to)));
+        out.table(&rows);
+        for line in self.failed().take(SHOWN) {
+            let key = ModelKey { device: line.device.clone(), sensor: line.sensor.clone() }.to_string();
+            out.line(format_args!(
+                "  no model for `{}`: {}",
+                key.escape_debug(),
+                line.failure.as_deref().unwrap_or_default()
+            ));
+        }
+        out.finish()
+    }
+
+    fn json(&self, to: &Location) -> anyhow::Result<()> {
+        let failures: Vec<_> = self
+            .failed()
+            .map(|line| json!({ "device": line.device, "sensor": line.sensor, "failure": line.failure }))
+            .collect();
+        let mut out = Output::new();
+        out.line(json!({
+            "trained": self.trained, "kept": self.kept(), "failed": failures, "warnings": self.warnings(),
+            "records": self.read.records, "readings": self.read.readings, "refused": self.read.refused,
+            "windows": self.windows, "partial": self.partial, "seconds": self.seconds,
+            "to": to.display, "set": self.written.set, "files": self.written.files, "bytes": self.written.bytes,
+        }));
+        out.finish()
+    }
+}
