@@ -144,7 +144,8 @@ impl Reload {
 fn give_way() {
     #[cfg(target_os = "linux")]
     {
-        const NICE: i32 = 15;
+        const NICE: i32 = 5;
+        // A quarter of a processor where workers want all of it; more, and they would notice, less, and it would take minutes.
         // There a thread is meant, whatever the name says. Without it loading is as important as scoring: no reason to fail.
         let _ = rustix::process::setpriority_process(None, NICE);
     }

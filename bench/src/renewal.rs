@@ -103,7 +103,7 @@ fn one(size: u64, workers: usize) -> anyhow::Result<()> {
         let (place, runtime, current) = (&mut place, &runtime, shared.current());
         // As the service does it.
         let loading = scope.spawn(move || {
-            let _ = rustix::process::setpriority_process(None, 15);
+            let _ = rustix::process::setpriority_process(None, 5);
             runtime.block_on(place.newer(&current, None, &|_, _| {}))
         });
         let newer = loading.join().unwrap_or(Ok(None));
