@@ -46,3 +46,6 @@ mod pipes;
 
 // Models from history: a machine's own file, its predictions, what is known of its faults.
 mod train;
+
+// From a notebook to the service, from no models at all, and the loop of retraining.
+mod paths;

@@ -89,7 +89,7 @@ def check(folder, predictions):
         size = np.abs(pipelines[device][-1].dual_coef_).sum()
         assert abs(row["decision"] - decision) <= 1e-12 * size, (device, start, row["decision"], decision)
         assert row["is_anomaly"] == (pipelines[device].predict(frame)[0] < 0) or abs(decision) <= 1e-12 * size
-        assert (row["top_feature"] is not None) <= row["is_anomaly"]
+        assert pd.notna(row["top_feature"]) <= row["is_anomaly"]
         assert row["model_key"] == device
         anomalies += row["is_anomaly"]
     assert counts["scored"] > 200 and counts["missing_feature"] >= 4 and counts["no_model"] == 150, counts

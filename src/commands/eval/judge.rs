@@ -49,6 +49,9 @@ impl Part {
 
 /// The tracks of one dataset under its labels.
 pub(super) fn tracks(dataset: &Dataset, labels: &Labels, rules: &Rules) -> anyhow::Result<Vec<Track>> {
+    // A verdict on a whole device is one on each of its sensors.
+    let of_devices = dataset.is_of_devices().then(|| labels.clone().without_sensors());
+    let labels = of_devices.as_ref().unwrap_or(labels);
     let subjects = subjects(dataset, labels)?;
     let tracks = subjects.into_iter().map(|(device, sensor)| {
         let windows = match &sensor {

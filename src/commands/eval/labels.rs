@@ -82,6 +82,12 @@ impl Labels {
         self
     }
 
+    /// What it says of a sensor it says of the whole device.
+    pub(super) fn without_sensors(mut self) -> Labels {
+        self.whom_mut().for_each(|whom| whom.sensor = None);
+        self
+    }
+
     pub(super) fn whom(&self) -> Box<dyn Iterator<Item = &Whom> + '_> {
         match self {
             Labels::Rows(rows) => Box::new(rows.iter().map(|row| &row.whom)),

@@ -90,6 +90,11 @@ impl Dataset {
         self.series.values().flatten()
     }
 
+    /// Whether nothing but whole devices is scored.
+    pub(super) fn is_of_devices(&self) -> bool {
+        self.series.keys().all(|(_, sensor)| sensor.is_none())
+    }
+
     pub(super) fn devices(&self) -> impl Iterator<Item = &str> {
         let mut last = None;
         let names = self.series.keys().map(|(device, _)| device.as_str());

@@ -195,3 +195,14 @@ fn a_threshold_takes_the_place_of_the_verdicts() {
     data.add(scored("d", None, 30, Some(1.0)));
     assert_eq!(Score::of_all([&data].into_iter()), Score::Decision, "one scored row has no severity");
 }
+
+#[test]
+fn labels_of_sensors_are_labels_of_devices_that_are_scored_as_a_whole() {
+    let data = dataset(&[("d", None, 0, Some(1.0)), ("d", None, 10, Some(-1.0)), ("e", None, 10, Some(1.0))]);
+    let interval = |sensor| Interval { whom: whom(Some("d"), Some(sensor)), from: 12, to: 13 };
+    let labels = Labels::Intervals(vec![interval("temp"), interval("flow")]);
+    let tracks = tracks(&data, &labels, &rules(Causal::default())).expect("tracks");
+    let positive: Vec<Vec<bool>> =
+        tracks.iter().map(|track| track.judged.iter().map(|judged| judged.is_positive).collect()).collect();
+    assert_eq!(positive, [vec![false, true], vec![false]], "one track a device, whatever the sensor");
+}
