@@ -13,6 +13,7 @@ mod scale;
 mod scoring;
 mod speed;
 mod steady;
+mod training;
 mod workload;
 
 use anyhow::Context;
@@ -73,6 +74,8 @@ enum What {
     Latency,
     /// Rows a second through the scorer, by the number of models
     Scoring,
+    /// Models a second beside scikit-learn
+    Training,
 }
 
 /// What a started process does; not for people.
@@ -113,6 +116,7 @@ fn measure(args: &Args, brokers: &dyn Fn() -> anyhow::Result<String>) -> anyhow:
         What::Scale => scale::series(&brokers()?, *events, series, workers),
         What::Wide => scale::wide(&brokers()?, *events, workers),
         What::Latency => latency::measure(&brokers()?),
+        What::Training => training::measure(),
         What::Scoring => scoring::measure(&[&[1, 100], &series[..]].concat(), 60),
     }
 }
