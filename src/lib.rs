@@ -5,6 +5,7 @@ mod commands;
 mod http;
 mod memory;
 pub mod pipeline;
+mod reload;
 pub mod report;
 pub mod shutdown;
 mod telemetry;

@@ -50,6 +50,12 @@ pub(crate) fn watch(configured: Option<u64>, progress: Arc<Progress>, runtime: &
     });
 }
 
+/// What may still be taken before partitions are paused; none where the system does not tell.
+pub(crate) fn left(configured: Option<u64>) -> Option<u64> {
+    let budget = configured.or_else(of_the_machine)?;
+    Some((budget / 100 * FULL).saturating_sub(resident()?))
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Level {
     Fine,
@@ -135,6 +141,8 @@ mod tests {
         if cfg!(target_os = "linux") {
             assert!(resident().is_some_and(|bytes| bytes > 1 << 20));
             assert!(of_the_machine().is_some_and(|bytes| bytes > 1 << 20));
+            assert_eq!(left(Some(1)), Some(0));
+            assert!(left(Some(1 << 50)).is_some_and(|bytes| bytes > 1 << 49));
         }
     }
 }

@@ -42,7 +42,8 @@ pub struct Job {
     pub decode: ingest::decode::Config,
     /// The rules of time.
     pub windows: aggregate::Settings,
-    pub models: Arc<score::ModelSet>,
+    /// What judges; a newer set comes in between two commits.
+    pub models: Arc<score::Models>,
     pub score: score::Config,
     pub cadence: Cadence,
     /// Bytes of closed rows that a worker lets wait behind unfinished commits before reading pauses.

@@ -38,20 +38,22 @@ impl TakeLimit {
         let mut dates: HashSet<Micros, RandomState> = HashSet::default();
         let mut left: HashSet<&str, RandomState> = HashSet::default();
         let (mut taken, mut last, mut is_full) = (0, None, false);
-        let mut takes = vec![false; rows.len()];
-        for row in 0..rows.len() {
+        let takes = (0..rows.len()).map(|row| {
             is_full = is_full || taken >= self.rows && !(row > 0 && closed_together(row - 1, row));
             if is_full {
-                break;
+                return false;
             }
             let date = rows.start[row].div_euclid(DAY);
             let fits = last == Some(date) || dates.contains(&date) || (dates.len() < self.dates && dates.insert(date));
-            if fits && (left.is_empty() || !left.contains(device(row))) {
-                (taken, last, takes[row]) = (taken + 1, Some(date), true);
+            let takes = fits && (left.is_empty() || !left.contains(device(row)));
+            if takes {
+                (taken, last) = (taken + 1, Some(date));
             } else {
                 left.insert(device(row));
             }
-        }
+            takes
+        });
+        let takes: Vec<bool> = takes.collect();
         (taken < takes.len()).then_some(takes)
     }
 

@@ -150,12 +150,9 @@ fn names_stay_while_any_of_several_takes_is_out() {
 fn series_are_listed_in_an_order_that_a_restart_does_not_change() {
     let settings = minutes(Some(3600 * SECOND));
     let mut windows = Windows::new(settings);
-    let mut position = 0;
-    for (device, time) in
-        [("gone", 0), ("b", 10), ("a", 20), ("b", 100), ("c", 5000), ("a", 5030), ("new", 5060), ("a", 5100)]
-    {
+    let log = [("gone", 0), ("b", 10), ("a", 20), ("b", 100), ("c", 5000), ("a", 5030), ("new", 5060), ("a", 5100)];
+    for (position, (device, time)) in (0..).zip(log) {
         observe(&mut windows, position, device, time * SECOND);
-        position += 1;
     }
     let listed = |windows: &Windows| -> Vec<String> {
         windows.series_in_state().map(|series| windows.names().device(series).to_owned()).collect()

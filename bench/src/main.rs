@@ -9,6 +9,7 @@ mod drain;
 mod latency;
 mod models;
 mod recovery;
+mod renewal;
 mod scale;
 mod scoring;
 mod speed;
@@ -38,7 +39,7 @@ struct Args {
     #[arg(long, value_enum, default_value_t = What::Speed)]
     what: What,
 
-    /// With `recovery`: series with an open window each; with `scale`: series and models; with `scoring`: models
+    /// With `recovery`: series with an open window each; with `scale`: series and models; with `scoring` and `models`: models
     #[arg(long, value_delimiter = ',', default_value = "10000,100000,1000000")]
     series: Vec<u64>,
 
@@ -76,6 +77,8 @@ enum What {
     Scoring,
     /// Models a second beside scikit-learn
     Training,
+    /// Loading many models from a registry, and renewing them under load
+    Models,
 }
 
 /// What a started process does; not for people.
@@ -117,6 +120,7 @@ fn measure(args: &Args, brokers: &dyn Fn() -> anyhow::Result<String>) -> anyhow:
         What::Wide => scale::wide(&brokers()?, *events, workers),
         What::Latency => latency::measure(&brokers()?),
         What::Training => training::measure(),
+        What::Models => renewal::measure(series, workers.last().copied().unwrap_or(2)),
         What::Scoring => scoring::measure(&[&[1, 100], &series[..]].concat(), 60),
     }
 }

@@ -15,7 +15,7 @@ use crate::workload::FEATURES;
 const BATCH: usize = 10_000;
 const AT_LEAST: Duration = Duration::from_secs(3);
 
-struct Names(Vec<String>);
+pub(crate) struct Names(pub(crate) Vec<String>);
 
 impl SeriesNames for Names {
     fn device(&self, series: u32) -> &str {
@@ -66,7 +66,7 @@ pub(crate) fn measure(sizes: &[u64], support_vectors: usize) -> anyhow::Result<(
     Ok(())
 }
 
-fn rows(models: u64, random: &mut ChaCha8Rng) -> WindowRows {
+pub(crate) fn rows(models: u64, random: &mut ChaCha8Rng) -> WindowRows {
     let mut rows = WindowRows { width: 10_000_000, ..WindowRows::default() };
     for row in 0..BATCH {
         let mut unit = || (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;

@@ -309,6 +309,11 @@ fn rules_between_settings_name_both() {
         (&["score.features="], &["`score.features` is empty"]),
         (&["score.features=mean,mean"], &["`score.features` names `mean` twice"]),
         (&["score.template=model_{device}"], &["`score.template`", "`{sensor}`", "`score.key`"]),
+        (
+            &["score.template={device}_{sensor}", "score.key=device"],
+            &["`score.template`", "`{sensor}`", "must not occur"],
+        ),
+        (&["score.mapping=/etc/mapping.csv"], &["`score.mapping`", "below `score.models`"]),
         (&["score.min_readings=0"], &["`score.min_readings` is 0"]),
         (&["sink.url="], &["`sink.url` is empty", "`sink.state`"]),
         (&["sink.late=out/predictions"], &["`sink.predictions` and `sink.late` are the same folder"]),

@@ -98,7 +98,10 @@ fn sentence(error: &impl std::fmt::Display, hint: Option<String>) -> String {
 fn models(config: &Config, verdict: &mut Verdict) {
     let score = &config.score;
     secret_in_url("score.models", &score.models, verdict);
-    template(&score.template, verdict);
+    match score.mapping.is_empty() {
+        true => template(score, verdict),
+        false => mapping(&score.mapping, verdict),
+    }
     verdict.refuse_if(
         score.features.is_empty(),
         "score.features",
@@ -131,15 +134,28 @@ fn models(config: &Config, verdict: &mut Verdict) {
     verdict.warn_if(score.models.is_empty(), "`score.models` is empty: every row will have the status `no_model`");
 }
 
-/// A template has both placeholders once and nothing else in braces.
-fn template(template: &str, verdict: &mut Verdict) {
-    for placeholder in ["{device}", "{sensor}"] {
-        if template.matches(placeholder).count() != 1 {
+/// A mapping lies below the models: it is read with their rights, and changes of it are seen with theirs.
+fn mapping(file: &str, verdict: &mut Verdict) {
+    verdict.refuse_if(
+        file.contains("://") || file.starts_with('/') || file.split('/').any(|part| matches!(part, "" | "." | "..")),
+        "score.mapping",
+        "`score.mapping` is a file below `score.models`: name it from there on, like `mapping.csv`",
+    );
+}
+
+/// A template has its placeholders once and nothing else in braces.
+fn template(score: &score::Config, verdict: &mut Verdict) {
+    let template = score.template();
+    let (key, placeholders): (_, &[_]) = match score.key {
+        score::Key::Series => ("series", &[("{device}", 1), ("{sensor}", 1)]),
+        score::Key::Device => ("device", &[("{device}", 1), ("{sensor}", 0)]),
+    };
+    for &(placeholder, count) in placeholders {
+        if template.matches(placeholder).count() != count {
+            let rule = if count == 1 { "must occur in it exactly once" } else { "must not occur in it" };
             verdict.refuse(
                 "score.template",
-                format!(
-                    "`score.template` is `{template}` and `score.key` is `series`: `{placeholder}` must occur in it exactly once"
-                ),
+                format!("`score.template` is `{template}` and `score.key` is `{key}`: `{placeholder}` {rule}"),
             );
         }
     }

@@ -17,8 +17,13 @@ pub struct Config {
     /// files. Empty: every row has the status `no_model`.
     pub models: String,
     /// How scikit-learn files under `models` are named, from there on: `{device}` and `{sensor}` stand for the model key and match anything but `/`. Examples:
-    /// `model_{device}_{sensor}`, `{device}/{sensor}/model.pkl`. Other files are left alone; a name that can be read in two ways is refused.
+    /// `model_{device}_{sensor}`, `{device}/{sensor}/model.pkl`, for models of whole devices `model_{device}`. Other files are left alone; a name that can be
+    /// read in two ways is refused.
     pub template: String,
+    /// A CSV file below `models` that says whose model each file is, for names that no template can read: a header `device,sensor,file`, then a line for each
+    /// model. Without a sensor it is the model of a whole device, without a device the sensor's default, without both the default for all. Files that it does
+    /// not name are left alone. Empty: `template` reads the names.
+    pub mapping: String,
     /// What a model belongs to: `series` (device and sensor: a row for each of its windows), or `device` (all sensors of a device together: one row for
     /// each of the device's windows, from features like `temp.mean`).
     pub key: Key,
@@ -35,7 +40,13 @@ pub struct Config {
     pub min_readings: u64,
     /// How long loading the models may take at start before it is reported as failed.
     pub load_timeout: Span,
-    /// What to do about a model file that cannot be used: `refuse` stops the start and names the file; `skip` leaves the file out, with a
+    /// How often `run` looks for newer models. They are loaded beside those in use and put in their place between two commits; what cannot be used is
+    /// logged and counted, and those in use stay. 0: never.
+    pub poll_interval: Span,
+    /// How long `run` waits at its start for models whose store does not answer. Then it begins without: rows get the status `model_unavailable`, and loading
+    /// goes on in the background.
+    pub model_wait: Span,
+    /// What to do about a model file that cannot be used: `refuse` stops the start (later: keeps the models in use) and names the file; `skip` leaves the file out, with a
     /// warning and a count, and its rows get the status `no_model`.
     pub on_bad_model: OnBadModel,
     /// Compute every decision in the order of operations and with the `exp` of the C library, as scikit-learn does, so that decisions agree to the last
@@ -91,17 +102,34 @@ pub enum OnBadModel {
     Skip,
 }
 
+/// The default, as for series.
+const TEMPLATE: &str = "model_{device}_{sensor}";
+
+impl Config {
+    /// The configured template; the default one is another for models of whole devices.
+    #[must_use]
+    pub fn template(&self) -> &str {
+        match self.key {
+            Key::Device if self.template == TEMPLATE => "model_{device}",
+            _ => &self.template,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Config {
             models: String::new(),
-            template: "model_{device}_{sensor}".into(),
+            template: TEMPLATE.into(),
+            mapping: String::new(),
             key: Key::Series,
             missing_feature: MissingFeature::Skip,
             features: vec![Feature::from(Statistic::Mean)],
             feature_names: BTreeMap::new(),
             min_readings: 1,
             load_timeout: Span::from_secs(300),
+            poll_interval: Span::from_secs(60),
+            model_wait: Span::from_secs(300),
             on_bad_model: OnBadModel::Refuse,
             exact: false,
         }

@@ -33,6 +33,30 @@ pub enum Error {
     Model { key: Box<ModelKey>, file: String, source: Box<Flaw> },
     #[error("cannot use the registry file `{file}`")]
     Registry { file: String, source: Box<registry::Broken> },
+    #[error("the manifest `{file}` cannot be used: {problem}")]
+    Manifest { file: String, problem: String },
+    #[error("the pointer `{file}` cannot be used: {problem}")]
+    Pointer { file: String, problem: String },
+    #[error("`{place}` holds no set `{set}`")]
+    NoSet { set: String, place: String },
+    #[error("`{id}` is no id of a set")]
+    SetId { id: String },
+    #[error("nothing is published in `{place}`")]
+    NotPublished { place: String },
+    #[error("nothing was in use before the set `{set}`")]
+    NothingBefore { set: String },
+    #[error("there are no models to publish")]
+    NothingToPublish,
+    #[error("the set `{set}` has {found} models, its manifest says {expected}")]
+    Count { set: String, found: u64, expected: u64 },
+    #[error(
+        "the models do not fit into memory: {bytes_mib} MiB were taken by {done} of {total} files, {left_mib} MiB were left of the budget"
+    )]
+    Memory { bytes_mib: u64, done: usize, total: usize, left_mib: u64 },
+    #[error("{count} models have more than one file: {examples}")]
+    Collisions { count: usize, examples: String },
+    #[error("line {line} of the mapping `{file}`: {problem}")]
+    Mapping { file: String, line: usize, problem: String },
     #[error("`{place}` holds a registry already: `{file}`")]
     Exists { place: String, file: String },
     #[error("no model could be trained for `{key}`")]
@@ -52,7 +76,8 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Error::Store { source: object_store::Error::Generic { .. }, .. } | Error::Timeout { .. } => Kind::Retry,
+            Error::Store { source, .. } if may_pass(source) => Kind::Retry,
+            Error::Timeout { .. } => Kind::Retry,
             _ => Kind::Input,
         }
     }
@@ -82,7 +107,25 @@ impl Error {
             Error::Twice { .. } => "remove one of them: a series has one model",
             Error::FileSize { .. } => "train the model on fewer rows, or with a smaller nu",
             Error::Registry { .. } => {
-                "write the registry again with `atalaia models import`, or set `score.on_bad_model = \"skip\"` to start without this file"
+                "write it again (`atalaia models publish`), go back to a set that was good (`rollback`), or set `score.on_bad_model = \"skip\"` to start without this file"
+            }
+            Error::Manifest { .. } | Error::Pointer { .. } | Error::NoSet { .. } | Error::Count { .. } => {
+                "look at it with `atalaia models history` and `verify`; `atalaia models rollback` goes back to a set that was good"
+            }
+            Error::SetId { .. } => {
+                "ids are letters, digits, `.`, `-` and `_`; `atalaia models history` shows those in use"
+            }
+            Error::NotPublished { .. } => "`atalaia models publish` makes the first set",
+            Error::NothingBefore { .. } => "name a set with `--to-set`: `atalaia models history` shows them",
+            Error::NothingToPublish => "check `--from`: a set of no models would leave every row without a score",
+            Error::Memory { .. } => {
+                "raise `run.memory_bytes_max`, give the process more memory, or train smaller models (fewer rows, a smaller nu); while models are renewed, the old set and the new one are in memory side by side"
+            }
+            Error::Collisions { .. } => {
+                "remove all but one file of each model, or name the files that count in a `score.mapping`"
+            }
+            Error::Mapping { .. } => {
+                "write one model a line under the header `device,sensor,file`, with file names as below `score.models`"
             }
             Error::Exists { .. } => "sets are written once: choose a prefix of their own for these models",
             Error::Train { source, .. } => match **source {
@@ -108,4 +151,9 @@ impl Error {
         };
         Some(hint.into())
     }
+}
+
+/// What is not a verdict of the store: also what has gone since it was listed.
+fn may_pass(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::Generic { .. } | object_store::Error::JoinError { .. })
 }

@@ -6,16 +6,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
-use tracing::{info, warn};
+use tracing::warn;
 
-use crate::set::{Builder, version_of};
-use crate::template::Template;
-use crate::{Config, Error, Model, ModelKey, ModelSet, OnBadModel, fit, import, metrics, registry};
+use crate::find::{Found, Part};
+use crate::registry::{FileEntry, Known};
+use crate::set::version_of;
+use crate::{Config, Error, Model, ModelKey, ModelSet, OnBadModel, Place, fit, import, metrics, registry};
 
 /// Files read at the same time.
 const READS: usize = 32;
@@ -25,6 +25,9 @@ const REGISTRY_BYTES_MAX: u64 = 2 << 30;
 /// Files that could not be used are logged by name up to this many; all are counted.
 const LOGGED_MAX: usize = 20;
 
+/// Is told the files done, and the files in all.
+pub(crate) type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
+
 /// Reads all models at `location` into a set; without a location, or with nothing configured, the set is empty.
 /// `progress` is told the files done and the files in all.
 ///
@@ -33,17 +36,12 @@ const LOGGED_MAX: usize = 20;
 pub async fn load(
     config: &Config,
     location: Option<(Arc<dyn ObjectStore>, Path)>,
-    progress: &(dyn Fn(usize, usize) + Sync),
+    progress: Progress<'_>,
 ) -> Result<Arc<ModelSet>, Error> {
-    let began = Instant::now();
-    let mut builder = Builder::new();
-    let skipped = load_each(config, location, progress, &mut |model| builder.add(&model)).await?;
-    let set = builder.finish(skipped);
-    let seconds = began.elapsed().as_secs_f64();
-    metrics::models_loaded(set.len(), set.bytes(), seconds);
-    metrics::models_trained(&set.trained());
-    info!(models = set.len(), skipped, bytes = set.bytes(), set = set.id(), seconds, "models loaded");
-    Ok(Arc::new(set))
+    let empty = ModelSet::empty();
+    let Some((store, prefix)) = location.filter(|_| !config.models.is_empty()) else { return Ok(Arc::new(empty)) };
+    let loaded = Place::new(config.clone(), store, prefix).newer(&empty, None, progress).await?;
+    Ok(loaded.unwrap_or_else(|| Arc::new(empty)))
 }
 
 /// The same models as plain numbers, to be written elsewhere.
@@ -53,14 +51,16 @@ pub async fn load(
 pub async fn read_models(
     config: &Config,
     location: Option<(Arc<dyn ObjectStore>, Path)>,
-    progress: &(dyn Fn(usize, usize) + Sync),
+    progress: Progress<'_>,
 ) -> Result<Vec<Model>, Error> {
     let mut models = Vec::new();
+    let Some((store, prefix)) = location.filter(|_| !config.models.is_empty()) else { return Ok(models) };
+    let loader = Loader::new(config, store, prefix, progress);
     let mut take = |model| {
         models.push(model);
         Ok(())
     };
-    load_each(config, location, progress, &mut take).await?;
+    loader.within_time(async { loader.load_found(loader.find().await?, &mut take).await }).await?;
     Ok(models)
 }
 
@@ -74,61 +74,55 @@ pub async fn read_model(
     key: &str,
 ) -> Result<Option<Model>, Error> {
     let mut found = None;
+    let Some((store, prefix)) = location.filter(|_| !config.models.is_empty()) else { return Ok(found) };
+    let loader = Loader::new(config, store, prefix, &|_, _| ());
     let mut take = |model: Model| {
         if found.is_none() && model.key.to_string() == key {
             found = Some(model);
         }
         Ok(())
     };
-    load_each(config, location, &|_, _| (), &mut take).await?;
+    loader.within_time(async { loader.load_found(loader.find().await?, &mut take).await }).await?;
     Ok(found)
 }
 
 /// What becomes of each model; an error is that model's, and may be skipped.
-type Take<'a> = &'a mut (dyn FnMut(Model) -> Result<(), Error> + Send);
+pub(crate) type Take<'a> = &'a mut (dyn FnMut(Model) -> Result<(), Error> + Send);
 
-/// How many files or models were skipped.
-async fn load_each(
-    config: &Config,
-    location: Option<(Arc<dyn ObjectStore>, Path)>,
-    progress: &(dyn Fn(usize, usize) + Sync),
-    take: Take<'_>,
-) -> Result<usize, Error> {
-    let Some((store, prefix)) = location.filter(|_| !config.models.is_empty()) else { return Ok(0) };
-    let loader = Loader { config, store, prefix, progress, done: AtomicUsize::new(0), total: AtomicUsize::new(0) };
-    let limit = config.load_timeout;
-    tokio::time::timeout(limit.duration(), loader.load(take)).await.unwrap_or_else(|_| {
-        let (done, total) = (loader.done.load(Ordering::Relaxed), loader.total.load(Ordering::Relaxed));
-        Err(Error::Timeout { limit, done, total })
-    })
-}
-
-struct Loader<'a> {
-    config: &'a Config,
-    store: Arc<dyn ObjectStore>,
-    prefix: Path,
-    progress: &'a (dyn Fn(usize, usize) + Sync),
-    done: AtomicUsize,
-    total: AtomicUsize,
-}
-
-/// What a listing holds.
-#[derive(Default)]
-struct Found {
-    registry: Vec<ObjectMeta>,
-    files: Vec<(ModelKey, ObjectMeta)>,
-    /// Names that are neither.
-    others: usize,
-    example: Option<String>,
+pub(crate) struct Loader<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) prefix: Path,
+    progress: Progress<'a>,
+    /// One file after the other: whoever scores meanwhile comes first.
+    pub(crate) is_background: bool,
+    pub(crate) done: AtomicUsize,
+    pub(crate) total: AtomicUsize,
 }
 
 // === impl Loader ===
 
+impl<'a> Loader<'a> {
+    pub(crate) fn new(config: &'a Config, store: Arc<dyn ObjectStore>, prefix: Path, progress: Progress<'a>) -> Self {
+        let (done, total) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Loader { config, store, prefix, progress, is_background: false, done, total }
+    }
+}
+
 impl Loader<'_> {
-    async fn load(&self, take: Take<'_>) -> Result<usize, Error> {
-        let found = self.find().await?;
+    pub(crate) async fn within_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let limit = self.config.load_timeout;
+        tokio::time::timeout(limit.duration(), work).await.unwrap_or_else(|_| {
+            let (done, total) = (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed));
+            Err(Error::Timeout { limit, done, total })
+        })
+    }
+
+    /// That the place holds models, of one kind.
+    pub(crate) fn check_place(&self, found: &Found) -> Result<(), Error> {
         let place = || self.config.models.clone();
-        match (found.registry.first(), found.files.first()) {
+        let example = || found.example.as_ref().map(|name| format!(", for example `{name}` does not"));
+        match (found.parts.first(), found.files.first()) {
             (Some(registry), Some((_, file))) => Err(Error::Mixed {
                 place: place(),
                 registry: registry.location.to_string(),
@@ -136,43 +130,24 @@ impl Loader<'_> {
             }),
             (None, None) => Err(Error::NoModels {
                 place: place(),
-                template: self.config.template.clone(),
+                template: self.config.template().to_owned(),
                 files: found.others,
-                example: found.example.map(|name| format!(", for example `{name}` does not")).unwrap_or_default(),
+                example: example().unwrap_or_default(),
             }),
-            (Some(_), None) => self.load_registry(found.registry, take).await,
-            (None, Some(_)) => {
-                if found.others > 0 {
-                    warn!(
-                        files = found.others,
-                        example = found.example,
-                        "files beside the models do not fit `score.template`"
-                    );
-                }
-                self.load_files(found.files, take).await
-            }
+            _ => Ok(()),
         }
     }
 
-    async fn find(&self) -> Result<Found, Error> {
-        let template = Template::parse(&self.config.template)?;
-        let mut found = Found::default();
-        let mut listing = self.store.list(Some(&self.prefix));
-        while let Some(meta) = listing.try_next().await.map_err(|source| self.failed("list", source))? {
-            let Some(parts) = meta.location.prefix_match(&self.prefix) else { continue };
-            let name = parts.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/");
-            if name.ends_with(".parquet") {
-                found.registry.push(meta);
-            } else if let Some(key) = template.read(&name)? {
-                found.files.push((key, meta));
-            } else {
-                found.others += 1;
-                found.example.get_or_insert(name);
-            }
+    /// How many files or models were skipped.
+    pub(crate) async fn load_found(&self, found: Found, take: Take<'_>) -> Result<usize, Error> {
+        self.check_place(&found)?;
+        if found.files.is_empty() {
+            return self.load_registry(found.parts, take).await;
         }
-        found.registry.sort_by(|a, b| a.location.cmp(&b.location));
-        found.files.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(found)
+        if found.others > 0 && self.config.mapping.is_empty() {
+            warn!(files = found.others, example = found.example, "files beside the models do not fit `score.template`");
+        }
+        self.load_files(found.files, take).await
     }
 
     async fn load_files(&self, files: Vec<(ModelKey, ObjectMeta)>, take: Take<'_>) -> Result<usize, Error> {
@@ -200,10 +175,11 @@ impl Loader<'_> {
         Ok(model)
     }
 
-    async fn load_registry(&self, files: Vec<ObjectMeta>, take: Take<'_>) -> Result<usize, Error> {
+    async fn load_registry(&self, files: Vec<Part>, take: Take<'_>) -> Result<usize, Error> {
         self.expect(files.len());
         let mut skipped = 0;
-        let mut parts = futures::stream::iter(files).map(|meta| self.read_registry(meta)).buffered(REGISTRY_READS);
+        let reads = if self.is_background { 1 } else { REGISTRY_READS };
+        let mut parts = futures::stream::iter(files).map(|part| self.read_registry(part)).buffered(reads);
         while let Some(part) = parts.next().await {
             match part {
                 Ok(models) => {
@@ -219,27 +195,25 @@ impl Loader<'_> {
         Ok(skipped)
     }
 
-    async fn read_registry(&self, meta: ObjectMeta) -> Result<Vec<Model>, Error> {
-        let file = meta.location.to_string();
-        if meta.size > REGISTRY_BYTES_MAX {
-            return Err(Error::FileSize { file, bytes: meta.size, max: REGISTRY_BYTES_MAX });
+    async fn read_registry(&self, part: Part) -> Result<Vec<Model>, Error> {
+        let file = part.location.to_string();
+        if part.bytes > REGISTRY_BYTES_MAX {
+            return Err(Error::FileSize { file, bytes: part.bytes, max: REGISTRY_BYTES_MAX });
         }
-        let bytes = self.get(&meta.location).await?;
-        // Decoding takes far longer than a runtime's thread may be kept from its other work.
-        let decoded = tokio::task::spawn_blocking(move || registry::read(bytes)).await;
-        // A panic of the Parquet library on a damaged file ends its task, not the service.
+        let bytes = self.get(&part.location).await?;
+        let decoded = on_own_thread(move || decode(bytes, part.entry.as_ref())).await;
         let models = decoded.unwrap_or(Err(registry::Broken::Decoder));
         let mut models = models.map_err(|broken| Error::Registry { file: file.clone(), source: Box::new(broken) })?;
         models.iter_mut().for_each(|model| model.source.clone_from(&file));
         Ok(models)
     }
 
-    async fn get(&self, location: &Path) -> Result<bytes::Bytes, Error> {
+    pub(crate) async fn get(&self, location: &Path) -> Result<bytes::Bytes, Error> {
         let read = async { self.store.get(location).await?.bytes().await };
         read.await.map_err(|source| Error::Store { action: "read", place: location.to_string(), source })
     }
 
-    fn failed(&self, action: &'static str, source: object_store::Error) -> Error {
+    pub(crate) fn failed(&self, action: &'static str, source: object_store::Error) -> Error {
         Error::Store { action, place: self.config.models.clone(), source }
     }
 
@@ -265,6 +239,27 @@ impl Loader<'_> {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         (self.progress)(done, self.total.load(Ordering::Relaxed));
     }
+}
+
+/// Decoding takes far longer than a runtime's thread may be kept from its other work, and a thread of its own has the priority of whoever
+/// loads. None if it panicked: the Parquet library may on a damaged file, which must not end the service.
+async fn on_own_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (done, answer) = tokio::sync::oneshot::channel();
+    let run = move || _ = done.send(work());
+    std::thread::Builder::new().name("decode".into()).spawn(run).ok()?;
+    answer.await.ok()
+}
+
+/// A file that fits its manifest is as it was written: only then are its rows not looked at one by one.
+fn decode(bytes: bytes::Bytes, entry: Option<&FileEntry>) -> Result<Vec<Model>, registry::Broken> {
+    let known = match entry {
+        Some(entry) => {
+            entry.check(&bytes)?;
+            Known { version: true, bytes: true }
+        }
+        None => Known::default(),
+    };
+    registry::read_known(bytes, known)
 }
 
 pub(crate) fn log_skipped(error: &Error, skipped: usize) {

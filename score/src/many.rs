@@ -15,7 +15,7 @@ use crate::{Config, Error, Model, ModelKey, OnBadModel, fit};
 /// If the file is none, a key means nothing or is there twice, or (unless such are to be skipped) a model cannot be used.
 pub fn read_many(config: &Config, file: &str, bytes: &[u8]) -> Result<Vec<Model>, Error> {
     let of_file = |refused| Error::File { file: file.to_owned(), source: Box::new(refused) };
-    let template = Template::parse(&config.template)?;
+    let template = Template::parse(&config.template, config.key)?;
     let version = version_of(bytes);
     let (mut models, mut skipped, mut keys) = (Vec::new(), 0, HashSet::new());
     for (foreign, imported) in import::read_many(bytes).map_err(of_file)? {
@@ -64,11 +64,62 @@ fn model_key(template: &Template, foreign: ForeignKey, file: &str) -> Result<Mod
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value as Json;
+
     use super::*;
+    use crate::Judge;
+
+    fn file(name: &str) -> Vec<u8> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/many/");
+        std::fs::read(format!("{folder}{name}")).expect(name)
+    }
+
+    #[test]
+    fn dicts_of_models_score_as_scikit_learn_does() {
+        let expected: Json = serde_json::from_slice(&file("expected.json")).expect("json");
+        let expected = expected["models"].as_array().expect("models");
+        for name in ["tuples.pkl", "texts.joblib.z"] {
+            let models = read_many(&Config::default(), name, &file(name)).expect(name);
+            assert_eq!(models.len(), expected.len(), "{name}");
+            for (model, expected) in models.iter().zip(expected) {
+                let key = expected["key"].as_array().expect("key");
+                assert_eq!(model.key, ModelKey::series(key[0].as_str().expect("text"), key[1].as_str().expect("text")));
+                let judge = Judge::new(model).expect("checked");
+                for (row, decision) in expected["rows"].as_array().expect("rows").iter().enumerate() {
+                    let found = judge.decision(&[decision[0].as_f64().expect("number")]);
+                    let expected = expected["decision_function"][row].as_f64().expect("number");
+                    assert!(
+                        (found - expected).abs() <= 1e-12 * expected.abs().max(1.0),
+                        "{name} {row}: {found} for {expected}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_bad_model_stops_the_file_or_is_left_out() {
+        let config = Config::default();
+        let error = read_many(&config, "f", &file("not-fitted.pkl")).expect_err("not fitted");
+        let source = std::error::Error::source(&error).expect("a reason");
+        assert_eq!(
+            format!("{error}: {source}"),
+            "cannot use the model of `c/d` in `f`: `OneClassSVM` has no `support_vectors_`: it was not fitted, or is not complete"
+        );
+        let config = Config { on_bad_model: OnBadModel::Skip, ..config };
+        let models = read_many(&config, "f", &file("not-fitted.pkl")).expect("one is left");
+        assert_eq!(models.iter().map(|model| model.key.to_string()).collect::<Vec<_>>(), ["a/b"]);
+        // Another class is refused with the whole file: nothing is built that is not on the list.
+        assert!(read_many(&config, "f", &file("classifier.pkl")).is_err());
+        let one = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/models/s19-p4-bare.pkl")).expect("file");
+        let error = read_many(&config, "f", &one).expect_err("one model");
+        let source = std::error::Error::source(&error).expect("a reason");
+        assert_eq!(source.to_string(), "it holds OneClassSVM, not a dict of models");
+    }
 
     #[test]
     fn keys_name_devices_and_sensors() {
-        let template = Template::parse("model_{device}_{sensor}").expect("template");
+        let template = Template::parse("model_{device}_{sensor}", crate::Key::Series).expect("template");
         let key = |text: &str| match model_key(&template, ForeignKey::Text(text.into()), "f") {
             Ok(key) => key.to_string(),
             Err(error) => error.to_string(),

@@ -14,6 +14,10 @@ const LOAD_SECONDS: &str = "atalaia_score_load_seconds";
 const OLDEST: &str = "atalaia_score_models_oldest_trained_seconds";
 const MEDIAN: &str = "atalaia_score_models_median_trained_seconds";
 const UNDATED: &str = "atalaia_score_models_undated";
+const AGE: &str = "atalaia_score_models_age_seconds";
+const RELOADS: &str = "atalaia_score_reloads_total";
+const RELOAD_FAILURES: &str = "atalaia_score_reload_failures_total";
+const UNAVAILABLE: &str = "atalaia_score_models_unavailable";
 const SKIPPED: &str = "atalaia_score_model_files_skipped_total";
 
 /// Registers the descriptions; call it once, after the recorder is in place.
@@ -28,6 +32,13 @@ pub fn describe() {
     );
     describe_gauge!(MEDIAN, "When half of the models loaded had been trained, in seconds since 1970; NaN if none says");
     describe_gauge!(UNDATED, "Models loaded that do not say when they were trained");
+    describe_gauge!(AGE, "How long ago the models in use were published, in seconds; of plain files the newest counts");
+    describe_counter!(RELOADS, "Times that newer models were put to use");
+    describe_counter!(RELOAD_FAILURES, "Times that newer models could not be used: those in use stay");
+    describe_gauge!(
+        UNAVAILABLE,
+        "Whether no models could be loaded since the start (1): rows have the status `model_unavailable` then"
+    );
     describe_counter!(SKIPPED, "Model files left out because they could not be used");
 }
 
@@ -41,8 +52,14 @@ pub(crate) fn rows_judged(counts: [u64; STATUSES.len()], set: &Arc<str>) {
     }
 }
 
-pub(crate) const STATUSES: [Status; 5] =
-    [Status::Scored, Status::NoModel, Status::MissingFeature, Status::TooFew, Status::NonFinite];
+pub(crate) const STATUSES: [Status; 6] = [
+    Status::Scored,
+    Status::NoModel,
+    Status::MissingFeature,
+    Status::TooFew,
+    Status::NonFinite,
+    Status::ModelUnavailable,
+];
 
 pub(crate) fn models_loaded(models: usize, bytes: u64, seconds: f64) {
     gauge!(MODELS).set(models as f64);
@@ -59,4 +76,21 @@ pub(crate) fn models_trained(trained: &Trained) {
 
 pub(crate) fn file_skipped() {
     counter!(SKIPPED).increment(1);
+}
+
+/// How old the models in use are.
+pub fn models_age(seconds: f64) {
+    gauge!(AGE).set(seconds);
+}
+
+pub fn reloaded() {
+    counter!(RELOADS).increment(1);
+}
+
+pub fn reload_failed() {
+    counter!(RELOAD_FAILURES).increment(1);
+}
+
+pub fn unavailable(are_unavailable: bool) {
+    gauge!(UNAVAILABLE).set(f64::from(u8::from(are_unavailable)));
 }

@@ -356,6 +356,7 @@ fn count(statuses: &[Status]) -> [u64; metrics::STATUSES.len()] {
             Status::MissingFeature => 2,
             Status::TooFew => 3,
             Status::NonFinite => 4,
+            Status::ModelUnavailable => 5,
         };
         counts[place] += 1;
     }

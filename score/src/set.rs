@@ -3,17 +3,17 @@
 //! All numbers lie in two arenas, so that a million models are a few allocations and not a million. Keys are found by
 //! hash once for each series; rows then use the model's index.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 use sha2::{Digest, Sha256};
-use types::{Micros, ModelRef};
+use types::{Micros, ModelRef, Status};
 
 use crate::kernel::{Lanes, Shape};
-use crate::{Error, Feature, Kernel, Model, Step, Trained, severity};
+use crate::{Error, Feature, Kernel, Model, ModelKey, Step, Trained, severity};
 
 /// Models by key, ready to score.
 #[derive(Debug)]
@@ -30,10 +30,14 @@ pub struct ModelSet {
     by_key: HashTable<u32>,
     hasher: RandomState,
     skipped: usize,
+    /// That of rows which find no model here.
+    without_model: Status,
+    /// When it was made or put to use, if that is known.
+    published_at: Option<Micros>,
 }
 
 /// A model without its numbers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) shape: Shape,
     pub(crate) intercept: f64,
@@ -124,6 +128,12 @@ impl ModelSet {
         Builder::new().finish(0)
     }
 
+    /// Stands in while the models cannot be loaded: every row has the status `model_unavailable`.
+    #[must_use]
+    pub fn unavailable() -> ModelSet {
+        ModelSet { without_model: Status::ModelUnavailable, ..ModelSet::empty() }
+    }
+
     /// # Errors
     /// If a model does not pass [`Model::check`], or two have the same key.
     pub fn from_models(models: Vec<Model>) -> Result<ModelSet, Error> {
@@ -134,7 +144,8 @@ impl ModelSet {
         Ok(builder.finish(0))
     }
 
-    /// Made from the keys and versions of its models: equal sets have equal ids, wherever they were read from.
+    /// Of a published set the name it has in its registry. Else made from the keys and versions of its models: equal sets have
+    /// equal ids, wherever they were read from.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -154,6 +165,23 @@ impl ModelSet {
     #[must_use]
     pub fn skipped(&self) -> usize {
         self.skipped
+    }
+
+    /// When it was put to use or, of plain files, when the newest was written; none if nobody said.
+    #[must_use]
+    pub fn published_at(&self) -> Option<Micros> {
+        self.published_at
+    }
+
+    /// Whether this stands in for models that could not be loaded.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        self.without_model == Status::ModelUnavailable
+    }
+
+    /// What becomes of a row that no model judges.
+    pub(crate) fn without_model(&self) -> Status {
+        self.without_model
     }
 
     /// Memory of the whole set, about.
@@ -180,6 +208,11 @@ impl ModelSet {
     #[must_use]
     pub fn get(&self, device: Option<&str>, sensor: Option<&str>) -> Option<Summary<'_>> {
         self.find(device, sensor).map(|index| self.summary(self.entry(index)))
+    }
+
+    /// The files that models were read from.
+    pub(crate) fn sources(&self) -> HashSet<&str> {
+        self.entries.iter().map(|entry| &*entry.source).collect()
     }
 
     /// The model that judges a series or a device: its own, else the sensor's default, else the default for all.
@@ -326,8 +359,23 @@ impl Builder {
             by_key: HashTable::new(),
             hasher: RandomState::default(),
             skipped: 0,
+            without_model: Status::NoModel,
+            published_at: None,
         };
         Builder { set, lists: BTreeMap::new() }
+    }
+
+    /// Under an id that was given to it, and put to use then.
+    pub(crate) fn named(&mut self, id: Option<&str>, published_at: Option<Micros>) {
+        self.set.id = Arc::from(id.unwrap_or_default());
+        self.set.published_at = published_at;
+    }
+
+    /// Memory of the numbers so far: nearly all of a set's.
+    pub(crate) fn bytes(&self) -> u64 {
+        let set = &self.set;
+        (size_of_val(set.lanes.as_slice()) + size_of_val(set.scaling.as_slice()) + size_of_val(set.entries.as_slice()))
+            as u64
     }
 
     /// Takes one model up; the set is unchanged if it is refused.
@@ -353,8 +401,7 @@ impl Builder {
             Some(last) if *last.source == *model.source => Arc::clone(&last.source),
             _ => Arc::from(model.source.as_str()),
         };
-        let index = u32::try_from(set.entries.len()).expect("a model takes far more than a byte");
-        set.entries.push(Entry {
+        self.insert(Entry {
             shape,
             intercept: model.intercept,
             threshold: model.threshold.as_ref().map(|threshold| threshold.value),
@@ -373,17 +420,59 @@ impl Builder {
             },
             source,
         });
-        let ModelSet { entries, by_key, hasher, .. } = set;
-        let rehash = |&index: &u32| {
-            let entry = &entries[index as usize];
-            hash(hasher, entry.device(), entry.sensor())
-        };
-        by_key.insert_unique(hash(hasher, device, sensor), index, rehash);
         Ok(())
+    }
+
+    /// Takes up the models that an older set has of the files: as they are, without reading them again.
+    pub(crate) fn take_over(&mut self, older: &ModelSet, is_same: &dyn Fn(&str) -> bool) -> Result<(), Error> {
+        for entry in older.entries.iter().filter(|entry| is_same(&entry.source)) {
+            if let Some(index) = self.set.find(entry.device(), entry.sensor()) {
+                return Err(Error::Twice {
+                    key: Box::new(ModelKey {
+                        device: entry.device().map(str::to_owned),
+                        sensor: entry.sensor().map(str::to_owned),
+                    }),
+                    first: self.set.entry(index).source.to_string(),
+                    second: entry.source.to_string(),
+                });
+            }
+            let list = older.features(entry).map(|features| self.list(features));
+            let set = &mut self.set;
+            let shape = entry.shape.copy(&older.lanes, &mut set.lanes);
+            let preparation = match older.preparation(entry) {
+                Prepared::Scaling { mean, scale } => {
+                    set.scaling.extend_from_slice(mean);
+                    set.scaling.extend_from_slice(scale);
+                    Preparation::Scaling(set.scaling.len() - mean.len() - scale.len())
+                }
+                Prepared::Steps(steps) => {
+                    set.steps.push(steps.into());
+                    Preparation::Steps((set.steps.len() - 1) as u32)
+                }
+            };
+            self.insert(Entry { shape, list, preparation, ..entry.clone() });
+        }
+        Ok(())
+    }
+
+    /// Takes an entry up whose key is new and whose numbers are there.
+    fn insert(&mut self, entry: Entry) {
+        let ModelSet { entries, by_key, hasher, .. } = &mut self.set;
+        let index = u32::try_from(entries.len()).expect("a model takes far more than a byte");
+        let hash_of = |entry: &Entry| hash(hasher, entry.device(), entry.sensor());
+        let of_new = hash_of(&entry);
+        entries.push(entry);
+        by_key.insert_unique(of_new, index, |&index: &u32| hash_of(&entries[index as usize]));
     }
 
     pub(crate) fn finish(self, skipped: usize) -> ModelSet {
         let mut set = self.set;
+        set.skipped = skipped;
+        set.lanes.shrink_to_fit();
+        set.scaling.shrink_to_fit();
+        if !set.id.is_empty() {
+            return set;
+        }
         let mut sha = Sha256::new();
         for index in set.in_order() {
             let entry = &set.entries[index];
@@ -394,9 +483,6 @@ impl Builder {
             }
         }
         set.id = if set.is_empty() { Arc::from("none") } else { Arc::from(short_hex(&sha.finalize())) };
-        set.skipped = skipped;
-        set.lanes.shrink_to_fit();
-        set.scaling.shrink_to_fit();
         set
     }
 

@@ -9,6 +9,7 @@ use ingest::{Bound, Source, SourceKind};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::pipeline::{self, Cadence, Ending, Guards, Job, Progress, SystemClock};
+use crate::reload::{self, ModelPlace, Reload};
 use crate::shutdown::Shutdown;
 
 /// How long the first question to a broker may take before a job that needs the answer gives up.
@@ -16,11 +17,13 @@ pub(crate) const BROKER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What every command that runs a pipeline has in common.
 pub(crate) struct Assembly {
+    /// Before the runtime that it works with: fields are dropped in their order.
+    _reload: Option<Reload>,
     pub(crate) config: Config,
     /// Kept running for as long as the sinks need it.
     _runtime: Runtime,
     pub(crate) sinks: sink::Sinks,
-    pub(crate) models: Arc<score::ModelSet>,
+    pub(crate) models: Arc<score::Models>,
 }
 
 /// One source for each worker, and what is known of them as a whole.
@@ -54,13 +57,19 @@ pub(crate) fn runtime() -> anyhow::Result<Runtime> {
 }
 
 impl Assembly {
-    /// Opens the sinks and loads the models, both checked.
+    /// Opens the sinks and loads the models, both checked: what a job needs.
     pub(crate) fn new(config: Config, runtime: Runtime) -> anyhow::Result<Self> {
-        let identity = sink::Identity { pipeline: config.pipeline.clone(), fingerprint: fingerprint(&config) };
-        let sinks = sink::Sinks::open(&config.sink, &config.storage, identity, runtime.handle().clone())
-            .context("open the places of the results")?;
-        let models = load_models(&config, &runtime)?;
-        Ok(Assembly { config, _runtime: runtime, sinks, models })
+        let sinks = open_sinks(&config, &runtime)?;
+        let set = load_models(&config, &runtime)?;
+        let models = Arc::new(score::Models::new(set));
+        Ok(Assembly { config, _runtime: runtime, sinks, models, _reload: None })
+    }
+
+    /// The same for the service, which waits for its models and takes newer ones while it runs.
+    pub(crate) fn service(config: Config, runtime: Runtime) -> anyhow::Result<Self> {
+        let sinks = open_sinks(&config, &runtime)?;
+        let (models, reload) = reload::begin(&config, &runtime)?;
+        Ok(Assembly { config, _runtime: runtime, sinks, models, _reload: reload })
     }
 
     pub(crate) fn job(&self, ending: Ending, workers: usize) -> anyhow::Result<Job> {
@@ -99,6 +108,12 @@ impl Assembly {
         self.sinks.watch_drain();
         pipeline::run(job, sources.sources, &self.sinks, progress, shutdown)
     }
+}
+
+fn open_sinks(config: &Config, runtime: &Runtime) -> anyhow::Result<sink::Sinks> {
+    let identity = sink::Identity { pipeline: config.pipeline.clone(), fingerprint: fingerprint(config) };
+    sink::Sinks::open(&config.sink, &config.storage, identity, runtime.handle().clone())
+        .context("open the places of the results")
 }
 
 /// The places of the results under their names, as readers write them.
@@ -156,20 +171,10 @@ pub(crate) fn sources(config: &Config, bound: Bound) -> anyhow::Result<Sources> 
 }
 
 pub(crate) fn load_models(config: &Config, runtime: &Runtime) -> anyhow::Result<Arc<score::ModelSet>> {
-    let storage = config.model_storage();
-    let models = &config.score.models;
-    let location = match models.is_empty() {
-        true => None,
-        false => {
-            let location = store::open(models, storage).context("open the place of the models")?;
-            // Says what is wrong with the place itself; listing it would only say what the service answered.
-            runtime.block_on(store::check(&location)).context("open the place of the models")?;
-            Some((location.store, location.prefix))
-        }
-    };
-    runtime
-        .block_on(score::load(&config.score, location, &|_, _| ()))
-        .with_context(|| format!("load the models from `{models}`"))
+    let empty = score::ModelSet::empty();
+    let Some(mut place) = ModelPlace::open(config)? else { return Ok(Arc::new(empty)) };
+    let loaded = runtime.block_on(place.newer(&empty))?;
+    Ok(loaded.unwrap_or_else(|| Arc::new(empty)))
 }
 
 /// What may not change under a running pipeline: it would give the same reading to two different windows.

@@ -53,7 +53,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 
     memory::watch(config.run.memory_bytes_max, progress.clone(), runtime.handle());
-    let assembly = Assembly::new(config, runtime)?;
+    let assembly = Assembly::service(config, runtime)?;
     for (dataset, path) in assemble::paths(&assembly.sinks) {
         info!("{dataset}: {path}");
     }
@@ -63,7 +63,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     info!(
         pipeline = assembly.config.pipeline,
         workers = sources.sources.len(),
-        models = assembly.models.len(),
+        models = assembly.models.current().len(),
         "running"
     );
     readiness.serving(progress.clone(), assembly.sinks.clone());

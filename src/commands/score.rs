@@ -52,7 +52,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (counts, refused) = (totals.counts(), totals.refused());
     let paths = assemble::paths(&assembly.sinks);
     match args.format {
-        Format::Text => summary(&counts, &refused, begun.elapsed().as_secs_f64(), assembly.models.len(), &paths)?,
+        Format::Text => {
+            summary(&counts, &refused, begun.elapsed().as_secs_f64(), assembly.models.current().len(), &paths)?;
+        }
         Format::Json => {
             let paths: serde_json::Map<_, _> =
                 paths.iter().map(|(name, path)| ((*name).to_owned(), path.as_str().into())).collect();

@@ -253,7 +253,8 @@ fn online(config: &Config) -> anyhow::Result<Vec<Finding>> {
                 skipped => format!(", {} files left out", grouped(skipped as u64)),
             };
             format!(
-                "{} models, {} KiB in memory{skipped}",
+                "set `{}`: {} models, {} KiB in memory{skipped}",
+                set.id(),
                 grouped(set.len() as u64),
                 grouped(set.bytes().div_ceil(1024))
             )

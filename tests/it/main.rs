@@ -20,6 +20,11 @@ mod quality;
 // What no producer should send, in bulk: every record of it is accounted for.
 mod poison;
 
+// scikit-learn's files of all formats through the program.
+mod model_files;
+// Model sets: published, rolled back, written by notebooks, renewed under load.
+mod registry;
+
 // However the work is cut into jobs, restarts and uploads, the same rows come out.
 mod jobs;
 
@@ -30,6 +35,7 @@ mod state;
 mod service;
 
 // Each record of the events corpus through a topic or a file, as `preview` shows it.
+mod devices;
 mod events;
 
 // What docker-compose.yml runs, without containers.

@@ -127,7 +127,7 @@ fn bounds_decide_the_exit_status_and_plots_are_written() {
     let broken: Vec<&str> = outcome.stdout.lines().filter(|line| line.starts_with("not kept")).collect();
     assert_eq!((kept.len(), broken.len()), (2, 1), "{}", outcome.stdout);
     assert!(broken[0].contains("coverage is 0.9") && broken[0].contains("--min-coverage"), "{}", broken[0]);
-    assert!(outcome.stdout.contains("looks ahead by up to 5s"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("looks ahead by up to 5.0s"), "{}", outcome.stdout);
     let page = fs::read_to_string(page).expect("the page was written");
     assert!(page.matches("class=\"label\"").count() > 15 && page.contains("</svg>"), "15 series are drawn");
 
@@ -290,6 +290,77 @@ fn a_verdict_is_explained_as_by_hand() {
     let lines: Vec<&str> = csv.stdout.lines().collect();
     assert_eq!(lines.len(), 2);
     assert_eq!(lines[1], "d,s,too_old,2020-01-01T00:00:00Z,d/s,5,5,0,0.2");
+}
+
+#[test]
+fn the_verdict_on_a_whole_device_is_explained_as_by_hand() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let names = ["flow.mean", "temp.max"];
+    let model = Model {
+        key: ModelKey::device("d"),
+        features: Some(names.iter().map(|name| name.parse().expect("a feature")).collect()),
+        steps: vec![Step::Subtract(vec![5.0, 80.0]), Step::Divide(vec![1.0, 4.0])],
+        kernel: Kernel::Rbf { gamma: 0.5 },
+        support_vectors: vec![0.0, 0.2, -0.3, 0.8, 0.5, -0.6],
+        ..three_features("2024-01-01T00:00:00Z")
+    };
+    let models = registry(folder.path(), std::slice::from_ref(&model));
+    let input = folder.path().join("readings.jsonl");
+    // In the second window `flow` is silent: its mean in training stands in.
+    let readings = [
+        (0, "flow", 5.5),
+        (1, "flow", 9.5),
+        (2, "temp", 81.0),
+        (62, "temp", 99.0),
+        (122, "temp", 80.0),
+        (123, "flow", 5.0),
+    ];
+    let line = |(time, sensor, value): (i64, &str, f64)| {
+        format!("{{\"device\":\"d\",\"sensor\":\"{sensor}\",\"ts\":{},\"value\":{value}}}\n", START + time)
+    };
+    fs::write(&input, readings.into_iter().map(line).collect::<String>()).expect("it is ours");
+    let config = folder.path().join("pipeline.toml");
+    let text = format!(
+        "[ingest]\nsource = \"files\"\nfiles.path = {input:?}\n[aggregate]\nwindow = \"1m\"\n[score]\nmodels = {models:?}\nkey = \"device\"\nmissing_feature = \"mean\"\nfeatures = [\"flow.mean\"]\n[sink]\nurl = {:?}\n",
+        folder.path().join("out")
+    );
+    fs::write(&config, text).expect("it is ours");
+    Atalaia::new("score").arg("-c").arg(&config).run().success();
+    let decision = |x: [f64; 2]| {
+        let z = [x[0] - 5.0, (x[1] - 80.0) / 4.0];
+        let term =
+            |(v, a): (&[f64], &f64)| a * (-0.5 * v.iter().zip(z).map(|(v, z)| (v - z).powi(2)).sum::<f64>()).exp();
+        model.support_vectors.chunks(2).zip(&model.coefficients).map(term).sum::<f64>() - 1.2
+    };
+    for (window, x) in [(0, [7.5, 81.0]), (1, [5.0, 99.0]), (2, [5.0, 80.0])] {
+        let at = (START + window * WINDOW).to_string();
+        let shown = json_of(Atalaia::new("explain").arg("-c").arg(&config).args(["--device", "d", "--window", &at]));
+        assert_eq!(shown["sensor"], Value::Null);
+        let near = |found: &Value, expected: f64| {
+            let found = found.as_f64().expect("a number");
+            assert!((found - expected).abs() < 1e-12, "window {window}: {found} instead of {expected}");
+        };
+        near(&shown["decision"], decision(x));
+        near(&shown["row"]["decision"], decision(x));
+        for c in shown["contributions"].as_array().expect("means are known") {
+            let place = names.iter().position(|name| c["feature"] == *name).expect("a feature of the model");
+            let mut usual = x;
+            usual[place] = [5.0, 80.0][place];
+            near(&c["value"], x[place]);
+            near(&c["decision"], decision(usual));
+        }
+        if window < 2 {
+            assert_eq!(shown["row"]["is_anomaly"], true, "{shown}");
+            assert_eq!(shown["contributions"][0]["feature"], names[window as usize]);
+            assert_eq!(shown["row"]["top_feature"], names[window as usize], "as the service says");
+        }
+    }
+    // Labels of the device judge its rows.
+    let labels = folder.path().join("labels.json");
+    let interval = json!({ "d": { "windows": [[START, START + 119]] } });
+    fs::write(&labels, interval.to_string()).expect("it is ours");
+    let own = json_of(Atalaia::new("eval").arg("-c").arg(&config).arg("--labels").arg(labels))["predictions"].clone();
+    assert_eq!((own["true_positives"].as_u64(), own["windows_hit"].as_u64()), (Some(2), Some(1)), "{own}");
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn job(world: &Shared, scenario: &Scenario, process: usize, ending: Ending) -> J
     Job {
         decode: ingest::decode::Config::default(),
         windows,
-        models: scoring::models(scenario.seed),
+        models: Arc::new(score::Models::new(scoring::models(scenario.seed))),
         score: scoring::config(scenario.seed),
         cadence: Cadence {
             commit_interval: scenario.commit_interval,

@@ -11,6 +11,8 @@ pub enum Status {
     Scored,
     /// Neither the key nor a default has a model.
     NoModel,
+    /// The models cannot be loaded yet.
+    ModelUnavailable,
     /// The model wants a feature that this window does not have (the `std` of one reading, the `delta` after a gap).
     MissingFeature,
     /// Fewer readings than `score.min_readings`.
@@ -25,6 +27,7 @@ impl Status {
         match self {
             Status::Scored => "scored",
             Status::NoModel => "no_model",
+            Status::ModelUnavailable => "model_unavailable",
             Status::MissingFeature => "missing_feature",
             Status::TooFew => "too_few",
             Status::NonFinite => "non_finite",

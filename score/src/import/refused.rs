@@ -108,10 +108,14 @@ impl Refused {
 
 /// Text from a file as it may be shown: short, and without anything that moves a cursor.
 pub(super) fn shown(text: &str) -> String {
-    const CHARS_MAX: usize = 80;
-    let mut shown: String = text.chars().take(CHARS_MAX).flat_map(char::escape_debug).collect();
-    if text.chars().nth(CHARS_MAX).is_some() {
-        shown.push('…');
+    const BYTES_MAX: usize = 80;
+    let mut shown = String::new();
+    for char in text.chars() {
+        if shown.len() >= BYTES_MAX {
+            shown.push('…');
+            break;
+        }
+        shown.extend(char.escape_debug());
     }
     shown
 }

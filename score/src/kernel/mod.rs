@@ -64,6 +64,14 @@ impl Shape {
         shape
     }
 
+    /// Copies a model's blocks from one set's lanes to the end of another's.
+    pub(crate) fn copy(&self, from: &[Lanes], to: &mut Vec<Lanes>) -> Shape {
+        let count = (self.vectors as usize).div_ceil(LANES) * (self.dimensions as usize + 1);
+        let shape = Shape { start: to.len(), ..*self };
+        to.extend_from_slice(&from[self.start..self.start + count]);
+        shape
+    }
+
     /// The model's blocks: for each the lanes of its features and those of its coefficients.
     #[inline(always)]
     fn blocks<'a>(&self, lanes: &'a [Lanes]) -> impl Iterator<Item = (&'a [Lanes], &'a Lanes)> + use<'a> {

@@ -9,7 +9,7 @@ use types::{Scores, Status, WindowRows};
 
 use super::*;
 use crate::testing::{Names, push_row};
-use crate::{Scorer, write_registry};
+use crate::{Scorer, Statistic, write_registry};
 
 type Place = (Arc<dyn ObjectStore>, Path);
 
@@ -155,7 +155,7 @@ async fn what_cannot_be_used_is_named() {
         failure(&config, &[("model_1_1", "model_1_1"), ("x.parquet", "")]).await,
         "`a place` holds a registry (`models/x.parquet`) and scikit-learn files (`models/model_1_1`)"
     );
-    let two = Config { features: vec![crate::Statistic::Mean.into(), crate::Statistic::Max.into()], ..config.clone() };
+    let two = Config { features: vec![Statistic::Mean.into(), Statistic::Max.into()], ..config.clone() };
     assert_eq!(
         failure(&two, &[("model_1_1", "model_1_1")]).await,
         "cannot use the model of `1/1` in `models/model_1_1`: the model wants 1 features, `score.features` names 2"
@@ -164,6 +164,33 @@ async fn what_cannot_be_used_is_named() {
         failure(&config, &[("x.parquet", "PAR1 nonsense PAR1")]).await,
         "cannot use the registry file `models/x.parquet`: it is not Parquet"
     );
+}
+
+#[tokio::test]
+async fn columns_of_a_data_frame_are_features_or_the_model_is_refused() {
+    let (store, prefix) = store_of(&[]).await;
+    let own = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/models/s10-dataframe-joblib.joblib");
+    let bytes = std::fs::read(own).expect("file");
+    store.put(&Path::from("models/model_1_1.joblib"), PutPayload::from(bytes)).await.expect("put");
+    // As many features as columns: they must not be taken for the columns.
+    let mut config =
+        Config { features: vec![Statistic::Mean.into(), Statistic::Std.into(), Statistic::Max.into()], ..config() };
+    let place = (store, prefix);
+    let error = load_from(&config, &place).await.expect_err("what are its columns?");
+    assert_eq!(
+        std::error::Error::source(&error).map(ToString::to_string).as_deref(),
+        Some("it was trained on a column named `temp_mean`, which is no feature")
+    );
+    assert_eq!(
+        error.hint().as_deref(),
+        Some("say in `score.feature_names` what its columns are, such as `temp_mean = \"temp.mean\"`")
+    );
+    for (column, feature) in [("temp_mean", "mean"), ("temp_std", "std"), ("pressure", "last")] {
+        config.feature_names.insert(column.into(), feature.parse().expect("feature"));
+    }
+    let set = load_from(&config, &place).await.expect("named");
+    let features = set.get(Some("1"), Some("1")).and_then(|model| model.features).expect("its own list");
+    assert_eq!(features.iter().map(ToString::to_string).collect::<Vec<_>>(), ["mean", "std", "last"]);
 }
 
 #[tokio::test]

@@ -1,26 +1,36 @@
-//! Models as Parquet: a set of any size in a few objects, one row a model, numbers only.
+//! Models as Parquet: a set of any size in a few objects, one row a model, numbers only; and which set is in use.
 //!
-//! Columns, version 1 (the version stands in the file's metadata as `atalaia.models.version`):
+//! Columns, version 1. The version stands in the file's metadata as `atalaia.models.version`, in a column `schema_version`, or in
+//! the set's manifest; one of them is enough. Other columns are ignored.
 //!
-//! | column | type | |
-//! |---|---|---|
-//! | `device`, `sensor` | text, or null | the model key, once in a set; null: for every device, or for the whole of it |
-//! | `features` | list of text, or null | statistics in the vector's order; null: the configured ones |
-//! | `kernel` | text | `rbf`, `linear`, `poly`, `sigmoid` |
-//! | `gamma`, `coef0`, `degree` | double, double, int32, or null | null where the kernel has none |
-//! | `steps` | list of {`step`: text, `numbers`: list of double} | what is done before the kernel, see [`Step`](crate::Step) |
-//! | `support_vectors` | list of double | one vector after the other |
-//! | `coefficients` | list of double | one for each vector |
-//! | `intercept` | double | minus rho |
-//! | `threshold`, `threshold_how`, `smoothing` | double, text, int32, or null | null: judged by the sign of the decision |
-//! | `trained_at` | timestamp (µs, UTC), or null | |
-//! | `rows` | int64, or null | rows it was trained on |
-//! | `version`, `source` | text | where it came from |
-//! | `checksum` | text | SHA-256 of all the above, see `checksum` below |
+//! | column | type | may be missing | |
+//! |---|---|---|---|
+//! | `device`, `sensor` | text, or null | | the model key, once in a set; null: for every device, or for the whole of it |
+//! | `features` | list of text, or null | yes | statistics in the vector's order; null: the configured ones |
+//! | `kernel` | text | | `rbf`, `linear`, `poly`, `sigmoid` |
+//! | `gamma`, `coef0`, `degree` | double, double, integer, or null | yes | null where the kernel has none |
+//! | `steps` | list of {`step`: text, `numbers`: list of double} | | what is done before the kernel, see [`Step`](crate::Step); empty: nothing |
+//! | `support_vectors` | list of double | | one vector after the other |
+//! | `coefficients` | list of double | | one for each vector |
+//! | `intercept` | double | | minus rho |
+//! | `threshold`, `threshold_how`, `smoothing` | double, text, integer, or null | yes | null: judged by the sign of the decision |
+//! | `trained_at` | timestamp, UTC, or null | yes | |
+//! | `rows` | integer, or null | yes | rows it was trained on |
+//! | `version` | text, or null | yes | tells models of one key apart; null: made from the numbers |
+//! | `source` | text, or null | yes | where it came from |
+//! | `checksum` | text, or null | yes | SHA-256 of all the above, see `checksum` below; null: only the manifest's hash of the file guards it |
 //!
-//! Which set is in use, and its history, is the caller's: here a set is the Parquet files under one prefix.
+//! A place of models is a registry if it has a pointer (`layout`): immutable sets below `sets/`, each with a manifest, and numbered
+//! pointers below `current/`, the highest of which names the set in use. Without one, the Parquet files under the prefix are the set.
 
+mod columns;
+mod diff;
+mod layout;
+mod manifest;
+mod pointer;
+mod publish;
 mod read;
+mod verify;
 mod write;
 
 use std::sync::Arc;
@@ -30,6 +40,15 @@ use sha2::{Digest, Sha256};
 
 use crate::Model;
 
+pub use self::diff::{Difference, diff};
+pub(crate) use self::layout::{file, is_inside};
+pub(crate) use self::manifest::find as manifest;
+pub use self::manifest::{FileEntry, Manifest};
+pub(crate) use self::pointer::highest;
+pub use self::pointer::{History, Pointer, current, history};
+pub use self::publish::{Note, Published, point, previous, publish};
+pub(crate) use self::read::{Known, read_each, read_known};
+pub use self::verify::{Problem, Verified, verify};
 /// For the fuzzer; others load a set through [`load`](crate::load), which also survives a panic of the Parquet library.
 #[doc(hidden)]
 pub use read::read;
@@ -63,6 +82,12 @@ pub enum Broken {
     Kernel { row: usize, kernel: String },
     #[error("the checksum of row {row} does not fit its numbers")]
     Checksum { row: usize },
+    #[error("`{column}` of row {row} is below 0")]
+    Negative { row: usize, column: &'static str },
+    #[error("it has {found} bytes, the manifest says {expected}")]
+    Bytes { found: u64, expected: u64 },
+    #[error("its SHA-256 is `{found}`, the manifest says `{expected}`")]
+    Hash { found: String, expected: String },
 }
 
 /// The columns, in order.
@@ -108,39 +133,58 @@ fn list_of(item: DataType) -> DataType {
 /// what is null as one byte 0, what is not after one byte 1.
 pub(crate) fn checksum(model: &Model) -> String {
     let mut sum = Sum(Sha256::new());
-    sum.option(model.key.device.as_deref(), Sum::text);
-    sum.option(model.key.sensor.as_deref(), Sum::text);
-    sum.option(model.features.as_deref(), |sum, features| {
-        sum.number(features.len() as u64);
-        features.iter().for_each(|feature| sum.text(&feature.to_string()));
-    });
-    sum.text(model.kernel.as_str());
-    sum.option(model.kernel.gamma(), |sum, gamma| sum.number(gamma.to_bits()));
-    sum.option(model.kernel.coef0(), |sum, coef0| sum.number(coef0.to_bits()));
-    sum.option(model.kernel.degree(), |sum, degree| sum.number(degree.into()));
-    sum.number(model.steps.len() as u64);
-    for step in &model.steps {
-        sum.text(step.as_str());
-        sum.list(&step.numbers());
-    }
-    sum.list(&model.support_vectors);
-    sum.list(&model.coefficients);
-    sum.number(model.intercept.to_bits());
-    sum.option(model.threshold.as_ref(), |sum, threshold| {
-        sum.number(threshold.value.to_bits());
-        sum.text(&threshold.how);
-        sum.number(threshold.smoothing.into());
-    });
+    sum.judgement(model);
     sum.option(model.trained_at, |sum, at| sum.number(at as u64));
     sum.option(model.rows, |sum, rows| sum.number(rows));
     sum.text(&model.version);
     sum.text(&model.source);
-    sum.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&sum.0.finalize())
+}
+
+/// The same over the key and what decides how windows are judged: equal for models that judge alike, whatever they are called.
+pub(crate) fn numbers_hash(model: &Model) -> String {
+    let mut sum = Sum(Sha256::new());
+    sum.judgement(model);
+    hex(&sum.0.finalize())
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 struct Sum(Sha256);
 
 impl Sum {
+    fn judgement(&mut self, model: &Model) {
+        self.option(model.key.device.as_deref(), Sum::text);
+        self.option(model.key.sensor.as_deref(), Sum::text);
+        self.option(model.features.as_deref(), |sum, features| {
+            sum.number(features.len() as u64);
+            features.iter().for_each(|feature| sum.text(&feature.to_string()));
+        });
+        self.text(model.kernel.as_str());
+        self.option(model.kernel.gamma(), |sum, gamma| sum.number(gamma.to_bits()));
+        self.option(model.kernel.coef0(), |sum, coef0| sum.number(coef0.to_bits()));
+        self.option(model.kernel.degree(), |sum, degree| sum.number(degree.into()));
+        self.number(model.steps.len() as u64);
+        for step in &model.steps {
+            self.text(step.as_str());
+            self.list(&step.numbers());
+        }
+        self.list(&model.support_vectors);
+        self.list(&model.coefficients);
+        self.number(model.intercept.to_bits());
+        self.option(model.threshold.as_ref(), |sum, threshold| {
+            sum.number(threshold.value.to_bits());
+            sum.text(&threshold.how);
+            sum.number(threshold.smoothing.into());
+        });
+    }
+
     fn number(&mut self, number: u64) {
         self.0.update(number.to_le_bytes());
     }

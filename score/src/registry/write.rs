@@ -21,7 +21,7 @@ use crate::set::Builder;
 use crate::{Error, Model, ModelSet};
 
 /// Models in one file: some 50 MB of models of 60 support vectors.
-const FILE_MODELS: usize = 20_000;
+pub(super) const FILE_MODELS: usize = 20_000;
 /// Models, and numbers in their lists, that are encoded at a time.
 const BATCH_MODELS: usize = 1_000;
 const BATCH_NUMBERS: usize = 8 << 20;
@@ -81,7 +81,7 @@ async fn refuse_existing(store: &Arc<dyn ObjectStore>, prefix: &Path) -> Result<
     Ok(())
 }
 
-fn encode(models: &[&Model]) -> Result<Vec<u8>, Broken> {
+pub(super) fn encode(models: &[&Model]) -> Result<Vec<u8>, Broken> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(parquet::basic::ZstdLevel::default()))
         .set_key_value_metadata(Some(vec![KeyValue::new(VERSION_KEY.to_owned(), VERSION.to_owned())]))

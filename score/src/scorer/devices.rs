@@ -143,7 +143,7 @@ impl Scorer {
             Some(model) => self.prepare_features(&window, model, row, frame),
             None => {
                 window.configured(&self.features, &mut self.shown, frame);
-                Status::NoModel
+                self.set.without_model()
             }
         };
         frame.ends.push(frame.features.len());

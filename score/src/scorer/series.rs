@@ -28,7 +28,7 @@ impl Scorer {
     /// Finds a row's model and makes its feature vector; `Scored` means that it is pending.
     #[inline]
     fn prepare(&mut self, rows: &WindowRows, row: usize, names: &dyn SeriesNames, scores: &mut Scores) -> Status {
-        let Some(model) = self.resolve(rows.series[row], names) else { return Status::NoModel };
+        let Some(model) = self.resolve(rows.series[row], names) else { return self.set.without_model() };
         let entry = self.set.entry(model);
         let resolved = &mut self.resolved[rows.series[row] as usize];
         if resolved.batch != self.batch {

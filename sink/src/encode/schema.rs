@@ -136,7 +136,11 @@ const PREDICTIONS: &[Column] = &[
     ),
     required("is_anomaly", "boolean", "alert on this; false if not scored"),
     optional("prediction", "int32", "1 for an anomaly, 0 for none; null if not scored"),
-    required("status", "string", "`scored`, `no_model`, `missing_feature`, `too_few` or `non_finite`"),
+    required(
+        "status",
+        "string",
+        "`scored`, `no_model`, `model_unavailable`, `missing_feature`, `too_few` or `non_finite`",
+    ),
     required("closed_by", "string", "what closed the window: `device`, `silence`, `partition` or `drain`"),
     optional(
         "top_feature",

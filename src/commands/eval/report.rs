@@ -112,12 +112,33 @@ fn pair(a: u64, b: u64) -> String {
     format!("{}, {}", grouped(a), grouped(b))
 }
 
-/// To the second, where there are any.
+/// To three digits or so: tenths of short seconds, whole seconds of minutes and more.
 pub(super) fn span(micros: Option<Micros>) -> String {
-    let Some(micros) = micros else { return "-".to_owned() };
-    let micros = micros.unsigned_abs();
-    match micros.checked_div(1_000_000) {
-        Some(seconds) if seconds > 0 => Span::from_secs(seconds).to_string(),
-        _ => Span::from_millis(micros / 1000).to_string(),
+    const MINUTE: u64 = 60_000_000;
+    let Some(micros) = micros.map(Micros::unsigned_abs) else { return "-".to_owned() };
+    match micros {
+        0..1_000_000 => Span::from_millis((micros + 500) / 1000).to_string(),
+        1_000_000..MINUTE => format!("{:.1}s", micros as f64 / 1e6),
+        _ => Span::from_secs((micros + 500_000) / 1_000_000).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_as_exact_as_anybody_reads() {
+        const SECOND: Micros = 1_000_000;
+        for (micros, expected) in [
+            (None, "-"),
+            (Some(0), "0s"),
+            (Some(12_600), "13ms"),
+            (Some(39_800_000), "39.8s"),
+            (Some(300 * SECOND), "5m"),
+            (Some(12_060 * SECOND + 600_000), "3h 21m 1s"),
+        ] {
+            assert_eq!(span(micros), expected);
+        }
     }
 }

@@ -22,11 +22,11 @@ pub(super) struct Args {
 /// Shows one model
 #[derive(Debug, clap::Args)]
 pub(super) struct ShowArgs {
-    /// The device that the model belongs to
+    /// The device that the model belongs to; `*` for a default
     device: String,
 
-    /// The sensor that the model belongs to
-    sensor: String,
+    /// The sensor that the model belongs to; none of the models of whole devices
+    sensor: Option<String>,
 
     #[command(flatten)]
     place: Place,
@@ -61,8 +61,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
 pub(super) fn show(args: ShowArgs) -> anyhow::Result<()> {
     let config = args.place.config()?;
     let set = assemble::load_models(&config, &assemble::runtime()?)?;
-    let Some(model) = set.get(Some(&args.device), Some(&args.sensor)) else {
-        bail!("no model of `{}/{}` among the {} in `{}`", args.device, args.sensor, set.len(), config.score.models);
+    let (device, sensor) = (Some(args.device.as_str()).filter(|device| *device != "*"), args.sensor.as_deref());
+    let Some(model) = set.get(device, sensor) else {
+        let key = score::ModelKey { device: device.map(str::to_owned), sensor: sensor.map(str::to_owned) };
+        bail!("no model of `{key}` among the {} in `{}`", set.len(), config.score.models);
     };
     let mut out = Output::new();
     if args.format == Format::Json {
@@ -140,7 +142,7 @@ fn parameters(kernel: Kernel) -> Value {
 }
 
 /// Columns as wide as their widest entry; the last one as it is.
-fn aligned<const N: usize>(out: &mut Output, names: [&str; N], rows: &[[String; N]]) {
+pub(super) fn aligned<const N: usize>(out: &mut Output, names: [&str; N], rows: &[[String; N]]) {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([names[column].len()]).max().unwrap_or(0)

@@ -1,12 +1,18 @@
-//! `atalaia models`: what models there are, what one of them says, and scikit-learn files into a registry.
+//! `atalaia models`: what models there are, what one of them says, scikit-learn files into a registry, and which set is in use.
 //!
 //! Reading is the service's own (`score::load`): what is listed here is what would score.
 
+mod diff;
+mod history;
 mod import;
 mod list;
+mod publish;
+mod registry_place;
+mod rollback;
 mod score;
 mod stale;
 mod table;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,7 +29,10 @@ Examples:
   atalaia models score model.joblib --input rows.csv --format json
   atalaia models stale -c pipeline.toml --max-age 30d
   atalaia models import --from az://trained/ --to az://models/registry/ -c pipeline.toml
-  atalaia models import --from trained/ --template '{device}/{sensor}/model.pkl' --to registry/")]
+  atalaia models import --from trained/ --template '{device}/{sensor}/model.pkl' --to registry/
+  atalaia models publish --from trained/ --to registry/ --note 'November, longer history'
+  atalaia models diff previous current --from registry/
+  atalaia models rollback --from registry/")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -36,6 +45,11 @@ enum Command {
     Show(list::ShowArgs),
     Score(score::Args),
     Stale(stale::Args),
+    Publish(publish::Args),
+    Rollback(rollback::Args),
+    History(history::Args),
+    Diff(diff::Args),
+    Verify(verify::Args),
 }
 
 /// Where models are, and with what rights they are read.
@@ -65,6 +79,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Show(args) => list::show(args),
         Command::Score(args) => score::run(args),
         Command::Stale(args) => return stale::run(&args),
+        Command::Publish(args) => publish::run(args),
+        Command::Rollback(args) => rollback::run(args),
+        Command::History(args) => history::run(args),
+        Command::Diff(args) => diff::run(args),
+        Command::Verify(args) => return verify::run(args),
     }?;
     Ok(ExitCode::SUCCESS)
 }

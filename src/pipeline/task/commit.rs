@@ -78,6 +78,7 @@ impl Task<'_> {
         if now.duration_since(self.settled_at) >= SETTLE_INTERVAL {
             self.settled_at = now;
             self.windows.settle();
+            self.follow_models();
             self.note_waiting();
             self.show();
         }
@@ -125,6 +126,7 @@ impl Task<'_> {
             Emit::Rows => self.take(),
             Emit::Nothing => Taken::default(),
         };
+        self.follow_models();
         let scores = self.scorer.score(&taken.rows, self.windows.names());
         self.in_files.rows += scores.len() as u64;
         let scored_at = self.job.clock.now();
@@ -187,6 +189,14 @@ impl Task<'_> {
         self.begun = self.next;
         self.committed_at = now;
         Ok(())
+    }
+
+    /// From here on the newest models judge. Asked between two commits only, so that one set judges all rows of one; and every second, so that a
+    /// partition without rows does not keep an old set in memory.
+    fn follow_models(&mut self) {
+        if let Some(set) = self.job.models.newer_than(self.scorer.set()) {
+            self.scorer.swap(set);
+        }
     }
 
     /// Takes what waits, within the limits of one commit, and counts it as being in files.

@@ -168,7 +168,7 @@ impl<'a> Opening<'a> {
     fn task(self, beginning: Beginning, content: Option<String>) -> anyhow::Result<Task<'a>> {
         let Opening { job, keeper, progress, partition, sink } = self;
         let Beginning { next, windows, late, quarantine, runs, in_files, journal, careful, forced, trails } = beginning;
-        let mut scorer = Scorer::new(job.models.clone(), &job.score);
+        let mut scorer = Scorer::new(job.models.current(), &job.score);
         scorer.resume(trails, || windows.series_in_state());
         let now = job.clock.now();
         let waits = !windows.closed().is_empty() || !late.is_empty() || !quarantine.is_empty();

@@ -36,6 +36,7 @@ pub(super) struct Attribute<'a> {
     pub(super) int: Option<i64>,
     pub(super) text: Option<&'a [u8]>,
     pub(super) floats: Vec<f64>,
+    pub(super) ints: Vec<i64>,
     pub(super) tensor: Option<Tensor>,
 }
 
@@ -59,6 +60,7 @@ pub(super) struct Input<'a> {
 pub(super) enum Operator {
     SvmRegressor,
     Scaler,
+    FeatureVectorizer,
     Add,
     Sub,
     Mul,
@@ -73,9 +75,10 @@ pub(super) enum Operator {
     Constant,
 }
 
-const OPERATORS: [(&str, &str, Operator); 14] = [
+const OPERATORS: [(&str, &str, Operator); 15] = [
     (LEARNED, "SVMRegressor", Operator::SvmRegressor),
     (LEARNED, "Scaler", Operator::Scaler),
+    (LEARNED, "FeatureVectorizer", Operator::FeatureVectorizer),
     ("", "Add", Operator::Add),
     ("", "Sub", Operator::Sub),
     ("", "Mul", Operator::Mul),
@@ -131,9 +134,13 @@ fn plain(domain: &str) -> &str {
 // === impl Operator ===
 
 impl Operator {
+    pub(super) fn as_str(self) -> &'static str {
+        OPERATORS.iter().find(|(_, _, operator)| *operator == self).map_or("", |(_, name, _)| name)
+    }
+
     fn domain(self) -> &'static str {
         match self {
-            Operator::SvmRegressor | Operator::Scaler => LEARNED,
+            Operator::SvmRegressor | Operator::Scaler | Operator::FeatureVectorizer => LEARNED,
             _ => "",
         }
     }
@@ -231,6 +238,7 @@ impl<'a> Attribute<'a> {
                 4 => attribute.text = Some(field.message()?.bytes()),
                 5 => attribute.tensor = Some(Tensor::parse(field.message()?)?.1),
                 7 => field.floats(&mut attribute.floats)?,
+                8 => field.ints(&mut attribute.ints, ITEMS_MAX)?,
                 // A reference to an attribute of a function around it.
                 21 => return Err(Refused::Graph { operator: "attribute", problem: "is of a function" }),
                 _ => {}

@@ -6,6 +6,8 @@
 
 mod graph;
 mod protobuf;
+#[cfg(test)]
+mod tests;
 
 use super::refused::shown;
 use super::{Imported, Refused};
@@ -116,7 +118,7 @@ fn front(graph: &Graph<'_>, svm: &Node<'_>, width: usize) -> Result<Front, Refus
             check_input(graph, value, width)?;
             return Ok(Front { steps: backward, names: None });
         };
-        if node.operator == Operator::Concat {
+        if matches!(node.operator, Operator::Concat | Operator::FeatureVectorizer) {
             backward.reverse();
             return Ok(Front { steps: backward, names: Some(columns(graph, node, width)?) });
         }
@@ -134,10 +136,10 @@ fn front(graph: &Graph<'_>, svm: &Node<'_>, width: usize) -> Result<Front, Refus
 /// One operator as steps, how wide the vector is before it, and the value it takes.
 fn step<'a>(graph: &Graph<'a>, node: &Node<'a>, width: usize) -> Result<(Vec<Step>, usize, &'a str), Refused> {
     let input = |index: usize| node.inputs.get(index).copied().filter(|name| !name.is_empty());
-    let first = input(0).ok_or(wrong("operator", "has no input"))?;
+    let first = input(0).ok_or(wrong(node.operator.as_str(), "has no input"))?;
     let second = || {
         let constant = input(1).and_then(|name| graph.constant(name));
-        constant.ok_or(wrong("operator", "takes something that is not a constant"))
+        constant.ok_or(wrong(node.operator.as_str(), "takes something that is not a constant"))
     };
     let vector = |tensor: Tensor| spread(tensor, width);
     Ok(match node.operator {
@@ -155,7 +157,9 @@ fn step<'a>(graph: &Graph<'a>, node: &Node<'a>, width: usize) -> Result<(Vec<Ste
         }
         Operator::Clip => (vec![clip(graph, node)?], width, first),
         // Arguments of old versions, with other rules of broadcasting.
-        _ if !node.attributes.is_empty() => return Err(wrong("operator", "is of an old version that is not read")),
+        _ if !node.attributes.is_empty() => {
+            return Err(wrong(node.operator.as_str(), "is of an old version that is not read"));
+        }
         Operator::Sub => (vec![Step::Subtract(vector(second()?)?)], width, first),
         Operator::Div => (vec![Step::Divide(vector(second()?)?)], width, first),
         Operator::Add | Operator::Mul => {
@@ -171,7 +175,12 @@ fn step<'a>(graph: &Graph<'a>, node: &Node<'a>, width: usize) -> Result<(Vec<Ste
             let (before, step) = projection(second()?, width)?;
             (vec![step], before, first)
         }
-        Operator::SvmRegressor | Operator::Concat | Operator::Sqrt | Operator::Sign | Operator::Constant => {
+        Operator::SvmRegressor
+        | Operator::Concat
+        | Operator::FeatureVectorizer
+        | Operator::Sqrt
+        | Operator::Sign
+        | Operator::Constant => {
             return Err(wrong("SVMRegressor", "takes a value that is made in a way that is not read"));
         }
     })
@@ -241,9 +250,12 @@ fn check_input(graph: &Graph<'_>, value: &str, width: usize) -> Result<(), Refus
 }
 
 /// Inputs of one column each, put side by side: their names are those of the columns.
-fn columns(graph: &Graph<'_>, concat: &Node<'_>, width: usize) -> Result<Vec<String>, Refused> {
-    let is_sideways = matches!(concat.attribute("axis").and_then(|axis| axis.int), Some(1 | -1));
-    if !is_sideways || concat.inputs.len() != width {
+fn columns(graph: &Graph<'_>, node: &Node<'_>, width: usize) -> Result<Vec<String>, Refused> {
+    let is_sideways = match node.operator {
+        Operator::Concat => matches!(node.attribute("axis").and_then(|axis| axis.int), Some(1 | -1)),
+        _ => node.attribute("inputdimensions").is_none_or(|widths| widths.ints.iter().all(|&width| width == 1)),
+    };
+    if !is_sideways || node.inputs.len() != width {
         return Err(wrong("Concat", "puts together something else than single columns"));
     }
     let column = |&input: &&str| {
@@ -260,13 +272,14 @@ fn columns(graph: &Graph<'_>, concat: &Node<'_>, width: usize) -> Result<Vec<Str
         check_input(graph, name, 1)?;
         Ok(name.to_owned())
     };
-    concat.inputs.iter().map(column).collect()
+    node.inputs.iter().map(column).collect()
 }
 
 /// Behind the SVM its score may be cast to a float and its sign taken, and nothing else.
 fn check_behind(graph: &Graph<'_>, svm: &Node<'_>) -> Result<(), Refused> {
     let mut scores = svm.outputs.clone();
-    let mut has_sign = false;
+    // Of a flagged one-class SVM the runtime takes the sign itself.
+    let mut has_sign = svm.attribute("one_class").and_then(|flag| flag.int) == Some(1);
     // Each node follows those whose values it takes.
     for node in &graph.nodes {
         let takes_score = node.inputs.iter().any(|input| scores.contains(input));

@@ -113,6 +113,10 @@ fn entry(bytes: &[u8], at: usize) -> Result<(&str, Member, usize), Refused> {
         bytes: u32_at(24) as usize,
         at: u32_at(42) as usize,
     };
+    // Deflate adds next to nothing to what it cannot pack; a stream without end that gives nothing would take long.
+    if member.packed_bytes > member.bytes + member.bytes / 8 + 1_024 {
+        return Err(broken("has a member that is smaller than what it is packed into"));
+    }
     Ok((name, member, FIXED + name_bytes + u16_at(30) + u16_at(32)))
 }
 
@@ -126,4 +130,86 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// What is written of a member; the rest follows from it.
+    struct Written<'t> {
+        name: &'t str,
+        content: &'t [u8],
+        is_deflated: bool,
+        flags: u16,
+        crc32: Option<u32>,
+        bytes: Option<u32>,
+    }
+
+    const PLAIN: Written<'static> =
+        Written { name: "a.npy", content: b"content", is_deflated: false, flags: 0, crc32: None, bytes: None };
+
+    fn archive(members: &[Written<'_>]) -> Vec<u8> {
+        let (mut file, mut directory) = (Vec::new(), Vec::new());
+        for member in members {
+            let mut packed = member.content.to_vec();
+            if member.is_deflated {
+                let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+                encoder.write_all(member.content).expect("memory");
+                packed = encoder.finish().expect("memory");
+            }
+            let at = file.len() as u32;
+            let (name, crc32) =
+                (member.name.as_bytes(), member.crc32.unwrap_or_else(|| crc32fast::hash(member.content)));
+            let method = if member.is_deflated { 8_u16 } else { 0 };
+            let sizes = [packed.len() as u32, member.bytes.unwrap_or(member.content.len() as u32)];
+            let common: Vec<u8> =
+                [20, member.flags, method, 0, 0].iter().flat_map(|half: &u16| half.to_le_bytes()).collect();
+            let lengths: Vec<u8> = [crc32, sizes[0], sizes[1]].iter().flat_map(|word| word.to_le_bytes()).collect();
+            let name_length = (name.len() as u16).to_le_bytes();
+            file.extend([b"PK\x03\x04", common.as_slice(), &lengths, &name_length, &[0, 0], name, &packed].concat());
+            let rest = [0; 10];
+            directory
+                .extend([b"PK\x01\x02\x14\x00", common.as_slice(), &lengths, &name_length, &[0, 0], &rest].concat());
+            directory.extend([at.to_le_bytes().as_slice(), name].concat());
+        }
+        let (count, at) = (members.len() as u16, file.len() as u32);
+        file.extend_from_slice(&directory);
+        file.extend_from_slice(b"PK\x05\x06\0\0\0\0");
+        file.extend([count.to_le_bytes(), count.to_le_bytes()].concat());
+        file.extend([(directory.len() as u32).to_le_bytes(), at.to_le_bytes()].concat());
+        file.extend_from_slice(&[0, 0]);
+        file
+    }
+
+    fn outcome(members: &[Written<'_>], name: &str, bytes_max: usize) -> String {
+        let bytes = archive(members);
+        let content = Archive::new(&bytes).and_then(|archive| archive.read(name, bytes_max));
+        content.map_or_else(|refused| refused.to_string(), |content| String::from_utf8_lossy(&content).into_owned())
+    }
+
+    #[test]
+    fn members_are_read_or_refused() {
+        let zeros = vec![b'0'; 100_000];
+        for (members, expected) in [
+            (vec![PLAIN], "content"),
+            (vec![Written { is_deflated: true, ..PLAIN }], "content"),
+            (vec![Written { name: "b.npy", ..PLAIN }], "the archive has no `a.npy`"),
+            (vec![PLAIN, PLAIN], "the archive has two members of one name"),
+            (vec![Written { name: "../a.npy", ..PLAIN }], "the archive has a member with a path in its name"),
+            (vec![Written { flags: 1, ..PLAIN }], "the archive is encrypted"),
+            (vec![Written { crc32: Some(1), ..PLAIN }], "the archive has a damaged member"),
+            (vec![Written { bytes: Some(6), ..PLAIN }], "the archive has a damaged member"),
+            (vec![Written { bytes: Some(6), is_deflated: true, ..PLAIN }], "more than 6 bytes when it is unpacked"),
+            (vec![Written { content: &zeros, ..PLAIN }], "more than 50000 bytes in an archive's members"),
+            (
+                vec![Written { content: &zeros, bytes: Some(0), ..PLAIN }],
+                "the archive has a member that is smaller than what it is packed into",
+            ),
+        ] {
+            assert_eq!(outcome(&members, "a.npy", 50_000), expected);
+        }
+    }
 }

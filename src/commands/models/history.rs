@@ -1,0 +1,53 @@
+//! `atalaia models history`: which sets were in use, since when, and why.
+
+use score::registry::{self, History};
+use serde_json::json;
+
+use super::Place;
+use super::list::{aligned, escaped};
+use super::registry_place::Open;
+use crate::commands::Format;
+use crate::commands::output::Output;
+
+/// Shows which sets of a registry were in use, the newest first
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: Place,
+
+    /// `json` prints one object an entry
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<()> {
+    let open = Open::new(&args.place)?;
+    let history = open.runtime.block_on(registry::history(&open.at.store, &open.at.prefix))?;
+    if history.is_empty() {
+        return Err(score::Error::NotPublished { place: open.at.display }.into());
+    }
+    let mut out = Output::new();
+    match args.format {
+        Format::Json => {
+            for History { number, pointer } in &history {
+                let shown = json!({
+                    "number": number, "set": pointer.set, "at": pointer.at, "by": pointer.by, "note": pointer.note,
+                });
+                if !out.line(shown) {
+                    break;
+                }
+            }
+        }
+        Format::Text => {
+            let row = |(index, History { number, pointer }): (usize, &History)| {
+                let text = |text: &Option<String>| text.as_deref().map_or_else(|| "-".into(), escaped);
+                let mark = if index == 0 { "in use" } else { "" };
+                let note = escaped(&pointer.note);
+                [number.to_string(), mark.into(), pointer.set.clone(), text(&pointer.at), text(&pointer.by), note]
+            };
+            let rows: Vec<[String; 6]> = history.iter().enumerate().map(row).collect();
+            aligned(&mut out, ["number", "", "set", "at", "by", "note"], &rows);
+        }
+    }
+    out.finish()
+}

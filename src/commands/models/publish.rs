@@ -1,0 +1,111 @@
+//! `atalaia models publish`: models as a new set of a registry, put to use at once.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use score::{Model, registry};
+use serde_json::json;
+
+use super::Place;
+use super::registry_place::note;
+use crate::commands::output::{Output, grouped};
+use crate::commands::{Format, assemble, progress};
+
+/// Writes models as a new, immutable set of a registry and puts it to use: running services take it up within `score.poll_interval`
+///
+/// Every model is checked before anything is written. Files first, then a manifest with their hashes, then the pointer: what dies on the way changes nothing.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Parquet files, or a folder or URL of Parquet or scikit-learn files; may be given several times
+    #[arg(long, required = true, value_name = "FILES-OR-PREFIX")]
+    from: Vec<String>,
+
+    /// Folder or URL of the registry; made if there is none [default: `score.models` of the configuration]
+    #[arg(long, value_name = "FOLDER-OR-URL")]
+    to: Option<String>,
+
+    /// What people should know of it
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    note: String,
+
+    /// How scikit-learn files are named, like `model_{device}_{sensor}` [default: `score.template` of the configuration]
+    #[arg(long, value_name = "TEMPLATE")]
+    template: Option<String>,
+
+    /// Configuration file: its credentials, and the defaults of the other options
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
+
+    /// Overrides one setting; may be given several times
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
+
+    /// How the summary is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<()> {
+    let place = Place { from: args.to, template: args.template, config: args.config, set: args.set };
+    let config = place.config()?;
+    crate::telemetry::logs(&config.telemetry)?;
+    let to = store::open(&config.score.models, config.model_storage()).context("open the place of the registry")?;
+    let runtime = assemble::runtime()?;
+    let published = runtime.block_on(async {
+        store::check_writable(&to).await.context("try the place of the registry")?;
+        let mut models = Vec::new();
+        for from in &args.from {
+            models.extend(read(&config, from).await.with_context(|| format!("read the models in `{from}`"))?);
+        }
+        let published = registry::publish(&models, &to.store, &to.prefix, &note(args.note)).await;
+        published.with_context(|| format!("publish the models in `{to}`"))
+    })?;
+    let mut out = Output::new();
+    match args.format {
+        Format::Json => {
+            out.line(json!({
+                "registry": to.display, "set": published.set, "number": published.number, "parent": published.parent,
+                "models": published.models, "files": published.files, "bytes": published.bytes,
+            }));
+        }
+        Format::Text => {
+            out.line(format_args!("published {} models in `{to}`", grouped(published.models as u64)));
+            out.table(&[
+                ("set", published.set),
+                ("number", published.number.to_string()),
+                ("before", published.parent.unwrap_or_else(|| "nothing".into())),
+                ("files", format!("{}, {} KiB", published.files, grouped(published.bytes.div_ceil(1024)))),
+            ]);
+        }
+    }
+    out.finish()
+}
+
+async fn read(config: &config::Config, from: &str) -> anyhow::Result<Vec<Model>> {
+    if Path::new(from).is_file() {
+        return read_file(Path::new(from));
+    }
+    let place = store::open(from, config.model_storage()).context("open the place of the models")?;
+    store::check(&place).await.context("open the place of the models")?;
+    let bar = progress::bar("reading models", 0);
+    let shown = |done: usize, total: usize| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    };
+    let config = score::Config { models: from.to_owned(), ..config.score.clone() };
+    let models = score::read_models(&config, Some((place.store, place.prefix)), &shown).await;
+    bar.finish_and_clear();
+    Ok(models?)
+}
+
+/// One local Parquet file. A file of scikit-learn's has its key in its name, which only a template can read.
+fn read_file(path: &Path) -> anyhow::Result<Vec<Model>> {
+    if path.extension().is_none_or(|extension| extension != "parquet") {
+        bail!("`{}` is no Parquet file: name the folder that scikit-learn files are in", path.display());
+    }
+    let bytes = std::fs::read(path).context("read the file")?;
+    let mut models = registry::read(bytes.into())
+        .map_err(|broken| score::Error::Registry { file: path.display().to_string(), source: Box::new(broken) })?;
+    models.iter_mut().for_each(|model| model.source = path.display().to_string());
+    Ok(models)
+}

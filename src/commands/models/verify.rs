@@ -1,0 +1,60 @@
+//! `atalaia models verify`: every byte and row of a set, looked at.
+
+use std::process::ExitCode;
+
+use score::registry::{self, Verified};
+use serde_json::json;
+
+use super::Place;
+use super::list::escaped;
+use super::registry_place::Open;
+use crate::commands::Format;
+use crate::commands::output::{Output, grouped};
+
+/// Checks a set: hashes of its files, checksums of its rows, every model's numbers, keys that come twice
+///
+/// All problems are named, and the exit status is 1 if there is one.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// An id, `current` or `previous` [default: what a service would load, also where there is no registry around the Parquet files]
+    set_id: Option<String>,
+
+    #[command(flatten)]
+    place: Place,
+
+    /// How the findings are printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let open = Open::new(&args.place)?;
+    let set = args.set_id.as_deref().map(|word| open.set(word)).transpose()?;
+    let verified = registry::verify(&open.config.score, &open.at.store, &open.at.prefix, set.as_deref());
+    let Verified { set, models, files, bytes, problems, problems_total } = open.runtime.block_on(verified)?;
+    let mut out = Output::new();
+    match args.format {
+        Format::Json => {
+            let problems: Vec<_> =
+                problems.iter().map(|found| json!({ "file": found.file, "problem": found.problem })).collect();
+            out.line(json!({
+                "set": set, "ok": problems_total == 0, "models": models, "files": files, "bytes": bytes,
+                "problems_total": problems_total, "problems": problems,
+            }));
+        }
+        Format::Text => {
+            for found in &problems {
+                out.line(format_args!("{}: {}", escaped(&found.file), escaped(&found.problem)));
+            }
+            if problems_total > problems.len() as u64 {
+                out.line(format_args!("… {} problems in all", grouped(problems_total)));
+            }
+            let name = set.map_or_else(|| "the Parquet files".into(), |set| format!("set `{set}`"));
+            let verdict = if problems_total == 0 { "is sound" } else { "is NOT sound" };
+            let (models, files) = (grouped(models), grouped(files as u64));
+            out.line(format_args!("{name} {verdict}: {models} models, {files} files, {} bytes", grouped(bytes)));
+        }
+    }
+    out.finish()?;
+    Ok(if problems_total == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
