@@ -56,7 +56,7 @@ down: ## stop the local stack and forget its data
 bless: ## rewrite the generated documents and expected results that tests compare with
 	ATALAIA_BLESS=1 cargo test --workspace --locked
 
-bench: ## speed on this machine beside bare consumers (release build, real Kafka), or WHAT=commits|recovery|scale|wide|latency|scoring|models
+bench: ## speed on this machine beside bare consumers (release build, real Kafka), or WHAT=commits|recovery|scale|wide|latency|scoring|models|training
 	@scripts/need test && cargo build --release --locked --package atalaia-bench --bins && scripts/services run --kafka --python -- cargo run --release --locked --package atalaia-bench -- --what $(WHAT)
 
 bench-peers: ## the same, with other programs that do the whole job: Python with numpy, with scikit-learn, and Flink (needs Maven and a JDK)

@@ -14,6 +14,7 @@ mod scale;
 mod scoring;
 mod speed;
 mod steady;
+mod training;
 mod workload;
 
 use anyhow::Context;
@@ -74,6 +75,8 @@ enum What {
     Latency,
     /// Rows a second through the scorer, by the number of models
     Scoring,
+    /// Models a second beside scikit-learn
+    Training,
     /// Loading many models from a registry, and renewing them under load
     Models,
 }
@@ -116,6 +119,7 @@ fn measure(args: &Args, brokers: &dyn Fn() -> anyhow::Result<String>) -> anyhow:
         What::Scale => scale::series(&brokers()?, *events, series, workers),
         What::Wide => scale::wide(&brokers()?, *events, workers),
         What::Latency => latency::measure(&brokers()?),
+        What::Training => training::measure(),
         What::Models => renewal::measure(series, workers.last().copied().unwrap_or(2)),
         What::Scoring => scoring::measure(&[&[1, 100], &series[..]].concat(), 60),
     }

@@ -34,7 +34,7 @@ use super::{ConfigArgs, Format, assemble, progress};
 use crate::shutdown::Shutdown;
 use crate::wall;
 
-/// Trains a model for each series or device from history, and writes them as a registry
+/// Trains a model for each series or device from history, and publishes them in a registry
 ///
 /// Windows are made by the code of the service. The history is the configured source up to its present end (files, a topic), or our own
 /// predictions. What a model belongs to is `score.key`. Windows that may lack readings are left out: those closed by silence, and a
@@ -43,14 +43,14 @@ use crate::wall;
 #[command(after_help = "\
 Examples:
   atalaia train -c pipeline.toml --to models/ --report report.parquet
-  atalaia train -c pipeline.toml --to models-2/ --from-predictions az://results/predictions/ --from-time 2026-01-01T00:00:00Z
-  atalaia train -c pipeline.toml --to models-2/ --only stale --max-age 30d --exclude faults.csv
+  atalaia train -c pipeline.toml --to models/ --from-predictions az://results/predictions/ --from-time 2026-01-01T00:00:00Z
+  atalaia train -c pipeline.toml --to models/ --only stale --max-age 30d --exclude faults.csv
   atalaia train -c pump.toml --to models/ --set score.key=device --rows 400")]
 pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
 
-    /// Folder or URL that the models are written to
+    /// Folder or URL of the registry; made if there is none
     #[arg(long, value_name = "FOLDER-OR-URL")]
     to: String,
 
@@ -94,6 +94,10 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     train: TrainArgs,
+
+    /// What people should know of the new set
+    #[arg(long, default_value = "trained", value_name = "TEXT")]
+    note: String,
 
     /// Write what became of each key to this file, as Parquet
     #[arg(long, value_name = "FILE")]
@@ -140,7 +144,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.report {
         report::write(&lines, file)?;
     }
-    let written = runtime.block_on(publish(&models, &to)).with_context(|| format!("write the models to `{to}`"))?;
+    let written =
+        runtime.block_on(publish(&models, &to, &args.note)).with_context(|| format!("write the models to `{to}`"))?;
     let summary = Summary {
         read,
         partial,
@@ -154,9 +159,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The one place where models leave the command.
-async fn publish(models: &[Model], to: &Location) -> Result<score::Written, score::Error> {
-    score::write_registry(models, &to.store, &to.prefix).await
+/// The one place where models leave the command: a new set, put to use at once.
+async fn publish(models: &[Model], to: &Location, note: &str) -> Result<score::registry::Published, score::Error> {
+    let note = score::registry::Note { text: note.to_owned(), at: wall::text(wall::now()), by: None };
+    score::registry::publish(models, &to.store, &to.prefix, &note).await
 }
 
 struct Job<'a> {
@@ -193,7 +199,8 @@ impl Job<'_> {
                 .context("open the place of the existing models")?,
         };
         let place = (from.store.clone(), from.prefix.clone());
-        let models = self.runtime.block_on(score::read_models(&self.config.score, Some(place), &|_, _| ()));
+        let score = score::Config { models: from.display.clone(), ..self.config.score.clone() };
+        let models = self.runtime.block_on(score::read_models(&score, Some(place), &|_, _| ()));
         let models = models.with_context(|| format!("read the existing models in `{from}`"))?;
         Ok(models.into_iter().map(|model| (model.key.clone(), model)).collect())
     }
@@ -297,7 +304,7 @@ struct Summary<'a> {
     windows: u64,
     trained: usize,
     lines: &'a [Line],
-    written: &'a score::Written,
+    written: &'a score::registry::Published,
     seconds: f64,
 }
 
@@ -347,7 +354,7 @@ impl Summary<'_> {
             ("windows", format!("{}, {} partial ones left out", grouped(self.windows), grouped(self.partial))),
             ("time", format!("{:.1} s", self.seconds)),
             ("registry", format!("{to}, {} KiB", grouped(self.written.bytes.div_ceil(1024)))),
-            ("set", self.written.set.clone()),
+            ("set", format!("{}, number {}, in use from now on", self.written.set, self.written.number)),
         ];
         let warnings: Vec<String> =
             self.warnings().iter().map(|(word, count)| format!("{} {word}", grouped(*count))).collect();
@@ -380,7 +387,7 @@ impl Summary<'_> {
             "trained": self.trained, "kept": self.kept(), "failed": failures, "warnings": self.warnings(),
             "records": self.read.records, "readings": self.read.readings, "refused": self.read.refused,
             "windows": self.windows, "partial": self.partial, "seconds": self.seconds,
-            "to": to.display, "set": self.written.set, "files": self.written.files, "bytes": self.written.bytes,
+            "to": to.display, "set": self.written.set, "number": self.written.number, "files": self.written.files, "bytes": self.written.bytes,
         }));
         out.finish()
     }

@@ -176,8 +176,11 @@ impl History {
     }
 }
 
+/// Device and sensor.
+type Names = (Arc<str>, Arc<str>);
+
 struct Keys {
-    series: Peekable<IntoIter<(Arc<str>, Arc<str>), Column>>,
+    series: Peekable<IntoIter<Names, Column>>,
     key: Key,
     width: Micros,
     missing: MissingFeature,
