@@ -26,11 +26,14 @@ pub(crate) struct History {
     features: Option<Vec<Feature>>,
     statistics: Vec<Statistic>,
     /// In order of the device, so that its sensors lie side by side.
-    series: BTreeMap<(Arc<str>, Arc<str>), Column>,
+    series: BTreeMap<SeriesKey, Column>,
     /// Windows left out because they may lack readings: the series fell silent, or the input ended.
     pub(crate) partial: u64,
     pub(crate) windows: u64,
 }
+
+/// Device and sensor.
+type SeriesKey = (Arc<str>, Arc<str>);
 
 /// The windows of one series.
 #[derive(Debug, Default)]
@@ -177,7 +180,7 @@ impl History {
 }
 
 struct Keys {
-    series: Peekable<IntoIter<(Arc<str>, Arc<str>), Column>>,
+    series: Peekable<IntoIter<SeriesKey, Column>>,
     key: Key,
     width: Micros,
     missing: MissingFeature,
