@@ -3,6 +3,8 @@
 //!
 //! Workers are threads that score batch after batch and ask for a newer set before each, as the pipeline does between two commits.
 
+#![allow(clippy::disallowed_methods, reason = "a program, not a stage")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

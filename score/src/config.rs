@@ -34,8 +34,9 @@ pub struct Config {
     /// is neither a feature nor named here is refused. Models that were trained without names take the list in `features`.
     pub feature_names: BTreeMap<String, Feature>,
     /// What becomes of a window that lacks a feature of its model (the `std` of one reading, the `delta` after a gap, a sensor that was silent): `skip` gives
-    /// its row the status `missing_feature`; `mean` takes the feature's mean in training, where the model knows it.
-    pub missing_feature: MissingFeature,
+    /// its row the status `missing_feature`; `mean` takes the feature's mean in training, where the model knows it. By
+    /// default `skip` for models of series and `mean` for those of devices, which would often lack some feature of some sensor.
+    pub missing_feature: Option<MissingFeature>,
     /// Windows with fewer readings get the status `too_few`; for models of devices, windows in which one of the model's sensors has fewer.
     pub min_readings: u64,
     /// How long loading the models may take at start before it is reported as failed.
@@ -53,6 +54,9 @@ pub struct Config {
     /// bit. By default that is done for models with fewer than 16 support vectors; larger ones take a vectorised path, several times faster, that agrees
     /// within 1e-12 of the size of the decision's terms.
     pub exact: bool,
+    /// Models are only looked at, and may belong to whatever they do.
+    #[serde(skip)]
+    pub any_key: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -71,6 +75,17 @@ impl Key {
             Key::Series => "series",
             Key::Device => "device",
         }
+    }
+}
+
+impl Config {
+    /// What becomes of a window that lacks a feature of its model.
+    #[must_use]
+    pub fn missing_feature(&self) -> MissingFeature {
+        self.missing_feature.unwrap_or(match self.key {
+            Key::Series => MissingFeature::Skip,
+            Key::Device => MissingFeature::Mean,
+        })
     }
 }
 
@@ -123,7 +138,7 @@ impl Default for Config {
             template: TEMPLATE.into(),
             mapping: String::new(),
             key: Key::Series,
-            missing_feature: MissingFeature::Skip,
+            missing_feature: None,
             features: vec![Feature::from(Statistic::Mean)],
             feature_names: BTreeMap::new(),
             min_readings: 1,
@@ -132,6 +147,7 @@ impl Default for Config {
             model_wait: Span::from_secs(300),
             on_bad_model: OnBadModel::Refuse,
             exact: false,
+            any_key: false,
         }
     }
 }

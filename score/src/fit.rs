@@ -13,6 +13,9 @@ pub(crate) fn check(config: &Config, model: &Model) -> Result<(), Error> {
 }
 
 fn flaw(model: &Model, config: &Config) -> Result<(), Flaw> {
+    if config.any_key {
+        return Ok(());
+    }
     let key = config.key.as_str();
     match (config.key, &model.key.device, &model.key.sensor) {
         (Key::Series, Some(_), None) => return Err(Flaw::OtherKey { found: "a whole device", key }),

@@ -99,7 +99,7 @@ impl Scorer {
             set,
             key: config.key,
             features: config.features.clone(),
-            missing_feature: config.missing_feature,
+            missing_feature: config.missing_feature(),
             min_readings: config.min_readings,
             exact: config.exact,
             shown: Shown::default(),

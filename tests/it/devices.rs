@@ -22,6 +22,7 @@ fn rows_of_whole_devices_are_what_the_notebook_says() {
         models = "{}"
         template = "model_{{device}}"
         key = "device"
+        missing_feature = "skip"
         features = ["temp.mean", "temp.std_pop", "flow.mean", "flow.max"]
         [score.feature_names]
         temp_mean = "temp.mean"

@@ -21,7 +21,7 @@ pub(crate) fn is_by_device(seed: u64) -> bool {
 
 pub(crate) fn config(seed: u64) -> Config {
     let key = if is_by_device(seed) { Key::Device } else { Key::Series };
-    Config { key, missing_feature: MissingFeature::Mean, ..Config::default() }
+    Config { key, missing_feature: Some(MissingFeature::Mean), ..Config::default() }
 }
 
 pub(crate) fn models(seed: u64) -> Arc<ModelSet> {

@@ -66,7 +66,7 @@ impl Stage {
 
     fn open(url: &str, config: &store::Config, folder: Option<tempfile::TempDir>) -> Stage {
         let location = store::open(url, config).expect("opens");
-        Stage { store: location.store, prefix: location.prefix, folder: folder }
+        Stage { store: location.store, prefix: location.prefix, folder }
     }
 
     /// The store, which takes so long to write that all who race have looked before the first has written. Files cannot be read through it.

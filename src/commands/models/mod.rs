@@ -92,6 +92,8 @@ impl Place {
     /// The configuration with the options in it. A pipeline need not be complete for this.
     fn config(&self) -> anyhow::Result<config::Config> {
         let mut config = super::read_config(self.config.as_deref(), &self.set)?;
+        // Without a pipeline there is nothing that they could fail to fit.
+        config.score.any_key = self.config.is_none() && self.set.is_empty();
         if let Some(from) = &self.from {
             config.score.models.clone_from(from);
         }

@@ -26,11 +26,14 @@ pub(crate) struct History {
     features: Option<Vec<Feature>>,
     statistics: Vec<Statistic>,
     /// In order of the device, so that its sensors lie side by side.
-    series: BTreeMap<(Arc<str>, Arc<str>), Column>,
+    series: BTreeMap<SeriesKey, Column>,
     /// Windows left out because they may lack readings: the series fell silent, or the input ended.
     pub(crate) partial: u64,
     pub(crate) windows: u64,
 }
+
+/// Device and sensor.
+type SeriesKey = (Arc<str>, Arc<str>);
 
 /// The windows of one series.
 #[derive(Debug, Default)]
@@ -74,7 +77,7 @@ impl History {
         History {
             width,
             key: score.key,
-            missing: score.missing_feature,
+            missing: score.missing_feature(),
             features,
             statistics,
             series: BTreeMap::new(),
@@ -176,11 +179,8 @@ impl History {
     }
 }
 
-/// Device and sensor.
-type Names = (Arc<str>, Arc<str>);
-
 struct Keys {
-    series: Peekable<IntoIter<Names, Column>>,
+    series: Peekable<IntoIter<SeriesKey, Column>>,
     key: Key,
     width: Micros,
     missing: MissingFeature,
@@ -362,7 +362,7 @@ mod tests {
     #[test]
     fn what_a_window_lacks_is_the_mean_if_the_service_takes_it() {
         let score =
-            score::Config { key: Key::Device, missing_feature: MissingFeature::Mean, ..score::Config::default() };
+            score::Config { key: Key::Device, missing_feature: Some(MissingFeature::Mean), ..score::Config::default() };
         let device = history_with(score, Some(&["a.mean", "a.max", "b.mean"])).into_keys().next().expect("a key");
         let KeyRows { rows, incomplete, .. } = device.rows();
         assert_eq!((rows.starts, incomplete), (vec![0, 10, 20], 1));

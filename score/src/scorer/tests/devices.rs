@@ -69,7 +69,7 @@ fn what_is_missing_is_said_or_stood_in_for() {
     let rows = rows_of(&[(0, 0, 1.0, 2.0), (1, 0, 5.0, 6.0)]);
     let model = model_of(Some("d"));
     let judged = |missing_feature, model: Model| {
-        let config = Config { missing_feature, ..device_config() };
+        let config = Config { missing_feature: Some(missing_feature), ..device_config() };
         Scorer::new(set(vec![model]), &config).score(&rows, &names)
     };
     let skipped = judged(MissingFeature::Skip, model.clone());
