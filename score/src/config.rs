@@ -34,7 +34,7 @@ pub struct Config {
     /// is neither a feature nor named here is refused. Models that were trained without names take the list in `features`.
     pub feature_names: BTreeMap<String, Feature>,
     /// What becomes of a window that lacks a feature of its model (the `std` of one reading, the `delta` after a gap, a sensor that was silent): `skip` gives
-    /// its row the status `missing_feature`; `mean` takes the feature's mean in training, where the model knows it. By
+    /// its row the status `missing_feature`; `mean` takes the feature's mean in training, where the model knows it and fewer than half are missing. By
     /// default `skip` for models of series and `mean` for those of devices, which would often lack some feature of some sensor.
     pub missing_feature: Option<MissingFeature>,
     /// Windows with fewer readings get the status `too_few`; for models of devices, windows in which one of the model's sensors has fewer.
@@ -99,6 +99,13 @@ pub enum MissingFeature {
 }
 
 impl MissingFeature {
+    /// Whether means may stand in where so many of a model's features are missing: where it is half of them or more there is
+    /// too little left to judge, and what is all mean would look like the most normal window of all.
+    #[must_use]
+    pub fn may_stand_in(self, missing: usize, of: usize) -> bool {
+        self == MissingFeature::Mean && 2 * missing < of
+    }
+
     /// What is taken in place of the feature at `place`, if anything.
     pub(crate) fn stand_in(self, set: &ModelSet, entry: &Entry, place: usize) -> Option<f64> {
         match self {

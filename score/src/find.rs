@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use futures::TryStreamExt;
-use object_store::ObjectMeta;
 use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStoreExt};
 use types::Micros;
 
 use crate::load::Loader;
@@ -99,8 +99,8 @@ impl Loader<'_> {
     }
 
     async fn find_files(&self) -> Result<Found, Error> {
-        let mut names = self.names().await?;
-        let (mut tags, mut mapping_tag) = (BTreeMap::new(), None);
+        let (mut names, mapping) = self.names().await?;
+        let mut tags = BTreeMap::new();
         let mut found = Found::new(Mark::Pointer(0));
         let mut unpublished = 0;
         let mut listing = self.store.list(Some(&self.prefix));
@@ -112,8 +112,7 @@ impl Loader<'_> {
                 unpublished += 1;
                 continue;
             }
-            if name == self.config.mapping {
-                mapping_tag = Some(tag(&meta));
+            if mapping.as_ref().is_some_and(|mapping| mapping.location == meta.location) {
                 continue;
             }
             let key = if name.ends_with(".parquet") { None } else { names.read(&name)? };
@@ -138,20 +137,25 @@ impl Loader<'_> {
         found.parts.sort_by(|a, b| a.location.cmp(&b.location));
         found.files.sort_by(|a, b| (&a.0, &a.1.location).cmp(&(&b.0, &b.1.location)));
         collisions(&found.files)?;
-        found.mark = Mark::Files { tags, mapping: mapping_tag };
+        // As it was when it was read: a change since then is one for the next time.
+        found.mark = Mark::Files { tags, mapping: mapping.as_ref().map(tag) };
         Ok(found)
     }
 
-    async fn names(&self) -> Result<Names, Error> {
+    /// What gives files their keys, and the mapping file that was read for it.
+    async fn names(&self) -> Result<(Names, Option<ObjectMeta>), Error> {
         let mapping = &self.config.mapping;
         if mapping.is_empty() {
-            return Ok(Names::Template(Template::parse(self.config.template(), self.config.key)?));
+            return Ok((Names::Template(Template::parse(self.config.template(), self.config.key)?), None));
         }
-        let location = self.prefix.parts().chain(Path::from(mapping.as_str()).parts()).collect();
-        let bytes = self.get(&location).await?;
+        let location: Path = self.prefix.parts().chain(Path::from(mapping.as_str()).parts()).collect();
+        let failed = |source| Error::Store { action: "read", place: location.to_string(), source };
+        let read = self.store.get(&location).await.map_err(failed)?;
+        let meta = read.meta.clone();
+        let bytes = read.bytes().await.map_err(failed)?;
         let refuse = |problem: String| Error::Mapping { file: mapping.clone(), line: 1, problem };
         let text = std::str::from_utf8(&bytes).map_err(|error| refuse(format!("it is no UTF-8: {error}")))?;
-        Mapping::parse(mapping, text).map(Names::Mapping)
+        Ok((Names::Mapping(Mapping::parse(mapping, text)?), Some(meta)))
     }
 }
 

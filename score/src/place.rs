@@ -74,7 +74,8 @@ impl Place {
                 Ok(Some(Arc::new(set)))
             }
             Err(error) => {
-                if error.kind() == Kind::Input {
+                // There may be room the next time.
+                if error.kind() == Kind::Input && !matches!(error, Error::Memory { .. }) {
                     self.refused = Some(mark);
                 }
                 Err(error)

@@ -113,6 +113,7 @@ impl Scorer {
 
     /// Judges by another set from the next batch on.
     pub fn swap(&mut self, set: Arc<ModelSet>) {
+        self.shown = Shown::default();
         self.set = set;
         self.resolved.clear();
         self.devices.clear();

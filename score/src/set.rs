@@ -117,6 +117,8 @@ pub struct Summary<'a> {
 pub(crate) struct Builder {
     set: ModelSet,
     lists: BTreeMap<Vec<Feature>, u32>,
+    /// Memory of steps, and of keys and versions.
+    other_bytes: usize,
 }
 
 // === impl ModelSet ===
@@ -362,7 +364,7 @@ impl Builder {
             without_model: Status::NoModel,
             published_at: None,
         };
-        Builder { set, lists: BTreeMap::new() }
+        Builder { set, lists: BTreeMap::new(), other_bytes: 0 }
     }
 
     /// Under an id that was given to it, and put to use then.
@@ -371,11 +373,11 @@ impl Builder {
         self.set.published_at = published_at;
     }
 
-    /// Memory of the numbers so far: nearly all of a set's.
+    /// Memory of the set so far, about.
     pub(crate) fn bytes(&self) -> u64 {
         let set = &self.set;
-        (size_of_val(set.lanes.as_slice()) + size_of_val(set.scaling.as_slice()) + size_of_val(set.entries.as_slice()))
-            as u64
+        let numbers = size_of_val(set.lanes.as_slice()) + size_of_val(set.scaling.as_slice());
+        (numbers + size_of_val(set.entries.as_slice()) + self.other_bytes) as u64
     }
 
     /// Takes one model up; the set is unchanged if it is refused.
@@ -457,6 +459,10 @@ impl Builder {
 
     /// Takes an entry up whose key is new and whose numbers are there.
     fn insert(&mut self, entry: Entry) {
+        if let Preparation::Steps(index) = entry.preparation {
+            self.other_bytes += Prepared::Steps(&self.set.steps[index as usize]).bytes();
+        }
+        self.other_bytes += entry.reference.key.len() + entry.reference.version.len() + 32;
         let ModelSet { entries, by_key, hasher, .. } = &mut self.set;
         let index = u32::try_from(entries.len()).expect("a model takes far more than a byte");
         let hash_of = |entry: &Entry| hash(hasher, entry.device(), entry.sensor());

@@ -64,6 +64,8 @@ pub enum Broken {
     Parquet(#[from] parquet::errors::ParquetError),
     #[error("its rows cannot be read")]
     Arrow(#[from] arrow::error::ArrowError),
+    #[error("it unpacks to {bytes} bytes, at most {max} are accepted: write smaller files")]
+    TooLarge { bytes: i64, max: i64 },
     #[error("the Parquet library cannot make sense of it")]
     Decoder,
     #[error("it is not a registry of models: the metadata have no `{VERSION_KEY}`")]

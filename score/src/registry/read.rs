@@ -9,6 +9,8 @@ use super::columns::{self, Columns};
 use super::{Broken, VERSION, VERSION_KEY, checksum, numbers_hash};
 use crate::{Feature, Kernel, Model, ModelKey, Step, Threshold};
 
+/// A file is read whole before its models are laid down.
+const UNPACKED_BYTES_MAX: i64 = 4 << 30;
 const BATCH_ROWS: usize = 256;
 
 /// What is known of a file from elsewhere.
@@ -44,6 +46,10 @@ pub(crate) fn read_each(
     each: &mut dyn FnMut(Result<Model, Broken>) -> Result<(), Broken>,
 ) -> Result<(), Broken> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
+    let unpacked: i64 = builder.metadata().row_groups().iter().map(|group| group.total_byte_size().max(0)).sum();
+    if unpacked > UNPACKED_BYTES_MAX {
+        return Err(Broken::TooLarge { bytes: unpacked, max: UNPACKED_BYTES_MAX });
+    }
     let metadata = builder.metadata().file_metadata().key_value_metadata();
     let version = metadata.into_iter().flatten().find(|pair| pair.key == VERSION_KEY);
     match version.and_then(|pair| pair.value.as_deref()) {

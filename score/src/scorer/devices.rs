@@ -171,7 +171,7 @@ impl Scorer {
         if features.len() != entry.inputs as usize {
             return Status::MissingFeature;
         }
-        let mut status = Status::Scored;
+        let (mut status, mut missing) = (Status::Scored, 0);
         self.scratch.x.clear();
         let mut last: Option<(&str, Option<usize>)> = None;
         for (place, feature) in features.iter().enumerate() {
@@ -183,6 +183,7 @@ impl Scorer {
             last = Some((sensor, found));
             let number = found.and_then(|row| feature.statistic.of(window.rows, row));
             frame.features.push((self.shown.name(feature), number));
+            missing += usize::from(number.is_none());
             if found.is_some_and(|row| window.rows.count[row] < self.min_readings) && status == Status::Scored {
                 status = Status::TooFew;
             }
@@ -190,6 +191,9 @@ impl Scorer {
                 Some(number) => self.scratch.x.push(number),
                 None => status = Status::MissingFeature,
             }
+        }
+        if missing > 0 && !self.missing_feature.may_stand_in(missing, features.len()) {
+            status = Status::MissingFeature;
         }
         if status == Status::Scored { self.pend(row, model) } else { status }
     }

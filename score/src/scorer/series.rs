@@ -46,12 +46,17 @@ impl Scorer {
         }
         let x = &mut self.scratch.x;
         x.clear();
+        let mut missing = 0;
         for (place, feature) in features.iter().enumerate() {
             let found = feature.statistic.of(rows, row);
+            missing += usize::from(found.is_none());
             let Some(number) = found.or_else(|| self.missing_feature.stand_in(&self.set, entry, place)) else {
                 return Status::MissingFeature;
             };
             x.push(number);
+        }
+        if missing > 0 && !self.missing_feature.may_stand_in(missing, features.len()) {
+            return Status::MissingFeature;
         }
         self.pend(row, model)
     }

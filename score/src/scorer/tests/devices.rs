@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::names as names_of;
 use super::*;
 use crate::single::Single;
 use crate::{Key, MissingFeature, ModelKey};
@@ -84,6 +85,13 @@ fn what_is_missing_is_said_or_stood_in_for() {
     let decision = Single::new(&model).sum(&[1.0, 2.0, mean], false) + model.intercept;
     assert_eq!(stood_in.decision[0].map(f64::to_bits), Some(decision.to_bits()));
     assert_eq!(stood_in.devices.expect("rows of devices").features(0)[2].1, None);
+
+    // Nothing that the model knows is left: that is not the most normal of all windows.
+    let silent = rows_of(&[(0, 0, 1.0, 2.0)]);
+    let names_of_others = names_of(&[("d", "battery")]);
+    let config = Config { missing_feature: Some(MissingFeature::Mean), ..device_config() };
+    let scores = Scorer::new(set(vec![model.clone()]), &config).score(&silent, &names_of_others);
+    assert_eq!(scores.status, [Status::MissingFeature]);
 
     let mut uncentred = model;
     uncentred.steps.remove(0);
