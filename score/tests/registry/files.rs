@@ -87,7 +87,8 @@ async fn mapping(stage: &Stage) {
     );
 
     stage.write("model_9.pkl", reference("model_3_2")).await;
-    let config = Config { key: Key::Device, template: "model_{device}.pkl".into(), ..stage.config() };
+    let features = vec!["temp.mean".parse().expect("a feature")];
+    let config = Config { key: Key::Device, features, template: "model_{device}.pkl".into(), ..stage.config() };
     let mut place = Place::new(config, stage.store.clone(), stage.prefix.clone());
     let set = newer(&mut place, &ModelSet::empty()).await.0.expect("loaded").expect("new");
     assert_eq!(keys(&set), ["1_1/*", "9/*"]);
