@@ -133,7 +133,7 @@ impl Error {
                 _ => "check the options and the history that it was trained on",
             },
             Error::ForeignKey { .. } => {
-                "make the dict's keys tuples of device and sensor, or texts like `device/sensor`, or give a template that they fit"
+                "make the dict's keys tuples of device and sensor, or texts like `device/sensor`, or give a template that they fit; with `score.key = \"device\"` a text may be the device itself"
             }
             Error::File { source, .. } | Error::OneOfMany { source, .. } => return Some(source.hint().into()),
             Error::Model { source, .. } => match **source {

@@ -5,21 +5,21 @@ use std::collections::HashSet;
 use crate::import::{self, ForeignKey};
 use crate::load::log_skipped;
 use crate::set::version_of;
-use crate::template::Template;
-use crate::{Config, Error, Model, ModelKey, OnBadModel, fit};
+use crate::template::{Template, is_id};
+use crate::{Config, Error, Key, Model, ModelKey, OnBadModel, fit};
 
 /// Reads a pickle or joblib file that holds `dict[key -> Pipeline]`. A key is a tuple of a device and a sensor, a text that fits
-/// `score.template`, or `device/sensor`.
+/// `score.template`, or `device/sensor`; for models of whole devices a text that fits, or the device itself.
 ///
 /// # Errors
 /// If the file is none, a key means nothing or is there twice, or (unless such are to be skipped) a model cannot be used.
 pub fn read_many(config: &Config, file: &str, bytes: &[u8]) -> Result<Vec<Model>, Error> {
     let of_file = |refused| Error::File { file: file.to_owned(), source: Box::new(refused) };
-    let template = Template::parse(&config.template, config.key)?;
+    let template = Template::parse(config.template(), config.key)?;
     let version = version_of(bytes);
     let (mut models, mut skipped, mut keys) = (Vec::new(), 0, HashSet::new());
     for (foreign, imported) in import::read_many(bytes).map_err(of_file)? {
-        let key = model_key(&template, foreign, file)?;
+        let key = model_key(config.key, &template, foreign, file)?;
         if !keys.insert(key.clone()) {
             return Err(Error::Twice { key: Box::new(key), first: file.to_owned(), second: file.to_owned() });
         }
@@ -43,7 +43,7 @@ pub fn read_many(config: &Config, file: &str, bytes: &[u8]) -> Result<Vec<Model>
     Ok(models)
 }
 
-fn model_key(template: &Template, foreign: ForeignKey, file: &str) -> Result<ModelKey, Error> {
+fn model_key(kind: Key, template: &Template, foreign: ForeignKey, file: &str) -> Result<ModelKey, Error> {
     let text = match foreign {
         ForeignKey::Pair(device, sensor) => return Ok(ModelKey::series(device, sensor)),
         ForeignKey::Text(text) => text,
@@ -52,6 +52,7 @@ fn model_key(template: &Template, foreign: ForeignKey, file: &str) -> Result<Mod
         return Ok(key);
     }
     match text.split_once('/') {
+        _ if kind == Key::Device && is_id(&text) => Ok(ModelKey::device(&text)),
         Some((device, sensor)) if !device.is_empty() && !sensor.is_empty() && !sensor.contains('/') => {
             Ok(ModelKey::series(device, sensor))
         }
@@ -119,8 +120,8 @@ mod tests {
 
     #[test]
     fn keys_name_devices_and_sensors() {
-        let template = Template::parse("model_{device}_{sensor}", crate::Key::Series).expect("template");
-        let key = |text: &str| match model_key(&template, ForeignKey::Text(text.into()), "f") {
+        let template = Template::parse("model_{device}_{sensor}", Key::Series).expect("template");
+        let key = |text: &str| match model_key(Key::Series, &template, ForeignKey::Text(text.into()), "f") {
             Ok(key) => key.to_string(),
             Err(error) => error.to_string(),
         };
@@ -128,7 +129,31 @@ mod tests {
         assert_eq!(key("model_3_5"), "3/5");
         assert_eq!(key("a/b/c"), "the key `a/b/c` in `f` names no device and sensor");
         assert_eq!(key("\x1b"), "the key `\\u{1b}` in `f` names no device and sensor");
-        let pair = model_key(&template, ForeignKey::Pair("a/b".into(), "7".into()), "f").expect("a pair");
+        let pair = model_key(Key::Series, &template, ForeignKey::Pair("a/b".into(), "7".into()), "f").expect("a pair");
         assert_eq!(pair, ModelKey::series("a/b", "7"));
+    }
+
+    /// By the default template of such models, or by their own names.
+    #[test]
+    fn whole_devices_are_named_by_texts() {
+        let features = vec!["temp.mean".parse().expect("a feature")];
+        let config = Config { key: Key::Device, features, ..Config::default() };
+        let models = read_many(&config, "f", &file("devices.pkl")).expect("models");
+        let keys: Vec<ModelKey> = models.iter().map(|model| model.key.clone()).collect();
+        assert_eq!(keys, ["pump-1", "pump-2", "7"].map(ModelKey::device));
+        let expected: Json = serde_json::from_slice(&file("expected.json")).expect("json");
+        let decision = expected["models"][0]["decision_function"][0].as_f64().expect("number");
+        let found = Judge::new(&models[0]).expect("checked").decision(&[18.0]);
+        assert!((found - decision).abs() <= 1e-12, "{found} for {decision}");
+        let error = read_many(&config, "f", &file("tuples.pkl")).expect_err("a sensor's models");
+        let source = std::error::Error::source(&error).expect("a reason").to_string();
+        assert_eq!(
+            format!("{error}: {source}"),
+            "cannot use the model of `pump-1/temp` in `f`: the model belongs to a sensor, and `score.key` is `device`"
+        );
+        let template = Template::parse(config.template(), Key::Device).expect("template");
+        for text in ["", "a/b/c"] {
+            assert!(model_key(Key::Device, &template, ForeignKey::Text(text.into()), "f").is_err(), "{text}");
+        }
     }
 }

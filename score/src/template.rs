@@ -102,7 +102,7 @@ fn without_ending(name: &str) -> &str {
     bare.unwrap_or(name)
 }
 
-fn is_id(text: &str) -> bool {
+pub(crate) fn is_id(text: &str) -> bool {
     !text.is_empty() && !text.contains('/')
 }
 

@@ -3,11 +3,17 @@
 //! Sharing and cycles cost nothing here, because nothing owns anything: a list that holds itself is a list that holds a
 //! number. Texts and bytes stay where they are in the file.
 
-use super::Refused;
+use std::cell::Cell;
+use std::collections::HashSet;
+
 use super::globals::Global;
+use super::{Limits, Refused};
+
+/// Names, kernels, keys and orders are far shorter. One long text may stand in many places, and is not looked through in each.
+const TEXT_BYTES_MAX: usize = 4_096;
 
 /// A value's number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Id(u32);
 
 #[derive(Debug)]
@@ -63,20 +69,33 @@ pub(super) struct Array {
 #[derive(Debug)]
 pub(super) struct Heap<'a> {
     values: Vec<Value<'a>>,
-    values_max: usize,
+    /// What Python copied when it was used: a later change would reach what was made of it here, but not there.
+    used: HashSet<Id>,
+    limits: Limits,
+    /// Elements that may still be looked at, shared ones each time anew.
+    looks_left: Cell<usize>,
     pub(super) root: Id,
+}
+
+// === impl Dtype ===
+
+impl std::fmt::Display for Dtype {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", char::from(self.kind), self.size)
+    }
 }
 
 // === impl Heap ===
 
 impl<'a> Heap<'a> {
-    pub(super) fn new(values_max: usize) -> Heap<'a> {
-        Heap { values: Vec::new(), values_max, root: Id(0) }
+    pub(super) fn new(limits: Limits) -> Heap<'a> {
+        let (values, used) = (Vec::new(), HashSet::new());
+        Heap { values, used, limits, looks_left: Cell::new(limits.looks), root: Id(0) }
     }
 
     pub(super) fn add(&mut self, value: Value<'a>) -> Result<Id, Refused> {
-        if self.values.len() >= self.values_max {
-            return Err(Refused::TooLarge { what: "values in the file", max: self.values_max });
+        if self.values.len() >= self.limits.values {
+            return Err(Refused::TooLarge { what: "values in the file", max: self.limits.values });
         }
         let id = Id(self.values.len() as u32);
         self.values.push(value);
@@ -87,16 +106,51 @@ impl<'a> Heap<'a> {
         &self.values[id.0 as usize]
     }
 
-    pub(super) fn get_mut(&mut self, id: Id) -> &mut Value<'a> {
-        &mut self.values[id.0 as usize]
+    /// None: it was used, and may not change any more.
+    pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut Value<'a>> {
+        (!self.used.contains(&id)).then(|| &mut self.values[id.0 as usize])
     }
 
+    /// From here on nothing may change that Python would have copied to make this value.
+    pub(super) fn use_parts(&mut self, value: &Value<'a>) {
+        let parts = match *value {
+            Value::Object { state: Some(state), .. } => [Some(state), None],
+            Value::Scalar { dtype, .. } => [Some(dtype), None],
+            Value::Array(Some(Array { dtype, data, .. })) => [Some(dtype), Some(data)],
+            _ => [None, None],
+        };
+        self.used.extend(parts.into_iter().flatten());
+    }
+
+    /// Charges for elements that are looked at; when none are left, nothing is found any more.
+    pub(super) fn look(&self, elements: usize) {
+        self.looks_left.set(self.looks_left.get().saturating_sub(elements));
+    }
+
+    /// Asked where what was not found would be blamed on the file.
+    pub(super) fn check_looks(&self) -> Result<(), Refused> {
+        match self.looks_left.get() {
+            0 => Err(Refused::TooLarge { what: "elements to look at in the file", max: self.limits.looks }),
+            _ => Ok(()),
+        }
+    }
+
+    /// A text that is no longer than texts in models are.
     pub(super) fn text(&self, id: Id) -> Option<&'a str> {
         match self.get(id) {
-            Value::Text(text) => Some(text),
+            Value::Text(text) if text.len() <= TEXT_BYTES_MAX => Some(text),
             // Python 2 writes its texts as bytes.
-            Value::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
+            Value::Bytes(bytes) if bytes.len() <= TEXT_BYTES_MAX => std::str::from_utf8(bytes).ok(),
             _ => None,
+        }
+    }
+
+    /// Lengths are compared first, and nothing is decoded: a key may be huge.
+    fn is_text(&self, id: Id, name: &str) -> bool {
+        match self.get(id) {
+            Value::Text(text) => *text == name,
+            Value::Bytes(bytes) => *bytes == name.as_bytes(),
+            _ => false,
         }
     }
 
@@ -110,7 +164,9 @@ impl<'a> Heap<'a> {
     /// The value of a key in a dict; as in Python, the last of several counts.
     pub(super) fn item(&self, dict: Id, name: &str) -> Option<Id> {
         let Value::Dict(items) = self.get(dict) else { return None };
-        items.iter().rev().find(|&&(key, _)| self.text(key) == Some(name)).map(|&(_, value)| value)
+        self.look(items.len());
+        self.check_looks().ok()?;
+        items.iter().rev().find(|&&(key, _)| self.is_text(key, name)).map(|&(_, value)| value)
     }
 
     pub(super) fn int(&self, id: Id) -> Option<i64> {
@@ -126,7 +182,9 @@ impl<'a> Heap<'a> {
         match self.get(id) {
             Value::Bytes(bytes) => Some((*bytes).into()),
             Value::Encoded(text) => {
-                let chars = self.text(*text)?.chars();
+                let Value::Text(text) = self.get(*text) else { return None };
+                self.look(text.len());
+                let chars = text.chars();
                 Some(chars.map(|c| u8::try_from(u32::from(c)).ok()).collect::<Option<Vec<u8>>>()?.into())
             }
             _ => None,

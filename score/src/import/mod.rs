@@ -52,16 +52,18 @@ pub enum ForeignKey {
 }
 
 /// What a reader may build of a file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Limits {
     values: usize,
     steps: usize,
     bytes: usize,
+    /// Keys, numbers and characters that are looked at: what is shared is looked at again wherever it is named.
+    looks: usize,
 }
 
 /// Real models take some hundred values. With these a reader stays below some 100 MB.
-const ONE: Limits = Limits { values: 1_000_000, steps: 4_000_000, bytes: BYTES_MAX };
-const MANY: Limits = Limits { values: 64_000_000, steps: 256_000_000, bytes: MANY_BYTES_MAX };
+const ONE: Limits = Limits { values: 1_000_000, steps: 4_000_000, bytes: BYTES_MAX, looks: 50_000_000 };
+const MANY: Limits = Limits { values: 64_000_000, steps: 256_000_000, bytes: MANY_BYTES_MAX, looks: 2_000_000_000 };
 
 /// Reads a file that holds one one-class SVM, alone or as the last step of a pipeline.
 ///

@@ -9,16 +9,33 @@ use crate::model::NUMBERS_MAX;
 pub(super) struct Numbers {
     pub(super) shape: Vec<usize>,
     pub(super) values: Vec<f64>,
+    /// What they were before they became double precision.
+    pub(super) dtype: Dtype,
+}
+
+// === impl Numbers ===
+
+impl Numbers {
+    pub(super) fn is_double(&self) -> bool {
+        (self.dtype.kind, self.dtype.size) == (b'f', 8)
+    }
+}
+
+/// The tables of models have two sides. One shape may be that of many arrays, and is looked through for each.
+const SIDES_MAX: usize = 4;
+
+/// How many elements an array of this shape has.
+pub(super) fn count(heap: &Heap<'_>, shape: Id) -> Option<usize> {
+    let sides = heap.tuple(shape).filter(|sides| sides.len() <= SIDES_MAX)?;
+    sides.iter().try_fold(1_usize, |product, &side| {
+        product.checked_mul(usize::try_from(heap.int(side)?).ok()?).filter(|&product| product <= NUMBERS_MAX)
+    })
 }
 
 /// Whether an array holds as much as its shape says: numpy refuses to load another, whether it is used or not.
 pub(super) fn is_whole(heap: &Heap<'_>, array: &Array) -> bool {
     let &Value::Dtype(dtype) = heap.get(array.dtype) else { return false };
-    let Some(sides) = heap.tuple(array.shape) else { return false };
-    let count = sides.iter().try_fold(1_usize, |product, &side| {
-        product.checked_mul(usize::try_from(heap.int(side)?).ok()?).filter(|&product| product <= NUMBERS_MAX)
-    });
-    let Some(count) = count else { return false };
+    let Some(count) = count(heap, array.shape) else { return false };
     match heap.get(array.data) {
         Value::List(items) => dtype.kind == b'O' && items.len() == count,
         _ => dtype.kind != b'O' && is_length(heap, array.data, count * dtype.size),
@@ -34,7 +51,9 @@ pub(super) fn is_whole_number(heap: &Heap<'_>, dtype: Id, data: Id) -> bool {
 fn is_length(heap: &Heap<'_>, data: Id, length: usize) -> bool {
     match heap.get(data) {
         Value::Bytes(bytes) => bytes.len() == length,
-        Value::Encoded(text) => heap.text(*text).is_some_and(|text| (length..=2 * length).contains(&text.len())),
+        Value::Encoded(text) => {
+            matches!(heap.get(*text), Value::Text(text) if (length..=2 * length).contains(&text.len()))
+        }
         _ => false,
     }
 }
@@ -50,6 +69,8 @@ pub(super) fn numbers(heap: &Heap<'_>, id: Id, attribute: &'static str) -> Resul
     let count = count
         .filter(|&count| count <= NUMBERS_MAX)
         .ok_or(Refused::TooLarge { what: "numbers in an array", max: NUMBERS_MAX })?;
+    heap.look(count);
+    heap.check_looks()?;
     let Some(bytes) = heap.bytes(array.data) else {
         return Err(Refused::Type { attribute, found: heap.name(array.data), expected: "the bytes of an array" });
     };
@@ -59,7 +80,7 @@ pub(super) fn numbers(heap: &Heap<'_>, id: Id, attribute: &'static str) -> Resul
     let values: Option<Vec<f64>> = bytes.chunks_exact(dtype.size).map(|element| number(dtype, element)).collect();
     let values = values.ok_or_else(|| refused_dtype(attribute, dtype))?;
     let values = if array.is_fortran { c_order(&shape, &values) } else { values };
-    Ok(Numbers { shape, values })
+    Ok(Numbers { shape, values, dtype })
 }
 
 /// A single number: Python's or numpy's, or an array of one.
@@ -106,7 +127,7 @@ pub(super) fn texts(heap: &Heap<'_>, id: Id) -> Option<Vec<String>> {
     if items.len() > crate::model::FEATURES_MAX {
         return None;
     }
-    items.iter().map(|&item| heap.text(item).map(str::to_owned)).collect()
+    items.iter().map(|&item| copied(heap, item)).collect()
 }
 
 /// A text or a whole number, Python's or numpy's, as it is written in a key.
@@ -116,18 +137,24 @@ pub(super) fn key_text(heap: &Heap<'_>, id: Id) -> Option<String> {
         Value::Scalar { dtype, data } => {
             let &Value::Dtype(dtype) = heap.get(dtype) else { return None };
             let bytes = heap.bytes(data).filter(|bytes| bytes.len() == dtype.size)?;
+            heap.look(bytes.len());
             match dtype.kind {
                 b'U' => utf32(dtype, &bytes),
                 b'i' | b'u' if matches!(dtype.size, 1 | 2 | 4 | 8) => whole(dtype, &bytes),
                 _ => None,
             }
         }
-        _ => heap.text(id).map(str::to_owned),
+        _ => copied(heap, id),
     }
 }
 
+fn copied(heap: &Heap<'_>, text: Id) -> Option<String> {
+    let text = heap.text(text)?;
+    heap.look(text.len());
+    Some(text.to_owned())
+}
+
 fn shape(heap: &Heap<'_>, array: &Array, attribute: &'static str) -> Result<Vec<usize>, Refused> {
-    const SIDES_MAX: usize = 4;
     let sides = heap.tuple(array.shape).unwrap_or_default();
     let shape: Option<Vec<usize>> = sides
         .iter()
@@ -151,7 +178,7 @@ fn dtype(heap: &Heap<'_>, id: Id, attribute: &'static str) -> Result<Dtype, Refu
 }
 
 fn refused_dtype(attribute: &'static str, dtype: Dtype) -> Refused {
-    Refused::Dtype { attribute, dtype: format!("{}{}", char::from(dtype.kind), dtype.size) }
+    Refused::Dtype { attribute, dtype: dtype.to_string() }
 }
 
 /// Filled up with zeros.

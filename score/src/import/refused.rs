@@ -59,6 +59,8 @@ pub enum Refused {
     Type { attribute: &'static str, found: &'static str, expected: &'static str },
     #[error("`{attribute}` is an array of `{dtype}`, not of numbers")]
     Dtype { attribute: &'static str, dtype: String },
+    #[error("`{attribute}` is an array of `{dtype}`: scikit-learn computes in that precision, and may round otherwise")]
+    Precision { attribute: &'static str, dtype: String },
     #[error("`{attribute}` has the shape {found}, not {expected}")]
     Shape { attribute: &'static str, found: String, expected: String },
     #[error("`{attribute}` holds {found} bytes where its shape needs {expected}")]
@@ -97,6 +99,9 @@ impl Refused {
             | Refused::Operator { .. }
             | Refused::Kernel { .. } => {
                 "read are `OneClassSVM`, alone or at the end of a `Pipeline` of StandardScaler, MinMaxScaler, RobustScaler, MaxAbsScaler and PCA, with the kernels rbf, linear, poly and sigmoid; set `score.on_bad_model = \"skip\"` to start without this one"
+            }
+            Refused::Precision { .. } => {
+                "train it on double-precision numbers (`X.astype(\"float64\")`), or set `score.on_bad_model = \"skip\"` to start without it"
             }
             Refused::Name { .. } => {
                 "say in `score.feature_names` what its columns are, such as `temp_mean = \"temp.mean\"`"

@@ -2,6 +2,8 @@
 //!
 //! The files are in `testdata/`; `ATALAIA_CORPUS` names a folder with more of both kinds, over which the same checks run.
 
+mod shared;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -74,6 +76,27 @@ fn every_model_gives_scikit_learn_s_numbers_or_is_refused_by_name() {
         let refused_by_choice: usize = table.values().map(|counts| counts[1]).sum();
         assert!(table.len() >= 8 && refused_by_choice == 0, "{table:?}");
     }
+}
+
+/// Trained on single precision: scikit-learn's own numbers, or none.
+#[test]
+fn single_precision_is_followed_or_refused() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/single");
+    let (mut read_files, mut refused_files) = (0, 0);
+    for (file, bytes) in expected(&folder) {
+        match (read(&bytes, key("d", "s")), file["verdict"].as_str()) {
+            (Ok(imported), Some("must_read")) => {
+                check_numbers(&file, &imported);
+                read_files += 1;
+            }
+            (Err(refused @ Refused::Precision { .. }), Some("must_refuse")) => {
+                check_message(&refused, name(&file));
+                refused_files += 1;
+            }
+            (found, _) => panic!("{}: {:?}", name(&file), found.map(drop)),
+        }
+    }
+    assert_eq!((read_files, refused_files), (16, 8));
 }
 
 fn check_numbers(file: &Json, imported: &Imported) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes files of many models next to this one, with what scikit-learn says of some rows: by tuples, by texts, by numpy's texts and numbers."""
+"""Writes files of many models next to this one, with what scikit-learn says of some rows: by tuples, by texts, by devices, by numpy's texts and numbers."""
 
 import json
 import pickle
@@ -32,6 +32,7 @@ def main():
     wanted = [["pump-1", "temp"], ["pump-1", "7"], ["pumpe ä", "-3"]]
     (FOLDER / "tuples.pkl").write_bytes(pickle.dumps(OrderedDict(zip(keys["tuples.pkl"], models))))
     joblib.dump(dict(zip(keys["texts.joblib.z"], models)), FOLDER / "texts.joblib.z", compress=3)
+    (FOLDER / "devices.pkl").write_bytes(pickle.dumps(dict(zip(["pump-1", "model_pump-2", 7], models))))
     classifier = SVC().fit([[0.0], [1.0]], [0, 1])
     unusable = make_pipeline(StandardScaler(), OneClassSVM())
     (FOLDER / "not-fitted.pkl").write_bytes(pickle.dumps({"a/b": models[0], "c/d": unusable}))

@@ -2,7 +2,7 @@
 //!
 //! They only fill in the shapes that numpy's and scikit-learn's own files have; what else they are asked to do is refused.
 
-use super::machine::Machine;
+use super::machine::{Machine, USED};
 use crate::import::Refused;
 use crate::import::globals::Global;
 use crate::import::heap::{Array, Dtype, Id, Value};
@@ -32,7 +32,10 @@ impl<'a> Machine<'a> {
             return Err(self.damaged("arguments that are not a tuple"));
         };
         match self.reduced(callable, arguments) {
-            Some(value) => self.push(value),
+            Some(value) => {
+                self.heap.use_parts(&value);
+                self.push(value)
+            }
             None => Err(Refused::Call { name: callable.as_str() }),
         }
     }
@@ -100,7 +103,11 @@ impl<'a> Machine<'a> {
             },
             _ => return Err(self.damaged("a state is set on what has none")),
         };
-        *self.heap.get_mut(built) = value;
+        self.heap.use_parts(&value);
+        match self.heap.get_mut(built) {
+            Some(built) => *built = value,
+            None => return Err(self.damaged(USED)),
+        }
         Ok(())
     }
 

@@ -3,9 +3,10 @@
 //! Since 1.1 they are aligned: a byte says how many to skip. An array of objects follows as a pickle of its own.
 
 use super::machine::Machine;
-use crate::import::Refused;
 use crate::import::globals::Global;
 use crate::import::heap::{Heap, Id, Value};
+use crate::import::numpy;
+use crate::import::{Limits, Refused};
 use crate::model::NUMBERS_MAX;
 
 /// A wrapper has six.
@@ -25,6 +26,7 @@ impl<'a> Machine<'a> {
         let (Some(class), Some(shape), Some(order), Some(dtype)) =
             (attribute("subclass"), attribute("shape"), attribute("order"), attribute("dtype"))
         else {
+            self.heap.check_looks()?;
             return Err(refused);
         };
         let is_aligned = match attribute("numpy_array_alignment_bytes").map(|id| self.heap.get(id)) {
@@ -55,18 +57,14 @@ impl<'a> Machine<'a> {
     }
 
     fn bytes_of(&self, shape: Id, element_bytes: usize) -> Result<u64, Refused> {
-        let sides = self.heap.tuple(shape).unwrap_or_default();
-        let product = sides.iter().try_fold(1_u64, |product, &side| {
-            let side = u64::try_from(self.heap.int(side)?).ok()?;
-            product.checked_mul(side).filter(|&product| product <= NUMBERS_MAX as u64)
-        });
-        let product = product.ok_or(Refused::TooLarge { what: "numbers in an array", max: NUMBERS_MAX })?;
-        Ok(product * element_bytes as u64)
+        let count = numpy::count(&self.heap, shape);
+        let count = count.ok_or(Refused::TooLarge { what: "numbers in an array", max: NUMBERS_MAX })?;
+        Ok(count as u64 * element_bytes as u64)
     }
 
     /// A pickle within the file: nothing but one plain array.
     fn inner_array(&mut self) -> Result<Value<'a>, Refused> {
-        let heap = std::mem::replace(&mut self.heap, Heap::new(0));
+        let heap = std::mem::replace(&mut self.heap, Heap::new(Limits::default()));
         let mut inner = Machine::new(self.bytes, self.at, heap, self.steps_left);
         inner.is_inner = true;
         let root = inner.run(self.steps_left)?;

@@ -10,9 +10,11 @@ use crate::import::heap::{Heap, Id, Value};
 use crate::import::refused::shown;
 use crate::import::{Limits, Refused};
 
+pub(super) const USED: &str = "a value is changed after it was used";
+
 /// Runs a whole pickle.
 pub(in crate::import) fn run(bytes: &[u8], limits: Limits) -> Result<Heap<'_>, Refused> {
-    let mut machine = Machine::new(bytes, 0, Heap::new(limits.values), limits.steps);
+    let mut machine = Machine::new(bytes, 0, Heap::new(limits), limits.steps);
     machine.heap.root = machine.run(limits.steps)?;
     match bytes.len() - machine.at {
         0 => Ok(machine.heap),
@@ -276,8 +278,10 @@ impl<'a> Machine<'a> {
 
     fn extend_list(&mut self, items: &[Id]) -> Result<(), Refused> {
         let list = self.top()?;
-        let Value::List(list) = self.heap.get_mut(list) else {
-            return Err(self.damaged("something is appended to what is not a list"));
+        let list = match self.heap.get_mut(list) {
+            Some(Value::List(list)) => list,
+            Some(_) => return Err(self.damaged("something is appended to what is not a list")),
+            None => return Err(self.damaged(USED)),
         };
         list.extend_from_slice(items);
         Ok(())
@@ -300,8 +304,10 @@ impl<'a> Machine<'a> {
         if !odd.is_empty() {
             return Err(self.damaged("a key without a value"));
         }
-        let Value::Dict(dict) = self.heap.get_mut(dict) else {
-            return Err(self.damaged("an item is set in what is not a dict"));
+        let dict = match self.heap.get_mut(dict) {
+            Some(Value::Dict(dict)) => dict,
+            Some(_) => return Err(self.damaged("an item is set in what is not a dict")),
+            None => return Err(self.damaged(USED)),
         };
         dict.extend(pairs.iter().map(|&[key, value]| (key, value)));
         Ok(())

@@ -19,6 +19,12 @@ const ALL_NUMBERS_MAX: usize = 128 << 20;
 
 /// The model that an object of a file is.
 pub(super) fn model(heap: &Heap<'_>, id: Id, key: ModelKey) -> Result<Imported, Refused> {
+    let found = model_in(heap, id, key);
+    heap.check_looks()?;
+    found
+}
+
+fn model_in(heap: &Heap<'_>, id: Id, key: ModelKey) -> Result<Imported, Refused> {
     let Chain { transformers, svm } = chain(heap, id)?;
     // First: another kernel lays its numbers down in another way.
     let name = kernel_name(&svm)?;
@@ -60,6 +66,7 @@ pub(super) fn models(heap: &Heap<'_>) -> Result<Vec<(ForeignKey, Result<Imported
             return Err(Refused::TooLarge { what: "numbers in support vectors", max: ALL_NUMBERS_MAX });
         }
         models.push((foreign_key(heap, key)?, model));
+        heap.check_looks()?;
     }
     Ok(models)
 }

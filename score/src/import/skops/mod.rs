@@ -37,7 +37,7 @@ pub(super) fn read(bytes: &[u8], key: ModelKey) -> Result<Imported, Refused> {
         }
         Ok(())
     })?;
-    let mut builder = Builder { heap: Heap::new(ONE.values), members: &members };
+    let mut builder = Builder { heap: Heap::new(ONE), members: &members };
     let root = builder.node(&schema)?;
     sklearn::model(&builder.heap, root, key)
 }
