@@ -128,7 +128,7 @@ fn subjects(dataset: &Dataset, labels: &Labels) -> anyhow::Result<BTreeSet<(Stri
     Ok(subjects)
 }
 
-/// What labels say of series that are not among the predictions counts for nothing: mostly it is a name that was mistyped.
+/// Anomalies of series that are not among the predictions count as missed. Mostly it is a name that was mistyped, so it is said.
 fn strangers(dataset: &Dataset, labels: &Labels) -> anyhow::Result<Option<String>> {
     let devices: BTreeSet<&str> = dataset.devices().collect();
     let series: BTreeSet<(&str, Option<&str>)> =
@@ -154,7 +154,7 @@ fn strangers(dataset: &Dataset, labels: &Labels) -> anyhow::Result<Option<String
         );
     }
     Ok(Some(format!(
-        "{} of {} labels are of {} devices or series that are not among the predictions, such as `{example}`: they count for nothing there. Check the names; the predictions have `{one_scored}`",
+        "{} of {} labels are of {} devices or series that are not among the predictions, such as `{example}`: without windows there, all their anomalies are missed. Check the names; the predictions have `{one_scored}`",
         grouped(strange),
         grouped(total),
         grouped(counts.len() as u64)
