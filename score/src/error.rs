@@ -96,7 +96,9 @@ impl Error {
             Error::Timeout { .. } => {
                 "raise `score.load_timeout`, or turn many files into a registry with `atalaia models import`"
             }
-            Error::Template { .. } => "write it like `model_{device}_{sensor}` or `{device}/{sensor}/model.pkl`",
+            Error::Template { .. } => {
+                "write it like `model_{device}_{sensor}` or `{device}/{sensor}/model.pkl`; for models of whole devices set `score.key = \"device\"` (`--set score.key=device`) and write it like `model_{device}`"
+            }
             Error::Ambiguous { .. } => {
                 "give the files names in which `{device}` and `{sensor}` are told apart, such as `{device}/{sensor}/model.pkl`, or import them into a registry"
             }
@@ -146,7 +148,9 @@ impl Error {
                 Flaw::UnnamedFeatures { .. } => {
                     "set `score.features` to the features that the model was trained on, in their order, like `temp.mean`"
                 }
-                _ => "repair or remove the file, or set `score.on_bad_model = \"skip\"` to start without it",
+                _ => {
+                    "repair or remove the file, or leave it out: `score.on_bad_model = \"skip\"`, or `--skip-bad` of `atalaia models import`"
+                }
             },
         };
         Some(hint.into())

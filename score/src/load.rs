@@ -161,7 +161,7 @@ impl Loader<'_> {
         Ok(skipped)
     }
 
-    async fn read_file(&self, key: ModelKey, meta: ObjectMeta) -> Result<Model, Error> {
+    pub(crate) async fn read_file(&self, key: ModelKey, meta: ObjectMeta) -> Result<Model, Error> {
         let file = meta.location.to_string();
         if meta.size > import::BYTES_MAX as u64 {
             return Err(Error::FileSize { file, bytes: meta.size, max: import::BYTES_MAX as u64 });

@@ -30,7 +30,7 @@ use labels::{Columns, Labels};
 use measure::Track;
 use windows::{Dataset, Judge, Score};
 
-/// Judges predictions by labels: precision, recall, F1, false and missed alarms, delays; exit status 1 if a bound is not kept
+/// Judges predictions by labels: precision, recall, F1, false and missed alarms, delays; exit status 3 if a bound is not kept
 ///
 /// Labels are a column of a CSV file of rows (`datetime;…;anomaly`), or intervals, in CSV (columns `from` and `to`, if need be `device` and
 /// `sensor`) or JSON ({"windows": [[from, to], …]}, also below names of devices). With a column of labels, rows are counted, and each is
@@ -48,7 +48,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FOLDER-OR-URL")]
     predictions: Vec<String>,
 
-    /// File of labels; DEVICE=FILE for one that does not name its device; with `{device}` in its name, a file for each device
+    /// File of labels; DEVICE=FILE for one that does not name its device, or of which only what it says of this device counts; with `{device}` in its name, a file for each device
     #[arg(long, value_name = "[DEVICE=]FILE", required = true)]
     labels: Vec<String>,
 
@@ -102,6 +102,9 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
+
+/// The exit status of predictions that were judged, and are not good enough: a script tells it from a failure, which is 1.
+const NOT_KEPT: u8 = 3;
 
 /// A dataset with the labels that it is judged by.
 struct Pair {
@@ -183,7 +186,7 @@ fn print(args: &Args, shown: &Shown) -> anyhow::Result<ExitCode> {
         }
     }
     out.finish()?;
-    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::from(NOT_KEPT) })
 }
 
 impl Shown {
@@ -197,11 +200,11 @@ impl Shown {
 
     fn summary(&self, own: &measure::Figures) -> String {
         format!(
-            "evaluated {} {} of {} devices or series over {}, {} of them labelled as anomalous",
+            "evaluated {} {} of {} devices or series, {:.2} days when added up, {} of them labelled as anomalous",
             grouped(own.counts.total()),
             if self.are_rows { "labelled rows" } else { "windows" },
             grouped(self.tracks.len() as u64),
-            report::span(Some(own.span)),
+            own.days(),
             grouped(own.counts.positives())
         )
     }
@@ -275,6 +278,10 @@ fn read_labels(pair: &Pair, columns: &Columns) -> anyhow::Result<Labels> {
         }
         Ok(())
     };
+    let of_device = |file: &Path, device: &str| {
+        let own = Labels::read(file, columns)?.of_device(device);
+        own.with_context(|| format!("take the labels of `{device}` from `{}`", file.display()))
+    };
     for named in &pair.labels {
         if named.contains("{device}") {
             let file = |device: &str| PathBuf::from(named.replace("{device}", device));
@@ -283,13 +290,13 @@ fn read_labels(pair: &Pair, columns: &Columns) -> anyhow::Result<Labels> {
                 bail!("no device of the predictions has a file of labels like `{named}`");
             }
             for device in there {
-                add(Labels::read(&file(device), columns)?.of_device(device))?;
+                add(of_device(&file(device), device)?)?;
             }
             continue;
         }
         match named.split_once('=') {
             Some((device, file)) if !Path::new(named).exists() => {
-                add(Labels::read(Path::new(file), columns)?.of_device(device))?;
+                add(of_device(Path::new(file), device)?)?;
             }
             _ => {
                 let mut labels = Labels::read(Path::new(named), columns)?;

@@ -49,6 +49,12 @@ impl Predictions {
         let listed =
             runtime.block_on(folder.objects()).with_context(|| format!("list the predictions in `{place}`"))?;
         let objects: Vec<Object> = listed.into_iter().filter(|object| object.name.ends_with(".parquet")).collect();
+        if objects.iter().any(|object| object.name.starts_with("predictions/")) {
+            bail!(
+                "`{place}` holds all datasets of a run, not predictions alone\nname the folder `predictions` in it: `{}/predictions`",
+                place.trim_end_matches('/')
+            );
+        }
         if objects.is_empty() {
             bail!(
                 "no Parquet file in `{place}`\nname the folder `predictions` below the results of `atalaia run` or `score`"

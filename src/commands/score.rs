@@ -66,7 +66,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
                 "seconds": begun.elapsed().as_secs_f64(),
                 "paths": paths,
             });
-            if let Some(hint) = nothing_usable(&counts, &refused) {
+            if let Some(hint) = hint(&counts, &refused) {
                 shown["hint"] = hint.into();
             }
             let mut out = Output::new();
@@ -104,7 +104,7 @@ fn summary(
     ];
     rows.extend(paths.iter().map(|(name, path)| (*name, path.clone())));
     out.table(&rows);
-    if let Some(hint) = nothing_usable(counts, refused) {
+    if let Some(hint) = hint(counts, refused) {
         out.line(hint);
     }
     out.finish()
@@ -115,6 +115,21 @@ fn quarantined(counts: &Counts, refused: &[(Reason, u64)]) -> String {
         refused.iter().map(|(reason, count)| format!("{} {}", grouped(*count), reason.as_str())).collect();
     let total = grouped(counts.quarantined);
     if reasons.is_empty() { total } else { format!("{total}: {}", reasons.join(", ")) }
+}
+
+/// What a summary that looks like success would not tell.
+fn hint(counts: &Counts, refused: &[(Reason, u64)]) -> Option<String> {
+    nothing_usable(counts, refused).or_else(|| nothing_new(counts))
+}
+
+/// A run that found everything read has scored nothing, whatever models it was given.
+fn nothing_new(counts: &Counts) -> Option<String> {
+    let nothing_new = counts.records == 0 && counts.rows == 0 && counts.resumed > 0;
+    nothing_new.then(|| {
+        "nothing is new: everything was read by an earlier run, and its rows stay as they are, judged by the models in their column `model_set`; \
+         to score the same input again, with other models, take another `sink.url` or another `pipeline` name"
+            .to_owned()
+    })
 }
 
 /// What to say of an input that became no windows because all of it was refused.
@@ -142,5 +157,19 @@ mod tests {
         assert_eq!(nothing_usable(&one_reading, &refused), None);
         assert_eq!(nothing_usable(&Counts::default(), &[]), None, "an empty input is not refused");
         assert_eq!(quarantined(&Counts::default(), &[]), "0");
+    }
+
+    #[test]
+    fn a_run_that_found_nothing_new_says_so() {
+        let again = Counts { resumed: 1, ..Counts::default() };
+        assert!(hint(&again, &[]).is_some_and(|hint| hint.contains("`sink.url`")));
+        for other in [
+            Counts::default(),
+            Counts { records: 1, readings: 1, ..again },
+            // The windows that the earlier run left open.
+            Counts { rows: 1, ..again },
+        ] {
+            assert_eq!(hint(&other, &[]), None, "{other:?}");
+        }
     }
 }

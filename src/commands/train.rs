@@ -75,7 +75,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<Micros>,
 
-    /// Leave out windows that touch these intervals: CSV or JSON with `from`, `to` and perhaps `device`
+    /// Leave out windows that touch these intervals: CSV or JSON with `from` and `to` (or `start` and `end`) and perhaps `device`
     #[arg(long, value_name = "FILE")]
     exclude: Option<PathBuf>,
 
@@ -132,6 +132,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let existing = job.existing(&to)?;
     let outcome = job.train(&existing)?;
     let Trained { mut models, mut lines, read, partial, windows } = outcome;
+    if models.is_empty() && lines.is_empty() && windows > 0 && !existing.is_empty() {
+        nothing_to_do(&args, &existing)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if models.is_empty() {
         bail!("{}", nothing(&lines, windows, partial));
     }
@@ -285,13 +289,31 @@ impl Job<'_> {
     }
 }
 
+/// With `--only`: each key has a model that is good enough. That is no failure, and no reason for a new set.
+fn nothing_to_do(args: &Args, existing: &BTreeMap<ModelKey, Model>) -> anyhow::Result<()> {
+    let mut lines: Vec<Line> = existing.values().map(Line::kept).collect();
+    lines.sort_by(|a, b| (&a.device, &a.sensor).cmp(&(&b.device, &b.sensor)));
+    if let Some(file) = &args.report {
+        report::write(&lines, file)?;
+    }
+    let mut out = Output::new();
+    match args.format {
+        Format::Text => out.line(format_args!(
+            "nothing to train: no key is new or stale, all {} models stay as they are; no set was published",
+            grouped(lines.len() as u64)
+        )),
+        Format::Json => out.line(json!({ "trained": 0, "kept": lines.len(), "failed": [], "set": null })),
+    };
+    out.finish()
+}
+
 /// Why there is no model at all.
 fn nothing(lines: &[Line], windows: u64, partial: u64) -> String {
     let failure = lines.iter().find_map(|line| line.failure.as_deref());
     let because = match failure {
         Some(failure) => format!("{} keys, none with a model; of the first one: {failure}", lines.len()),
         None if windows == 0 => format!("no whole window was left ({} partial ones)", grouped(partial)),
-        None => "no key is new or stale".into(),
+        None => "no key of the history is to be trained".into(),
     };
     format!(
         "nothing was trained: {because}\n`atalaia preview` shows what the records are; `--format json` and `--report` say more of keys"

@@ -110,6 +110,8 @@ counters! {
     /// Partitions that were taken over with their state, and that were given up again.
     started,
     stopped,
+    /// Partitions of which a part was read before this process began.
+    resumed,
 }
 
 impl Counts {

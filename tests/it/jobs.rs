@@ -243,13 +243,15 @@ fn the_same_files_again_bring_nothing_new() {
             .args(["--format", "json"])
             .run()
             .success();
-        outcome.json_lines()[0]["counts"].clone()
+        outcome.json_lines()[0].clone()
     };
-    let first = score();
+    let first = score()["counts"].clone();
     assert_eq!((first["records"].as_u64(), first["rows"].as_u64()), (Some(2160), Some(2160)), "{first}");
     let written = snapshot(&results.join("predictions"));
     for _ in 0..2 {
-        let again = score();
+        let said = score();
+        assert!(said["hint"].as_str().is_some_and(|hint| hint.contains("nothing is new")), "{said}");
+        let again = &said["counts"];
         assert_eq!((again["rows"].as_u64(), again["files"].as_u64()), (Some(0), Some(0)), "{again}");
         assert!(snapshot(&results.join("predictions")) == written, "the same files, byte for byte");
     }

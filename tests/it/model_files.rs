@@ -112,9 +112,30 @@ fn a_file_of_many_models_becomes_a_registry() {
     let outcome = import("not-fitted.pkl").run().status_is(1);
     assert!(outcome.stderr.contains("cannot use the model of `c/d`"), "{}", outcome.stderr);
     assert!(!registry.exists() || std::fs::read_dir(&registry).expect("folder").next().is_none());
+    let empty = folder.path().join("empty.pkl");
+    std::fs::write(&empty, b"\x80\x02}.").expect("ours");
+    let outcome = Atalaia::new("models").arg("import").arg("--from").arg(&empty).arg("--to").arg(&registry).run();
+    let outcome = outcome.status_is(1);
+    assert!(outcome.stderr.contains("a set of no models"), "{}", outcome.stderr);
+    let missing = folder.path().join("missing");
+    let outcome = Atalaia::new("models").arg("import").arg("--from").arg(&missing).arg("--to").arg(&registry).run();
+    let outcome = outcome.status_is(1);
+    assert!(outcome.stderr.contains("missing") && outcome.stderr.contains("does not exist"), "{}", outcome.stderr);
     import("texts.joblib.z").run().success();
     let listed = Atalaia::new("models").arg("list").arg("--from").arg(&registry).args(["--format", "json"]);
     let models = listed.run().success().json_lines();
     let keys: Vec<_> = models.iter().map(|model| (model["device"].as_str(), model["sensor"].as_str())).collect();
     assert_eq!(keys, [(Some("pump-1"), Some("7")), (Some("pump-1"), Some("temp")), (Some("pumpe ä"), Some("-3"))]);
+
+    // Published as it is, too.
+    let many = testdata().join("many/texts.joblib.z");
+    let published = Atalaia::new("models").arg("publish").arg("--from").arg(&many).arg("--to");
+    let published = published.arg(folder.path().join("sets")).args(["--format", "json"]).run().success().json_lines();
+    assert_eq!(published[0]["models"], 3);
+    let one = testdata().join("models/s19-p4-bare.pkl");
+    let outcome = Atalaia::new("models").arg("publish").arg("--from").arg(&one).arg("--to");
+    let outcome = outcome.arg(folder.path().join("sets")).run().status_is(1);
+    assert!(outcome.stderr.contains("naming the folder that it is in"), "{}", outcome.stderr);
+    let outcome = Atalaia::new("models").arg("publish").arg("--from").arg(&many).run().status_is(1);
+    assert!(outcome.stderr.contains("give their place with `--to`"), "{}", outcome.stderr);
 }

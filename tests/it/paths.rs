@@ -72,6 +72,10 @@ const FLEET: [&str; 10] =
 const FAULTY_FROM: &str = "2026-01-08T00:00:00Z";
 
 fn retrain(place: &Place, min_f1: &str) -> Output {
+    retrain_by(place, min_f1, &[])
+}
+
+fn retrain_by(place: &Place, min_f1: &str, environment: &[(&str, &str)]) -> Output {
     Command::new("sh")
         .arg(example("retrain.sh"))
         .args([place.at("pipeline.toml"), place.at("labelled.toml"), place.at("work")])
@@ -81,6 +85,7 @@ fn retrain(place: &Place, min_f1: &str) -> Output {
         .env("LABELS", place.at("truth.csv"))
         .env("MIN_F1", min_f1)
         .env("MAX_MAR", "60%")
+        .envs(environment.iter().copied())
         .output()
         .expect("a shell")
 }
@@ -104,6 +109,16 @@ fn models_are_retrained_if_they_are_good_enough() {
     let first = retrain(&place, "0.5");
     assert_eq!(first.status.code(), Some(0), "{}", said(&first));
     Atalaia::new("score").args(["-c", &place.at("pipeline.toml")]).run().success();
+
+    let unlabelled = retrain_by(&place, "0.5", &[("LABELS", "/nowhere/labels.csv")]);
+    assert_eq!(unlabelled.status.code(), Some(1), "{}", said(&unlabelled));
+    assert!(said(&unlabelled).contains("cannot be read") && !said(&unlabelled).contains("training"), "found out first");
+    let fresh = retrain_by(&place, "0.5", &[("TRAIN", &format!("--until {FAULTY_FROM} --only stale"))]);
+    assert_eq!(fresh.status.code(), Some(0), "{}", said(&fresh));
+    assert!(said(&fresh).contains("nothing to train: no key is new or stale"), "{}", said(&fresh));
+    assert!(said(&fresh).contains("nothing to do"), "{}", said(&fresh));
+    let unjudged = retrain_by(&place, "0.5", &[("EVAL", "--from 2030-01-01T00:00:00Z")]);
+    assert_eq!(unjudged.status.code(), Some(1), "{}", said(&unjudged));
 
     let hopeless = retrain(&place, "0.999");
     assert_eq!(hopeless.status.code(), Some(2), "{}", said(&hopeless));

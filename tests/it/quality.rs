@@ -122,7 +122,7 @@ fn bounds_decide_the_exit_status_and_plots_are_written() {
         ])
         .arg(&page)
         .run()
-        .status_is(1);
+        .status_is(3);
     let kept: Vec<&str> = outcome.stdout.lines().filter(|line| line.starts_with("kept")).collect();
     let broken: Vec<&str> = outcome.stdout.lines().filter(|line| line.starts_with("not kept")).collect();
     assert_eq!((kept.len(), broken.len()), (2, 1), "{}", outcome.stdout);
@@ -157,6 +157,22 @@ fn bounds_decide_the_exit_status_and_plots_are_written() {
     assert_eq!(positives(&once), Some(inside.count() as u64), "the window that begins at the end is in it too");
     assert_eq!(positives(&twice), positives(&once).map(|count| 2 * count));
     assert_eq!(twice["predictions"]["windows"], 2);
+
+    let parent = Atalaia::new("eval").arg("--labels").arg(&intervals).arg("--predictions").arg(folder.path());
+    let outcome = parent.run().status_is(1);
+    assert!(outcome.stderr.contains("name the folder `predictions` in it"), "{}", outcome.stderr);
+
+    // A name that was mistyped is said; one that is all there is, refused.
+    let mistyped = folder.path().join("mistyped.csv");
+    let line = "2018-08-28T23:00:00Z,2018-08-28T23:01:00Z\n";
+    let judged = |lines: &str| {
+        fs::write(&mistyped, format!("device,sensor,from,to\n{lines}")).expect("it is ours");
+        Atalaia::new("eval").arg("--labels").arg(&mistyped).arg("--predictions").arg(&predictions).run()
+    };
+    let outcome = judged(&format!("1,1,{line}1,11,{line}")).success();
+    assert!(outcome.stderr.contains("1 of 2 labels are of 1 devices or series"), "{}", outcome.stderr);
+    let outcome = judged(&format!("1,11,{line}")).status_is(1);
+    assert!(outcome.stderr.contains("the labels name `1/11`, the predictions `1/1`"), "{}", outcome.stderr);
 
     let outcome = eval(folder.path()).args(["--from", "2030-01-01T00:00:00Z"]).run().status_is(1);
     assert!(outcome.stderr.contains("nothing is left to evaluate"), "{}", outcome.stderr);

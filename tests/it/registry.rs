@@ -94,3 +94,30 @@ fn sets_are_published_compared_and_rolled_back() {
     let bad = models("list", &registry).run().status_is(1);
     assert!(bad.stderr.contains("models-00000.parquet") && bad.stderr.contains("the manifest says"), "{}", bad.stderr);
 }
+
+/// Before there is a registry: each file is read, and what a template without a sensor names are devices.
+#[test]
+fn files_of_scikit_learn_are_verified_one_by_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let files = folder.path().join("files");
+    std::fs::create_dir(&files).expect("ours");
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/reference/models");
+    for device in 1..=3 {
+        std::fs::copy(reference.join("model_1_1"), files.join(format!("model_{device}.pkl"))).expect("ours");
+    }
+    let of_devices = |action: &str| models(action, &files).args(["--template", "model_{device}"]);
+    let listed = json(of_devices("list"));
+    assert_eq!((listed.len(), &listed[2]["device"], &listed[2]["sensor"]), (3, &"3".into(), &Value::Null));
+    let sound = &json(of_devices("verify"))[0];
+    assert_eq!((&sound["ok"], &sound["models"], &sound["files"]), (&true.into(), &3.into(), &3.into()), "{sound}");
+    for (device, bytes) in [(1, &b"no model"[..]), (3, b"\x80\x02}.")] {
+        std::fs::write(files.join(format!("model_{device}.pkl")), bytes).expect("ours");
+    }
+    let unsound = of_devices("verify").run().status_is(1);
+    assert!(unsound.stdout.contains("NOT sound: 1 models, 3 files"), "{}", unsound.stdout);
+    for name in ["model_1.pkl: ", "model_3.pkl: "] {
+        assert!(unsound.stdout.contains(name), "{}", unsound.stdout);
+    }
+    let by_series = of_devices("list").set("score.key", "series").run().status_is(1);
+    assert!(by_series.stderr.contains("--set score.key=device"), "{}", by_series.stderr);
+}

@@ -7,8 +7,8 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use futures::TryStreamExt;
-use object_store::ObjectStore;
 use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
 
 use super::{Broken, Known, layout, read_each};
 use crate::find::{Found, Part};
@@ -21,7 +21,7 @@ const NAMED_MAX: usize = 100;
 /// What was found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Verified {
-    /// None: Parquet files without a registry around them.
+    /// None: files without a registry around them, of Parquet or scikit-learn.
     pub set: Option<String>,
     /// Rows that are usable models.
     pub models: u64,
@@ -54,10 +54,13 @@ pub async fn verify(
         None => loader.find().await?,
     };
     loader.check_place(&found)?;
-    let Found { set, parts, .. } = found;
+    let Found { set, parts, files, .. } = found;
     let mut look = Look { loader: &loader, keys: HashMap::new(), found: Verified::default() };
     for part in &parts {
         look.at_file(part).await?;
+    }
+    for (key, meta) in files {
+        look.at_foreign(key, meta).await?;
     }
     if let Some(set) = &set {
         look.for_strays(&set.id, &parts).await?;
@@ -108,6 +111,35 @@ impl Look<'_> {
         }
         if let Err(broken) = read {
             self.problem(&part.location, broken.to_string());
+        }
+        Ok(())
+    }
+
+    /// A file of scikit-learn's: one model.
+    async fn at_foreign(&mut self, key: ModelKey, meta: ObjectMeta) -> Result<(), Error> {
+        let (location, bytes) = (meta.location.clone(), meta.size);
+        self.found.files += 1;
+        self.found.bytes += bytes;
+        let read = self.loader.read_file(key, meta).await;
+        let checked = read.and_then(|model| {
+            let unsound = |flaw| Error::Model {
+                key: Box::new(model.key.clone()),
+                file: model.source.clone(),
+                source: Box::new(flaw),
+            };
+            model.check().map_err(unsound)
+        });
+        match checked {
+            Ok(()) => self.found.models += 1,
+            Err(Error::Store { source: object_store::Error::NotFound { .. }, .. }) => {
+                self.problem(&location, "the file is not there".into());
+            }
+            Err(error @ Error::Store { .. }) => return Err(error),
+            Err(error) => {
+                // The file is named beside it.
+                let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+                self.problem(&location, why);
+            }
         }
         Ok(())
     }

@@ -2,15 +2,16 @@
 //!
 //! Nothing looks ahead unless it is asked to: by default a row is judged by what was known when it came.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::bail;
 use clap::ValueEnum;
 use types::Micros;
 
-use super::labels::{Interval, LabelledRow, Labels};
+use super::labels::{Interval, LabelledRow, Labels, Whom};
 use super::measure::{Judged, Track};
 use super::windows::{Dataset, Judge, Window};
+use crate::commands::output::grouped;
 
 /// Which window judges a labelled row. Labelled intervals need none of this: with them the windows themselves are judged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -53,6 +54,9 @@ pub(super) fn tracks(dataset: &Dataset, labels: &Labels, rules: &Rules) -> anyho
     let of_devices = dataset.is_of_devices().then(|| labels.clone().without_sensors());
     let labels = of_devices.as_ref().unwrap_or(labels);
     let subjects = subjects(dataset, labels)?;
+    if let Some(strangers) = strangers(dataset, labels)? {
+        tracing::warn!("{strangers}");
+    }
     let tracks = subjects.into_iter().map(|(device, sensor)| {
         let windows = match &sensor {
             Subject::Device => dataset.of_device(&device, rules.judge),
@@ -122,6 +126,47 @@ fn subjects(dataset: &Dataset, labels: &Labels) -> anyhow::Result<BTreeSet<(Stri
         subjects.extend(sensors.into_iter().map(|s| (device.to_owned(), Subject::Series(s.map(str::to_owned)))));
     }
     Ok(subjects)
+}
+
+/// Anomalies of series that are not among the predictions count as missed. Mostly it is a name that was mistyped, so it is said.
+fn strangers(dataset: &Dataset, labels: &Labels) -> anyhow::Result<Option<String>> {
+    let devices: BTreeSet<&str> = dataset.devices().collect();
+    let series: BTreeSet<(&str, Option<&str>)> =
+        devices.iter().flat_map(|device| dataset.sensors(device).map(|sensor| (*device, sensor))).collect();
+    let sensors: BTreeSet<Option<&str>> = series.iter().map(|(_, sensor)| *sensor).collect();
+    let is_scored = |whom: &Whom| match (whom.device.as_deref(), whom.sensor.as_deref()) {
+        (None, None) => true,
+        (Some(device), None) => devices.contains(device),
+        (None, sensor) => sensors.contains(&sensor),
+        (Some(device), sensor) => series.contains(&(device, sensor)),
+    };
+    let mut counts: BTreeMap<&Whom, u64> = BTreeMap::new();
+    labels.whom().for_each(|whom| *counts.entry(whom).or_default() += 1);
+    let total: u64 = counts.values().sum();
+    counts.retain(|whom, _| !is_scored(whom));
+    let Some(example) = counts.keys().next() else { return Ok(None) };
+    let one_scored = series.iter().next().map(|(device, sensor)| named(Some(device), *sensor)).unwrap_or_default();
+    let example = named(example.device.as_deref(), example.sensor.as_deref());
+    let strange: u64 = counts.values().sum();
+    if strange == total {
+        bail!(
+            "no series of the labels is among the predictions: the labels name `{example}`, the predictions `{one_scored}`\ncorrect the names, or choose another --sensor-column"
+        );
+    }
+    Ok(Some(format!(
+        "{} of {} labels are of {} devices or series that are not among the predictions, such as `{example}`: without windows there, all their anomalies are missed. Check the names; the predictions have `{one_scored}`",
+        grouped(strange),
+        grouped(total),
+        grouped(counts.len() as u64)
+    )))
+}
+
+fn named(device: Option<&str>, sensor: Option<&str>) -> String {
+    let name = match (device, sensor) {
+        (Some(device), None) => device.to_owned(),
+        (device, sensor) => format!("{}/{}", device.unwrap_or("*"), sensor.unwrap_or("*")),
+    };
+    name.escape_debug().to_string()
 }
 
 fn of_rows<'a>(rows: impl Iterator<Item = &'a LabelledRow>, windows: &[Window], rules: &Rules) -> Track {

@@ -3,6 +3,7 @@
 mod csv;
 mod json;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -74,12 +75,29 @@ impl Labels {
         }
     }
 
-    /// All that it says is about this device.
-    pub(super) fn of_device(mut self, device: &str) -> Labels {
-        for whom in self.whom_mut() {
-            whom.device = Some(device.to_owned());
+    /// What it says of this device; what names no device is about it, too, and so is all of a file that names nothing but one file.
+    pub(super) fn of_device(mut self, device: &str) -> anyhow::Result<Labels> {
+        let names: BTreeSet<String> = self.whom().filter_map(|whom| whom.device.clone()).collect();
+        let is_of_device = |name: &str| name == device || is_file_of(name, device);
+        let is_one_file = names.len() == 1 && names.iter().all(|name| name.ends_with(".csv"));
+        if !is_one_file {
+            self.retain(|whom| whom.device.as_deref().is_none_or(is_of_device));
+            if let (0, Some(name)) = (self.whom().count(), names.first()) {
+                bail!(
+                    "nothing in it is about `{device}`: it names {} other devices, such as `{name}`\nname the file alone, without `{device}=`, to have each device judged by its own labels",
+                    names.len()
+                );
+            }
         }
-        self
+        self.whom_mut().for_each(|whom| whom.device = Some(device.to_owned()));
+        Ok(self)
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Whom) -> bool) {
+        match self {
+            Labels::Rows(rows) => rows.retain(|row| keep(&row.whom)),
+            Labels::Intervals(intervals) => intervals.retain(|interval| keep(&interval.whom)),
+        }
     }
 
     /// What it says of a sensor it says of the whole device.
@@ -119,6 +137,11 @@ impl Interval {
         }
         Ok(interval)
     }
+}
+
+/// Benchmarks name series by their files: `folder/pump.csv` is `pump`.
+fn is_file_of(name: &str, device: &str) -> bool {
+    Path::new(name).file_stem().and_then(|stem| stem.to_str()) == Some(device)
 }
 
 fn time(text: &str) -> anyhow::Result<Micros> {

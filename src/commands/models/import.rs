@@ -96,17 +96,23 @@ impl std::fmt::Display for Source {
 }
 
 async fn copy(config: &config::Config, from: &Source, to: &Location) -> anyhow::Result<score::Written> {
+    if let Source::Files(location) = from {
+        store::check(location).await.context("open the place of the models")?;
+    }
     store::check_writable(to).await.context("try the place of the registry")?;
     let models = match from {
         Source::Files(location) => read_files(config, location).await,
         Source::File(path) => read_file(config, path),
     };
     let models = models.with_context(|| format!("read the models in `{from}`"))?;
+    if models.is_empty() {
+        return Err(score::Error::NothingToPublish).with_context(|| format!("read the models in `{from}`"));
+    }
     tracing::info!(models = models.len(), "models read");
     score::write_registry(&models, &to.store, &to.prefix).await.with_context(|| format!("write the registry to `{to}`"))
 }
 
-fn read_file(config: &config::Config, path: &Path) -> anyhow::Result<Vec<score::Model>> {
+pub(super) fn read_file(config: &config::Config, path: &Path) -> anyhow::Result<Vec<score::Model>> {
     let bytes = super::score::bytes(path, score::import::MANY_BYTES_MAX)?;
     Ok(score::read_many(&config.score, &path.display().to_string(), &bytes)?)
 }

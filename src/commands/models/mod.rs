@@ -91,6 +91,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 impl Place {
     /// The configuration with the options in it. A pipeline need not be complete for this.
     fn config(&self) -> anyhow::Result<config::Config> {
+        self.config_by("--from")
+    }
+
+    /// The same for a command whose option for the place has another name.
+    fn config_by(&self, option: &str) -> anyhow::Result<config::Config> {
         let mut config = super::read_config(self.config.as_deref(), &self.set)?;
         // Without a pipeline there is nothing that they could fail to fit.
         config.score.any_key = self.config.is_none() && self.set.is_empty();
@@ -99,10 +104,13 @@ impl Place {
         }
         if let Some(template) = &self.template {
             config.score.template.clone_from(template);
+            if config.score.any_key && template.contains("{device}") && !template.contains("{sensor}") {
+                config.score.key = ::score::Key::Device;
+            }
         }
         if config.score.models.is_empty() {
             bail!(
-                "no models are named: give their place with `--from`, or a configuration that has `score.models` with `-c`"
+                "no models are named: give their place with `{option}`, or a configuration that has `score.models` with `-c`"
             );
         }
         Ok(config)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use score::{Model, registry};
 use serde_json::json;
 
@@ -16,7 +16,7 @@ use crate::commands::{Format, assemble, progress};
 /// Every model is checked before anything is written. Files first, then a manifest with their hashes, then the pointer: what dies on the way changes nothing.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Parquet files, or a folder or URL of Parquet or scikit-learn files; may be given several times
+    /// Parquet files, pickle or joblib files of a dict of models, or a folder or URL of Parquet or scikit-learn files; may be given several times
     #[arg(long, required = true, value_name = "FILES-OR-PREFIX")]
     from: Vec<String>,
 
@@ -47,7 +47,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let place = Place { from: args.to, template: args.template, config: args.config, set: args.set };
-    let config = place.config()?;
+    let config = place.config_by("--to")?;
     crate::telemetry::logs(&config.telemetry)?;
     let to = store::open(&config.score.models, config.model_storage()).context("open the place of the registry")?;
     let runtime = assemble::runtime()?;
@@ -83,7 +83,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
 
 async fn read(config: &config::Config, from: &str) -> anyhow::Result<Vec<Model>> {
     if Path::new(from).is_file() {
-        return read_file(Path::new(from));
+        return read_file(config, Path::new(from));
     }
     let place = store::open(from, config.model_storage()).context("open the place of the models")?;
     store::check(&place).await.context("open the place of the models")?;
@@ -98,10 +98,12 @@ async fn read(config: &config::Config, from: &str) -> anyhow::Result<Vec<Model>>
     Ok(models?)
 }
 
-/// One local Parquet file. A file of scikit-learn's has its key in its name, which only a template can read.
-fn read_file(path: &Path) -> anyhow::Result<Vec<Model>> {
+/// One local file: Parquet, or scikit-learn's with a dict of models. One of a single model has its key in its name, which only a template
+/// can read.
+fn read_file(config: &config::Config, path: &Path) -> anyhow::Result<Vec<Model>> {
     if path.extension().is_none_or(|extension| extension != "parquet") {
-        bail!("`{}` is no Parquet file: name the folder that scikit-learn files are in", path.display());
+        return super::import::read_file(config, path)
+            .context("a file of one model is published by naming the folder that it is in; a file by itself must hold a dict of models");
     }
     let bytes = std::fs::read(path).context("read the file")?;
     let mut models = registry::read(bytes.into())

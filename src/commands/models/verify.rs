@@ -16,7 +16,7 @@ use crate::commands::output::{Output, grouped};
 /// All problems are named, and the exit status is 1 if there is one.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// An id, `current` or `previous` [default: what a service would load, also where there is no registry around the Parquet files]
+    /// An id, `current` or `previous` [default: what a service would load, also files of Parquet or scikit-learn without a registry around them]
     set_id: Option<String>,
 
     #[command(flatten)]
@@ -49,10 +49,13 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
             if problems_total > problems.len() as u64 {
                 out.line(format_args!("… {} problems in all", grouped(problems_total)));
             }
-            let name = set.map_or_else(|| "the Parquet files".into(), |set| format!("set `{set}`"));
-            let verdict = if problems_total == 0 { "is sound" } else { "is NOT sound" };
+            let name = match set {
+                Some(set) => format!("set `{set}` is"),
+                None => format!("the model files in `{}` are", open.at),
+            };
+            let sound = if problems_total == 0 { "sound" } else { "NOT sound" };
             let (models, files) = (grouped(models), grouped(files as u64));
-            out.line(format_args!("{name} {verdict}: {models} models, {files} files, {} bytes", grouped(bytes)));
+            out.line(format_args!("{name} {sound}: {models} models, {files} files, {} bytes", grouped(bytes)));
         }
     }
     out.finish()?;

@@ -1,6 +1,6 @@
 //! Stretches of time that are not trained on: known faults, labels, quarantined intervals.
 //!
-//! A CSV file with a header (`device,from,to`; without `device` they hold for all), or a JSON array of objects with these fields
+//! A CSV file with a header (`device,from,to`; without `device` they hold for all; `start` and `end` are as good), or a JSON array of objects with these fields
 //! or of pairs `[from, to]`. A window counts only if it does not touch any of them.
 
 use std::collections::HashMap;
@@ -26,7 +26,9 @@ enum Interval {
     Named {
         #[serde(default)]
         device: Option<String>,
+        #[serde(alias = "start")]
         from: String,
+        #[serde(alias = "end")]
         to: String,
     },
 }
@@ -80,8 +82,10 @@ fn of_csv(text: &str) -> anyhow::Result<Vec<Interval>> {
     };
     let names = cells(header);
     let column = |name: &str| names.iter().position(|column| column == name);
-    let (Some(from), Some(to)) = (column("from"), column("to")) else {
-        bail!("its first line is `{header}`: it must name the columns `from` and `to`, and perhaps `device`");
+    let (Some(from), Some(to)) = (column("from").or(column("start")), column("to").or(column("end"))) else {
+        bail!(
+            "its first line is `{header}`: it must name the columns `from` and `to` (or `start` and `end`), and perhaps `device`"
+        );
     };
     let device = column("device");
     let interval = |line: &str| {
@@ -113,6 +117,11 @@ mod tests {
         let json = r#"[{"device":"pump","from":"1970-01-01T01:00:00Z","to":"1970-01-01T02:00:00Z"},["1970-01-01T05:00:00Z","1970-01-01T06:00:00Z"]]"#;
         let excluded = of_csv(csv).and_then(Excluded::of).expect("intervals");
         assert_eq!(excluded, of_json(json).and_then(Excluded::of).expect("intervals"));
+        // As `atalaia simulate --truth` and labels have them.
+        let other_names = csv.replace("from,to", "start,end");
+        assert_eq!(excluded, of_csv(&other_names).and_then(Excluded::of).expect("intervals"));
+        let other_names = json.replace("\"from\"", "\"start\"").replace("\"to\"", "\"end\"");
+        assert_eq!(excluded, of_json(&other_names).and_then(Excluded::of).expect("intervals"));
         for (device, start, end, touches) in [
             ("pump", 0, HOUR, false),
             ("pump", 0, HOUR + 1, true),
@@ -129,7 +138,7 @@ mod tests {
     fn what_is_wrong_is_said() {
         for (csv, expected) in [
             ("", "the file is empty"),
-            ("start,to\n", "its first line is `start,to`"),
+            ("begin,to\n", "its first line is `begin,to`"),
             ("from,to\n1970-01-01T01:00:00Z\n", "is too short"),
             ("from,to\nyesterday,today\n", "`yesterday` is not a time"),
             ("from,to\n1970-01-02T00:00:00Z,1970-01-01T00:00:00Z\n", "ends before it begins"),

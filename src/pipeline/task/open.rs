@@ -17,7 +17,7 @@ use super::careful::Careful;
 use super::journal::{Journal, anchor_of};
 use super::skew::Skew;
 use super::{InFiles, Since, Task, stagger};
-use crate::pipeline::{Ending, Job, Keeper, Progress, state};
+use crate::pipeline::{Counts, Ending, Job, Keeper, Progress, state};
 
 /// What a task needs whether or not there was one before it.
 pub(in crate::pipeline) struct Opening<'a> {
@@ -121,6 +121,9 @@ impl<'a> Opening<'a> {
         let mut runs = restored.runs;
         // Those who made these commits may have died before they could tell how long they took.
         runs.rows.extend(resumed.before.iter().chain([header]).map(|header| RunRow::of(header, 0)));
+        if next > Position::default() {
+            self.progress.add(&Counts { resumed: 1, ..Counts::default() });
+        }
         info!(
             partition = %self.partition, position = %next, commit = header.seq, open_windows = windows.open_windows(),
             "partition resumed"

@@ -1,7 +1,6 @@
 //! Who speaks for which row, and when; compared with a search over all windows for each row.
 
 use super::*;
-use crate::commands::eval::labels::Whom;
 use crate::commands::eval::measure::Figures;
 use crate::commands::eval::windows::Score;
 use crate::commands::predictions::Row;
@@ -205,4 +204,24 @@ fn labels_of_sensors_are_labels_of_devices_that_are_scored_as_a_whole() {
     let positive: Vec<Vec<bool>> =
         tracks.iter().map(|track| track.judged.iter().map(|judged| judged.is_positive).collect()).collect();
     assert_eq!(positive, [vec![false, true], vec![false]], "one track a device, whatever the sensor");
+}
+
+#[test]
+fn labels_of_nothing_that_was_scored_are_named() {
+    let data = dataset(&[("pump", Some("flow"), 0, Some(1.0)), ("pump", Some("temp"), 0, Some(1.0))]);
+    let about = |names: &[(Option<&str>, Option<&str>)]| {
+        let interval = |&(device, sensor)| Interval { whom: whom(device, sensor), from: 0, to: 1 };
+        strangers(&data, &Labels::Intervals(names.iter().map(interval).collect()))
+    };
+    let known = [(None, None), (Some("pump"), None), (None, Some("temp")), (Some("pump"), Some("flow"))];
+    assert_eq!(about(&known).expect("known names"), None);
+    for (stranger, example) in
+        [((Some("pmp"), None), "`pmp`"), ((Some("pump"), Some("tmp")), "`pump/tmp`"), ((None, Some("tmp")), "`*/tmp`")]
+    {
+        let warning = about(&[known[1], stranger, stranger]).expect("one is known").expect("one is not");
+        assert!(warning.starts_with("2 of 3 labels are of 1 devices or series"), "{warning}");
+        assert!(warning.contains(&format!("such as {example}:")), "{warning}");
+    }
+    let refused = about(&[(Some("pump"), Some("tmp"))]).expect_err("none is known").to_string();
+    assert!(refused.contains("`pump/tmp`, the predictions `pump/flow`"), "{refused}");
 }

@@ -76,6 +76,26 @@ fn intervals_come_in_csv_and_json() {
 }
 
 #[test]
+fn of_a_file_that_names_devices_one_device_takes_its_own() {
+    let of = |text: &str, device: &str| parse(text).of_device(device);
+    let all = r#"{"art/a.csv": [["2020-03-09 10:14:33", "2020-03-09 10:14:34"]], "b": [["2020-03-09 10:14:35", "2020-03-09 10:14:36"]]}"#;
+    let rows = "time,device,label\n1583748873,a,1\n1583748874,b,0\n1583748875,,1\n";
+    let one_file = r#"{"art/a.csv": [["2020-03-09 10:14:33", "2020-03-09 10:14:34"]]}"#;
+    for (text, device, expected) in [
+        (all, "a", Labels::Intervals(vec![interval(Some("a"), None, 0, 1)])),
+        (all, "b", Labels::Intervals(vec![interval(Some("b"), None, 2, 3)])),
+        (rows, "a", Labels::Rows(vec![row(Some("a"), None, 0, true), row(Some("a"), None, 2, true)])),
+        ("time,label\n1583748873,1\n", "a", Labels::Rows(vec![row(Some("a"), None, 0, true)])),
+        // A benchmark's name for the one file that was scored as `machine`.
+        (one_file, "machine", Labels::Intervals(vec![interval(Some("machine"), None, 0, 1)])),
+    ] {
+        assert_eq!(of(text, device).expect("labels"), expected, "{text} {device}");
+    }
+    let refused = of(all, "c").expect_err("nothing about it").to_string();
+    assert!(refused.contains("about `c`: it names 2 other devices, such as `art/a.csv`"), "{refused}");
+}
+
+#[test]
 fn what_cannot_be_understood_is_named_with_its_line() {
     for (text, expected) in [
         ("", "it is empty"),
