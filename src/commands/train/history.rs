@@ -247,8 +247,7 @@ impl KeyHistory {
             out.rows.numbers.extend(places.iter().map(|place| number(place).unwrap_or(f64::NAN)));
             let lacks = out.rows.numbers[before..].iter().filter(|number| number.is_nan()).count();
             out.incomplete += u64::from(lacks > 0);
-            // A window of which most is missing tells nothing of the device.
-            let counts = lacks == 0 || self.missing == MissingFeature::Mean && 2 * lacks < places.len();
+            let counts = lacks == 0 || self.missing.may_stand_in(lacks, places.len());
             if counts { out.rows.starts.push(start) } else { out.rows.numbers.truncate(before) }
         }
         fill(&mut out.rows, out.features.len());
@@ -363,10 +362,14 @@ mod tests {
     fn what_a_window_lacks_is_the_mean_if_the_service_takes_it() {
         let score =
             score::Config { key: Key::Device, missing_feature: Some(MissingFeature::Mean), ..score::Config::default() };
-        let device = history_with(score, Some(&["a.mean", "a.max", "b.mean"])).into_keys().next().expect("a key");
+        let device = history_with(score.clone(), Some(&["a.mean", "a.max", "b.mean"])).into_keys().next().expect("a key");
         let KeyRows { rows, incomplete, .. } = device.rows();
         assert_eq!((rows.starts, incomplete), (vec![0, 10, 20], 1));
         assert_eq!(rows.numbers, [1.0, 2.0, 10.0, 2.5, 3.5, 20.0, 3.0, 4.0, 15.0]);
+        // Not of a window that lacks half.
+        let device = history_with(score, Some(&["a.mean", "b.mean"])).into_keys().next().expect("a key");
+        let KeyRows { rows, incomplete, .. } = device.rows();
+        assert_eq!((rows.starts, incomplete), (vec![0, 10], 1));
     }
 
     #[test]
