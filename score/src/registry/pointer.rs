@@ -70,7 +70,11 @@ pub(super) async fn advance(store: &Arc<dyn ObjectStore>, registry: &Path, point
     let bytes = serde_json::to_vec_pretty(pointer)
         .map_err(|error| Error::Pointer { file: layout::pointers(registry).to_string(), problem: error.to_string() })?;
     loop {
-        let next = highest(store, registry).await?.unwrap_or(0).saturating_add(1);
+        let newest = highest(store, registry).await?.unwrap_or(0);
+        let next = newest.checked_add(1).ok_or_else(|| Error::Pointer {
+            file: layout::pointer(registry, newest).to_string(),
+            problem: "no number comes after it: remove it by hand".into(),
+        })?;
         let place = layout::pointer(registry, next);
         match store.put_opts(&place, bytes.clone().into(), PutOptions::from(PutMode::Create)).await {
             Ok(_) => return Ok(next),

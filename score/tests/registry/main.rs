@@ -7,6 +7,8 @@ mod damage;
 mod files;
 mod stage;
 
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
 use score::registry::{self, History};
 use score::{Error, ModelSet};
 use stage::{Stage, each_store, model, note};
@@ -14,6 +16,7 @@ use stage::{Stage, each_store, model, note};
 each_store!(
     publish_and_go_back,
     publishers_get_numbers_of_their_own,
+    after_the_last_number_nothing_is_published,
     what_no_pointer_names_is_not_seen,
     a_newer_set_is_seen_once,
     damage::is_found_and_keeps_the_old_set,
@@ -81,6 +84,18 @@ async fn publishers_get_numbers_of_their_own(stage: Stage) {
     let newest_first: Vec<_> = published.iter().rev().map(|published| published.set.as_str()).collect();
     assert_eq!(history.iter().map(|entry| entry.pointer.set.as_str()).collect::<Vec<_>>(), newest_first);
     assert_eq!(stage.load().await.expect("loaded").id(), newest_first[0]);
+}
+
+async fn after_the_last_number_nothing_is_published(stage: Stage) {
+    let Stage { store, prefix, .. } = &stage;
+    let models = [model("d", "s", 1.0)];
+    let first = registry::publish(&models, store, prefix, &note(1)).await.expect("published");
+    let stray = format!("{prefix}/current/{}", u64::MAX);
+    let text = format!(r#"{{"set": "{}"}}"#, first.set);
+    store.put(&Path::from(stray.as_str()), text.into()).await.expect("written");
+    let refused = registry::publish(&models, store, prefix, &note(2)).await.expect_err("no number is left");
+    let problem = "cannot be used: no number comes after it: remove it by hand";
+    assert_eq!(refused.to_string(), format!("the pointer `{stray}` {problem}"));
 }
 
 async fn what_no_pointer_names_is_not_seen(stage: Stage) {

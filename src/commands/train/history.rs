@@ -362,7 +362,8 @@ mod tests {
     fn what_a_window_lacks_is_the_mean_if_the_service_takes_it() {
         let score =
             score::Config { key: Key::Device, missing_feature: Some(MissingFeature::Mean), ..score::Config::default() };
-        let device = history_with(score.clone(), Some(&["a.mean", "a.max", "b.mean"])).into_keys().next().expect("a key");
+        let device =
+            history_with(score.clone(), Some(&["a.mean", "a.max", "b.mean"])).into_keys().next().expect("a key");
         let KeyRows { rows, incomplete, .. } = device.rows();
         assert_eq!((rows.starts, incomplete), (vec![0, 10, 20], 1));
         assert_eq!(rows.numbers, [1.0, 2.0, 10.0, 2.5, 3.5, 20.0, 3.0, 4.0, 15.0]);
