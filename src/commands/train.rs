@@ -11,7 +11,7 @@ mod predictions;
 mod report;
 mod source;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -79,10 +79,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     exclude: Option<PathBuf>,
 
-    /// Which keys are trained: `all`; `new`, those without a model; `stale`, these and those whose model is older than `--max-age`. Other
-    /// models are taken over as they are from the models at `--to`, or else from `score.models`
+    /// Which keys are trained: `all`; `new`, those without a model; `stale`, these and those whose model is older than `--max-age`. Models of
+    /// others, and of what cannot be trained this time, are taken over as they are from those at `--to`, or else from `score.models`
     #[arg(long, value_enum, default_value = "all")]
     only: Only,
+
+    /// Take over no models: what cannot be trained this time has none in the new set
+    #[arg(long)]
+    drop_missing: bool,
 
     /// With `--only stale`: models that are older are trained again
     #[arg(long, value_name = "SPAN", default_value = "30d", value_parser = types::parse_span)]
@@ -129,23 +133,20 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let job =
         Job { args: &args, options: args.train.options(), config: &config, runtime: &runtime, shutdown: &shutdown };
     let begun = Instant::now();
-    let existing = job.existing(&to)?;
+    let Existing { models: existing, base } = job.existing(&to)?;
     let outcome = job.train(&existing)?;
     let Trained { mut models, mut lines, read, partial, windows } = outcome;
     if models.is_empty() {
         bail!("{}", nothing(&lines, windows, partial));
     }
     let trained = models.len();
-    let kept = existing.into_iter().filter(|(key, _)| !models.iter().any(|model| model.key == *key));
-    let kept: Vec<Model> = kept.map(|(_, model)| model).collect();
-    lines.extend(kept.iter().map(Line::kept));
-    models.extend(kept);
-    lines.sort_by(|a, b| (&a.device, &a.sensor).cmp(&(&b.device, &b.sensor)));
+    keep(existing, &mut models, &mut lines);
     if let Some(file) = &args.report {
         report::write(&lines, file)?;
     }
-    let written =
-        runtime.block_on(publish(&models, &to, &args.note)).with_context(|| format!("write the models to `{to}`"))?;
+    let written = runtime
+        .block_on(publish(&models, base, &to, &args.note))
+        .with_context(|| format!("write the models to `{to}`"))?;
     let summary = Summary {
         read,
         partial,
@@ -159,10 +160,37 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The one place where models leave the command: a new set, put to use at once.
-async fn publish(models: &[Model], to: &Location, note: &str) -> Result<score::registry::Published, score::Error> {
+/// Takes over the models whose keys have no new one. A key that was tried in vain keeps its line, which says so.
+fn keep(mut existing: BTreeMap<ModelKey, Model>, models: &mut Vec<Model>, lines: &mut Vec<Line>) {
+    models.iter().for_each(|model| {
+        existing.remove(&model.key);
+    });
+    let mut tried = HashSet::new();
+    for line in lines.iter_mut() {
+        let key = line.key();
+        if let Some(model) = existing.get(&key) {
+            line.keep(model);
+        }
+        tried.insert(key);
+    }
+    lines.extend(existing.iter().filter(|(key, _)| !tried.contains(key)).map(|(_, model)| Line::kept(model)));
+    models.extend(existing.into_values());
+    lines.sort_by(|a, b| (&a.device, &a.sensor).cmp(&(&b.device, &b.sensor)));
+}
+
+/// The one place where models leave the command: a new set, put to use at once, unless something else was meanwhile that it does not
+/// know of.
+async fn publish(
+    models: &[Model],
+    base: Option<u64>,
+    to: &Location,
+    note: &str,
+) -> Result<score::registry::Published, score::Error> {
     let note = score::registry::Note { text: note.to_owned(), at: wall::text(wall::now()), by: None };
-    score::registry::publish(models, &to.store, &to.prefix, &note).await
+    match base {
+        Some(base) => score::registry::publish_after(base, models, &to.store, &to.prefix, &note).await,
+        None => score::registry::publish(models, &to.store, &to.prefix, &note).await,
+    }
 }
 
 struct Job<'a> {
@@ -171,6 +199,14 @@ struct Job<'a> {
     config: &'a Config,
     runtime: &'a Runtime,
     shutdown: &'a Shutdown,
+}
+
+/// What was there before.
+#[derive(Default)]
+struct Existing {
+    models: BTreeMap<ModelKey, Model>,
+    /// The number that the pointer at `--to` had before they were read; none if nothing depends on it.
+    base: Option<u64>,
 }
 
 struct Trained {
@@ -182,27 +218,50 @@ struct Trained {
 }
 
 impl Job<'_> {
-    /// The models that are taken over unless a new one is trained; none if all are.
-    fn existing(&self, to: &Location) -> anyhow::Result<BTreeMap<ModelKey, Model>> {
-        if self.args.only == Only::All {
-            return Ok(BTreeMap::new());
+    /// The models that are taken over unless a new one is trained.
+    fn existing(&self, to: &Location) -> anyhow::Result<Existing> {
+        let args = self.args;
+        if args.drop_missing {
+            return match args.only {
+                Only::All => Ok(Existing::default()),
+                _ => bail!("`--drop-missing` is for `--only all`: the others are to keep models"),
+            };
         }
-        let holds = self.runtime.block_on(store::list(to)).context("look for models")?;
-        let from = match holds.iter().any(|path| path.extension() == Some("parquet")) {
-            true => to.clone(),
-            false if self.config.score.models.is_empty() => {
-                bail!(
-                    "`--only` compares with existing models, but there are none at `{to}`, and `score.models` is empty"
-                )
+        let base = self.runtime.block_on(score::registry::highest(&to.store, &to.prefix)).context("look for models")?;
+        let base = Some(base.unwrap_or(0));
+        let all = args.only == Only::All;
+        let holds = |location: &Location, ending: &str| -> anyhow::Result<bool> {
+            let holds = self.runtime.block_on(store::list(location)).context("look for models")?;
+            Ok(holds.iter().any(|path| path.as_ref().ends_with(ending)))
+        };
+        let from = if holds(to, ".parquet")? {
+            to.clone()
+        } else if self.config.score.models.is_empty() {
+            if all {
+                return Ok(Existing { base, ..Existing::default() });
             }
-            false => store::open(&self.config.score.models, self.config.model_storage())
-                .context("open the place of the existing models")?,
+            bail!("`--only` compares with existing models, but there are none at `{to}`, and `score.models` is empty")
+        } else {
+            let configured = store::open(&self.config.score.models, self.config.model_storage())
+                .context("open the place of the existing models")?;
+            // The first models of all.
+            if all && !holds(&configured, "")? {
+                return Ok(Existing { base, ..Existing::default() });
+            }
+            configured
         };
         let place = (from.store.clone(), from.prefix.clone());
         let score = score::Config { models: from.display.clone(), ..self.config.score.clone() };
         let models = self.runtime.block_on(score::read_models(&score, Some(place), &|_, _| ()));
-        let models = models.with_context(|| format!("read the existing models in `{from}`"))?;
-        Ok(models.into_iter().map(|model| (model.key.clone(), model)).collect())
+        // Somebody died before the first pointer.
+        if all && matches!(models, Err(score::Error::NotPublished { .. })) {
+            return Ok(Existing { base, ..Existing::default() });
+        }
+        let models = models.with_context(|| {
+            let way_out = if all { "; `--drop-missing` does without them" } else { "" };
+            format!("read the existing models in `{from}`, to take over what is not trained{way_out}")
+        })?;
+        Ok(Existing { models: models.into_iter().map(|model| (model.key.clone(), model)).collect(), base })
     }
 
     fn train(&self, existing: &BTreeMap<ModelKey, Model>) -> anyhow::Result<Trained> {
@@ -323,8 +382,13 @@ impl Summary<'_> {
         self.lines.iter().filter(|line| line.status == Status::Failed)
     }
 
-    fn kept(&self) -> usize {
-        self.lines.iter().filter(|line| line.status == Status::Kept).count()
+    fn kept(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter().filter(|line| line.status == Status::Kept)
+    }
+
+    /// What could not be trained, whether or not there is an older model of it.
+    fn failures(&self) -> impl Iterator<Item = (&Line, &str)> {
+        self.lines.iter().filter_map(|line| Some((line, line.failure.as_deref()?)))
     }
 
     /// How many keys each kind of warning concerns.
@@ -341,13 +405,17 @@ impl Summary<'_> {
     fn text(&self, args: &Args, to: &Location) -> anyhow::Result<()> {
         let mut out = Output::new();
         let failed = self.failed().count();
+        let in_vain = match self.kept().filter(|line| line.failure.is_some()).count() {
+            0 => String::new(),
+            count => format!(" ({} tried in vain)", grouped(count as u64)),
+        };
         let mut rows = vec![
             (
                 "models",
                 format!(
-                    "{} trained, {} kept, {failed} keys without",
+                    "{} trained, {} kept{in_vain}, {failed} keys without",
                     grouped(self.trained as u64),
-                    grouped(self.kept() as u64)
+                    grouped(self.kept().count() as u64)
                 ),
             ),
             ("records", format!("{}, {} refused or late", grouped(self.read.records), grouped(self.read.refused))),
@@ -366,25 +434,24 @@ impl Summary<'_> {
         }
         rows.push(("next", format!("set `score.models = \"{}\"`", args.to)));
         out.table(&rows);
-        for line in self.failed().take(SHOWN) {
-            let key = ModelKey { device: line.device.clone(), sensor: line.sensor.clone() }.to_string();
-            out.line(format_args!(
-                "  no model for `{}`: {}",
-                key.escape_debug(),
-                line.failure.as_deref().unwrap_or_default()
-            ));
+        for (line, failure) in self.failures().take(SHOWN) {
+            let model = if line.status == Status::Kept { "the old model" } else { "no model" };
+            out.line(format_args!("  {model} for `{}`: {failure}", line.key().to_string().escape_debug()));
         }
         out.finish()
     }
 
     fn json(&self, to: &Location) -> anyhow::Result<()> {
         let failures: Vec<_> = self
-            .failed()
-            .map(|line| json!({ "device": line.device, "sensor": line.sensor, "failure": line.failure }))
+            .failures()
+            .map(|(line, failure)| {
+                let kept = line.status == Status::Kept;
+                json!({ "device": line.device, "sensor": line.sensor, "failure": failure, "kept": kept })
+            })
             .collect();
         let mut out = Output::new();
         out.line(json!({
-            "trained": self.trained, "kept": self.kept(), "failed": failures, "warnings": self.warnings(),
+            "trained": self.trained, "kept": self.kept().count(), "failed": failures, "warnings": self.warnings(),
             "records": self.read.records, "readings": self.read.readings, "refused": self.read.refused,
             "windows": self.windows, "partial": self.partial, "seconds": self.seconds,
             "to": to.display, "set": self.written.set, "number": self.written.number, "files": self.written.files, "bytes": self.written.bytes,

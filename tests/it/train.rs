@@ -159,6 +159,44 @@ fn fresh_models_are_kept_as_they_are() {
 }
 
 #[test]
+fn what_cannot_be_trained_this_time_keeps_its_model() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| folder.path().join(name);
+    let whole = readings(folder.path(), "readings.csv", 0..0);
+    // One sensor falls silent early.
+    let text = fs::read_to_string(&whole).expect("readings");
+    let silent = text.lines().enumerate().map(|(number, line)| match line.split(';').collect::<Vec<_>>()[..] {
+        [time, temp, _, note] if number > 200 => format!("{time};{temp};;{note}\n"),
+        _ => format!("{line}\n"),
+    });
+    let silent: String = silent.collect();
+    fs::write(at("silent.csv"), silent).expect("a file");
+    let series = |readings: &Path, device: &str, options: &[&str]| {
+        let command = train(readings, &at("models"), options).set("score.key", "series");
+        summary(command.set("ingest.decode.device_name", device))
+    };
+    let counts = |summary: &Value| [&summary["trained"], &summary["kept"], &summary["number"]].map(Value::as_u64);
+    let before = series(&whole, "pump", &[]);
+    assert_eq!(counts(&before), [Some(2), Some(0), Some(1)], "{before}");
+    let report = at("report.parquet").display().to_string();
+    let after = series(&at("silent.csv"), "pump", &["--report", &report]);
+    assert_eq!(counts(&after), [Some(1), Some(1), Some(2)], "{after}");
+    let failure = &after["failed"][0];
+    assert_eq!((&failure["sensor"], &failure["kept"]), (&"flow".into(), &true.into()), "{after}");
+    assert!(failure["failure"].as_str().is_some_and(|text| text.contains("too few")), "{after}");
+    // A device that is not in the input at all.
+    let other = series(&whole, "fan", &[]);
+    assert_eq!(counts(&other), [Some(2), Some(2), Some(3)], "{other}");
+    let alone = series(&at("silent.csv"), "pump", &["--drop-missing"]);
+    assert_eq!(counts(&alone), [Some(1), Some(0), Some(4)], "{alone}");
+    assert_eq!(alone["failed"][0]["kept"], false, "{alone}");
+    // The first models of all: what is configured is not there yet.
+    let absent = at("absent").display().to_string();
+    let first = train(&whole, &at("first"), &["--rows", "1200"]).set("score.models", &absent);
+    assert_eq!(counts(&summary(first)), [Some(1), Some(0), Some(1)]);
+}
+
+#[test]
 fn what_cannot_be_trained_is_said() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = |name: &str| folder.path().join(name);

@@ -9,7 +9,7 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray,
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
-use score::{Error, Model, TrainReport};
+use score::{Error, Model, ModelKey, TrainReport};
 use types::Micros;
 
 use super::learn::Outcome;
@@ -27,14 +27,14 @@ pub(crate) struct Line {
     last: Option<Micros>,
     trained: Option<TrainReport>,
     version: Option<String>,
-    /// Why there is no model.
+    /// Why there is no new model.
     pub(crate) failure: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     Trained,
-    /// An existing model that is fresh enough.
+    /// An existing model: it is fresh enough, or no other could be trained.
     Kept,
     Failed,
 }
@@ -82,6 +82,16 @@ impl Line {
             version: Some(model.version.clone()),
             failure: None,
         }
+    }
+
+    /// There is no new model, but an older one.
+    pub(crate) fn keep(&mut self, model: &Model) {
+        self.status = Status::Kept;
+        self.version = Some(model.version.clone());
+    }
+
+    pub(crate) fn key(&self) -> ModelKey {
+        ModelKey { device: self.device.clone(), sensor: self.sensor.clone() }
     }
 
     pub(crate) fn warnings(&self) -> impl Iterator<Item = &score::Warning> {
