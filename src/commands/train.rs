@@ -4,6 +4,7 @@
 //! statistics are kept in `history`, and what a model is made of is `score::train`'s business.
 
 mod exclude;
+mod existing;
 pub(crate) mod history;
 pub(crate) mod learn;
 mod options;
@@ -11,7 +12,7 @@ mod predictions;
 mod report;
 mod source;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -25,6 +26,7 @@ use tokio::runtime::Runtime;
 use types::{Micros, Span};
 
 use self::exclude::Excluded;
+use self::existing::Existing;
 use self::history::History;
 use self::options::TrainArgs;
 use self::report::{Line, Status};
@@ -135,12 +137,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
     let Existing { models: existing, base } = job.existing(&to)?;
     let outcome = job.train(&existing)?;
-    let Trained { mut models, mut lines, read, partial, windows } = outcome;
+    let Trained { mut models, mut lines, read, left_out, windows } = outcome;
     if models.is_empty() {
-        bail!("{}", nothing(&lines, windows, partial));
+        bail!("{}", nothing(&lines, windows, left_out));
     }
     let trained = models.len();
-    keep(existing, &mut models, &mut lines);
+    existing::keep(existing, &mut models, &mut lines);
     if let Some(file) = &args.report {
         report::write(&lines, file)?;
     }
@@ -149,7 +151,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("write the models to `{to}`"))?;
     let summary = Summary {
         read,
-        partial,
+        left_out,
         windows,
         trained,
         lines: &lines,
@@ -158,24 +160,6 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     summary.print(&args, &to)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Takes over the models whose keys have no new one. A key that was tried in vain keeps its line, which says so.
-fn keep(mut existing: BTreeMap<ModelKey, Model>, models: &mut Vec<Model>, lines: &mut Vec<Line>) {
-    models.iter().for_each(|model| {
-        existing.remove(&model.key);
-    });
-    let mut tried = HashSet::new();
-    for line in lines.iter_mut() {
-        let key = line.key();
-        if let Some(model) = existing.get(&key) {
-            line.keep(model);
-        }
-        tried.insert(key);
-    }
-    lines.extend(existing.iter().filter(|(key, _)| !tried.contains(key)).map(|(_, model)| Line::kept(model)));
-    models.extend(existing.into_values());
-    lines.sort_by(|a, b| (&a.device, &a.sensor).cmp(&(&b.device, &b.sensor)));
 }
 
 /// The one place where models leave the command: a new set, put to use at once, unless something else was meanwhile that it does not
@@ -201,69 +185,22 @@ struct Job<'a> {
     shutdown: &'a Shutdown,
 }
 
-/// What was there before.
-#[derive(Default)]
-struct Existing {
-    models: BTreeMap<ModelKey, Model>,
-    /// The number that the pointer at `--to` had before they were read; none if nothing depends on it.
-    base: Option<u64>,
-}
-
 struct Trained {
     models: Vec<Model>,
     lines: Vec<Line>,
     read: Read,
-    partial: u64,
+    left_out: LeftOut,
     windows: u64,
 }
 
-impl Job<'_> {
-    /// The models that are taken over unless a new one is trained.
-    fn existing(&self, to: &Location) -> anyhow::Result<Existing> {
-        let args = self.args;
-        if args.drop_missing {
-            return match args.only {
-                Only::All => Ok(Existing::default()),
-                _ => bail!("`--drop-missing` is for `--only all`: the others are to keep models"),
-            };
-        }
-        let base = self.runtime.block_on(score::registry::highest(&to.store, &to.prefix)).context("look for models")?;
-        let base = Some(base.unwrap_or(0));
-        let all = args.only == Only::All;
-        let holds = |location: &Location, ending: &str| -> anyhow::Result<bool> {
-            let holds = self.runtime.block_on(store::list(location)).context("look for models")?;
-            Ok(holds.iter().any(|path| path.as_ref().ends_with(ending)))
-        };
-        let from = if holds(to, ".parquet")? {
-            to.clone()
-        } else if self.config.score.models.is_empty() {
-            if all {
-                return Ok(Existing { base, ..Existing::default() });
-            }
-            bail!("`--only` compares with existing models, but there are none at `{to}`, and `score.models` is empty")
-        } else {
-            let configured = store::open(&self.config.score.models, self.config.model_storage())
-                .context("open the place of the existing models")?;
-            // The first models of all.
-            if all && !holds(&configured, "")? {
-                return Ok(Existing { base, ..Existing::default() });
-            }
-            configured
-        };
-        let place = (from.store.clone(), from.prefix.clone());
-        let score = score::Config { models: from.display.clone(), ..self.config.score.clone() };
-        let models = self.runtime.block_on(score::read_models(&score, Some(place), &|_, _| ()));
-        // Somebody died before the first pointer.
-        if all && matches!(models, Err(score::Error::NotPublished { .. })) {
-            return Ok(Existing { base, ..Existing::default() });
-        }
-        let models = models.with_context(|| {
-            let way_out = if all { "; `--drop-missing` does without them" } else { "" };
-            format!("read the existing models in `{from}`, to take over what is not trained{way_out}")
-        })?;
-        Ok(Existing { models: models.into_iter().map(|model| (model.key.clone(), model)).collect(), base })
-    }
+/// Windows that were not trained on.
+#[derive(Debug, Clone, Copy, Default)]
+struct LeftOut {
+    partial: u64,
+    too_few: u64,
+}
 
+impl Job<'_> {
     fn train(&self, existing: &BTreeMap<ModelKey, Model>) -> anyhow::Result<Trained> {
         let args = self.args;
         let now = wall::now();
@@ -273,7 +210,8 @@ impl Job<'_> {
             (Only::New, Some(_)) => false,
             (Only::Stale, Some(model)) => model.trained_at.is_none_or(|trained_at| trained_at < oldest),
         };
-        let mut all = Trained { models: Vec::new(), lines: Vec::new(), read: Read::default(), partial: 0, windows: 0 };
+        let left_out = LeftOut::default();
+        let mut all = Trained { models: Vec::new(), lines: Vec::new(), read: Read::default(), left_out, windows: 0 };
         for pass in 0..args.passes {
             let excluded = args.exclude.as_deref().map(Excluded::read).transpose()?.unwrap_or_default();
             let wanted = Wanted {
@@ -284,7 +222,9 @@ impl Job<'_> {
                 shard: (pass, args.passes),
             };
             let (history, read) = self.history(&wanted)?;
-            (all.read, all.partial, all.windows) = (read, all.partial + history.partial, all.windows + history.windows);
+            (all.read, all.windows) = (read, all.windows + history.windows);
+            all.left_out.partial += history.partial;
+            all.left_out.too_few += history.too_few;
             let bar = progress::bar("training models", history.keys() as u64);
             let outcomes = learn::learn(history, &wanted_key, &self.options, &bar)?;
             bar.finish_and_clear();
@@ -345,11 +285,11 @@ impl Job<'_> {
 }
 
 /// Why there is no model at all.
-fn nothing(lines: &[Line], windows: u64, partial: u64) -> String {
+fn nothing(lines: &[Line], windows: u64, left_out: LeftOut) -> String {
     let failure = lines.iter().find_map(|line| line.failure.as_deref());
     let because = match failure {
+        _ if windows == 0 => format!("no whole window was left ({})", left_out.text()),
         Some(failure) => format!("{} keys, none with a model; of the first one: {failure}", lines.len()),
-        None if windows == 0 => format!("no whole window was left ({} partial ones)", grouped(partial)),
         None => "no key is new or stale".into(),
     };
     format!(
@@ -357,9 +297,15 @@ fn nothing(lines: &[Line], windows: u64, partial: u64) -> String {
     )
 }
 
+impl LeftOut {
+    fn text(self) -> String {
+        format!("{} partial ones, {} of too few readings", grouped(self.partial), grouped(self.too_few))
+    }
+}
+
 struct Summary<'a> {
     read: Read,
-    partial: u64,
+    left_out: LeftOut,
     windows: u64,
     trained: usize,
     lines: &'a [Line],
@@ -419,7 +365,7 @@ impl Summary<'_> {
                 ),
             ),
             ("records", format!("{}, {} refused or late", grouped(self.read.records), grouped(self.read.refused))),
-            ("windows", format!("{}, {} partial ones left out", grouped(self.windows), grouped(self.partial))),
+            ("windows", format!("{}; left out: {}", grouped(self.windows), self.left_out.text())),
             ("time", format!("{:.1} s", self.seconds)),
             ("registry", format!("{to}, {} KiB", grouped(self.written.bytes.div_ceil(1024)))),
             ("set", format!("{}, number {}, in use from now on", self.written.set, self.written.number)),
@@ -453,7 +399,7 @@ impl Summary<'_> {
         out.line(json!({
             "trained": self.trained, "kept": self.kept().count(), "failed": failures, "warnings": self.warnings(),
             "records": self.read.records, "readings": self.read.readings, "refused": self.read.refused,
-            "windows": self.windows, "partial": self.partial, "seconds": self.seconds,
+            "windows": self.windows, "partial": self.left_out.partial, "too_few": self.left_out.too_few, "seconds": self.seconds,
             "to": to.display, "set": self.written.set, "number": self.written.number, "files": self.written.files, "bytes": self.written.bytes,
         }));
         out.finish()

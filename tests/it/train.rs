@@ -94,6 +94,16 @@ fn a_machine_is_learned_from_its_file_and_its_fault_found() {
     let found_again = anomalies(&file, &at("again"), &at("results-again"));
     assert_eq!(found_again, found);
 
+    // What the service does not judge is not trained on, whichever way it comes.
+    let few = |command: &str| Atalaia::new(command).config(CONFIG).set("score.min_readings", "11");
+    let scored = few("score").set("ingest.files.path", file.display()).set("score.models", at("models").display());
+    let counts = summary(scored.set("sink.url", at("few").display()).args(["--format", "json"]))["counts"].clone();
+    assert_eq!(counts["unscored"], SECONDS / 10, "{counts}");
+    let predictions = at("few").join("predictions").display().to_string();
+    let refused = few("train").arg("--to").arg(at("none")).args(["--from-predictions", &predictions]).run();
+    let expected = "no whole window was left (2 partial ones, 358 of too few readings)";
+    assert!(!refused.status.success() && refused.stderr.contains(expected), "{}", refused.stderr);
+
     // The same input and options, the same model.
     summary(train(&file, &at("twin"), &["--rows", &rows]));
     let version = |models: &str| {
@@ -206,6 +216,7 @@ fn what_cannot_be_trained_is_said() {
         (&["--features", "mean"], "names no sensor, but `score.key` is `device`"),
         (&["--until", "2001-01-01T00:00:00Z"], "no whole window was left"),
         (&["--nu", "1.5"], "nu is `1.5`, which is out of range"),
+        (&["--set", "score.min_readings=11"], "no whole window was left (2 partial ones, 358 of too few readings)"),
         (&["--only", "new"], "`score.models` is empty"),
     ] {
         let outcome = train(&file, &at("models"), options).run();
