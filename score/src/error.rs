@@ -45,6 +45,8 @@ pub enum Error {
     NotPublished { place: String },
     #[error("nothing was in use before the set `{set}`")]
     NothingBefore { set: String },
+    #[error("something was published in `{place}` meanwhile: its pointer has the number {newest}, it had {base}")]
+    Overtaken { place: String, base: u64, newest: u64 },
     #[error("there are no models to publish")]
     NothingToPublish,
     #[error("the set `{set}` has {found} models, its manifest says {expected}")]
@@ -119,6 +121,7 @@ impl Error {
             }
             Error::NotPublished { .. } => "`atalaia models publish` makes the first set",
             Error::NothingBefore { .. } => "name a set with `--to-set`: `atalaia models history` shows them",
+            Error::Overtaken { .. } => "nothing was put to use: run again, upon what is in use now",
             Error::NothingToPublish => "check `--from`: a set of no models would leave every row without a score",
             Error::Memory { .. } => {
                 "raise `run.memory_bytes_max`, give the process more memory, or train smaller models (fewer rows, a smaller nu); while models are renewed, the old set and the new one are in memory side by side"

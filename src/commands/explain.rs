@@ -86,6 +86,8 @@ enum Standing {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut config = super::read_config(args.config.as_deref(), &args.set)?;
     crate::telemetry::logs(&config.telemetry)?;
+    // Without a pipeline there is nothing that models could fail to fit.
+    config.score.any_key = args.config.is_none() && args.set.is_empty();
     if let Some(models) = &args.models {
         config.score.models.clone_from(models);
     }

@@ -4,6 +4,7 @@
 //! statistics are kept in `history`, and what a model is made of is `score::train`'s business.
 
 mod exclude;
+mod existing;
 pub(crate) mod history;
 pub(crate) mod learn;
 mod options;
@@ -25,6 +26,7 @@ use tokio::runtime::Runtime;
 use types::{Micros, Span};
 
 use self::exclude::Excluded;
+use self::existing::Existing;
 use self::history::History;
 use self::options::TrainArgs;
 use self::report::{Line, Status};
@@ -79,10 +81,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     exclude: Option<PathBuf>,
 
-    /// Which keys are trained: `all`; `new`, those without a model; `stale`, these and those whose model is older than `--max-age`. Other
-    /// models are taken over as they are from the models at `--to`, or else from `score.models`
+    /// Which keys are trained: `all`; `new`, those without a model; `stale`, these and those whose model is older than `--max-age`. Models of
+    /// others, and of what cannot be trained this time, are taken over as they are from those at `--to`, or else from `score.models`
     #[arg(long, value_enum, default_value = "all")]
     only: Only,
+
+    /// Take over no models: what cannot be trained this time has none in the new set
+    #[arg(long)]
+    drop_missing: bool,
 
     /// With `--only stale`: models that are older are trained again
     #[arg(long, value_name = "SPAN", default_value = "30d", value_parser = types::parse_span)]
@@ -129,30 +135,27 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let job =
         Job { args: &args, options: args.train.options(), config: &config, runtime: &runtime, shutdown: &shutdown };
     let begun = Instant::now();
-    let existing = job.existing(&to)?;
+    let Existing { models: existing, base } = job.existing(&to)?;
     let outcome = job.train(&existing)?;
-    let Trained { mut models, mut lines, read, partial, windows } = outcome;
+    let Trained { mut models, mut lines, read, left_out, windows } = outcome;
     if models.is_empty() && lines.is_empty() && windows > 0 && !existing.is_empty() {
         nothing_to_do(&args, &existing)?;
         return Ok(ExitCode::SUCCESS);
     }
     if models.is_empty() {
-        bail!("{}", nothing(&lines, windows, partial));
+        bail!("{}", nothing(&lines, windows, left_out));
     }
     let trained = models.len();
-    let kept = existing.into_iter().filter(|(key, _)| !models.iter().any(|model| model.key == *key));
-    let kept: Vec<Model> = kept.map(|(_, model)| model).collect();
-    lines.extend(kept.iter().map(Line::kept));
-    models.extend(kept);
-    lines.sort_by(|a, b| (&a.device, &a.sensor).cmp(&(&b.device, &b.sensor)));
+    existing::keep(existing, &mut models, &mut lines);
     if let Some(file) = &args.report {
         report::write(&lines, file)?;
     }
-    let written =
-        runtime.block_on(publish(&models, &to, &args.note)).with_context(|| format!("write the models to `{to}`"))?;
+    let written = runtime
+        .block_on(publish(&models, base, &to, &args.note))
+        .with_context(|| format!("write the models to `{to}`"))?;
     let summary = Summary {
         read,
-        partial,
+        left_out,
         windows,
         trained,
         lines: &lines,
@@ -163,10 +166,19 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The one place where models leave the command: a new set, put to use at once.
-async fn publish(models: &[Model], to: &Location, note: &str) -> Result<score::registry::Published, score::Error> {
+/// The one place where models leave the command: a new set, put to use at once, unless something else was meanwhile that it does not
+/// know of.
+async fn publish(
+    models: &[Model],
+    base: Option<u64>,
+    to: &Location,
+    note: &str,
+) -> Result<score::registry::Published, score::Error> {
     let note = score::registry::Note { text: note.to_owned(), at: wall::text(wall::now()), by: None };
-    score::registry::publish(models, &to.store, &to.prefix, &note).await
+    match base {
+        Some(base) => score::registry::publish_after(base, models, &to.store, &to.prefix, &note).await,
+        None => score::registry::publish(models, &to.store, &to.prefix, &note).await,
+    }
 }
 
 struct Job<'a> {
@@ -181,34 +193,18 @@ struct Trained {
     models: Vec<Model>,
     lines: Vec<Line>,
     read: Read,
-    partial: u64,
+    left_out: LeftOut,
     windows: u64,
 }
 
-impl Job<'_> {
-    /// The models that are taken over unless a new one is trained; none if all are.
-    fn existing(&self, to: &Location) -> anyhow::Result<BTreeMap<ModelKey, Model>> {
-        if self.args.only == Only::All {
-            return Ok(BTreeMap::new());
-        }
-        let holds = self.runtime.block_on(store::list(to)).context("look for models")?;
-        let from = match holds.iter().any(|path| path.extension() == Some("parquet")) {
-            true => to.clone(),
-            false if self.config.score.models.is_empty() => {
-                bail!(
-                    "`--only` compares with existing models, but there are none at `{to}`, and `score.models` is empty"
-                )
-            }
-            false => store::open(&self.config.score.models, self.config.model_storage())
-                .context("open the place of the existing models")?,
-        };
-        let place = (from.store.clone(), from.prefix.clone());
-        let score = score::Config { models: from.display.clone(), ..self.config.score.clone() };
-        let models = self.runtime.block_on(score::read_models(&score, Some(place), &|_, _| ()));
-        let models = models.with_context(|| format!("read the existing models in `{from}`"))?;
-        Ok(models.into_iter().map(|model| (model.key.clone(), model)).collect())
-    }
+/// Windows that were not trained on.
+#[derive(Debug, Clone, Copy, Default)]
+struct LeftOut {
+    partial: u64,
+    too_few: u64,
+}
 
+impl Job<'_> {
     fn train(&self, existing: &BTreeMap<ModelKey, Model>) -> anyhow::Result<Trained> {
         let args = self.args;
         let now = wall::now();
@@ -218,7 +214,8 @@ impl Job<'_> {
             (Only::New, Some(_)) => false,
             (Only::Stale, Some(model)) => model.trained_at.is_none_or(|trained_at| trained_at < oldest),
         };
-        let mut all = Trained { models: Vec::new(), lines: Vec::new(), read: Read::default(), partial: 0, windows: 0 };
+        let left_out = LeftOut::default();
+        let mut all = Trained { models: Vec::new(), lines: Vec::new(), read: Read::default(), left_out, windows: 0 };
         for pass in 0..args.passes {
             let excluded = args.exclude.as_deref().map(Excluded::read).transpose()?.unwrap_or_default();
             let wanted = Wanted {
@@ -229,7 +226,9 @@ impl Job<'_> {
                 shard: (pass, args.passes),
             };
             let (history, read) = self.history(&wanted)?;
-            (all.read, all.partial, all.windows) = (read, all.partial + history.partial, all.windows + history.windows);
+            (all.read, all.windows) = (read, all.windows + history.windows);
+            all.left_out.partial += history.partial;
+            all.left_out.too_few += history.too_few;
             let bar = progress::bar("training models", history.keys() as u64);
             let outcomes = learn::learn(history, &wanted_key, &self.options, &bar)?;
             bar.finish_and_clear();
@@ -308,11 +307,11 @@ fn nothing_to_do(args: &Args, existing: &BTreeMap<ModelKey, Model>) -> anyhow::R
 }
 
 /// Why there is no model at all.
-fn nothing(lines: &[Line], windows: u64, partial: u64) -> String {
+fn nothing(lines: &[Line], windows: u64, left_out: LeftOut) -> String {
     let failure = lines.iter().find_map(|line| line.failure.as_deref());
     let because = match failure {
+        _ if windows == 0 => format!("no whole window was left ({})", left_out.text()),
         Some(failure) => format!("{} keys, none with a model; of the first one: {failure}", lines.len()),
-        None if windows == 0 => format!("no whole window was left ({} partial ones)", grouped(partial)),
         None => "no key of the history is to be trained".into(),
     };
     format!(
@@ -320,9 +319,15 @@ fn nothing(lines: &[Line], windows: u64, partial: u64) -> String {
     )
 }
 
+impl LeftOut {
+    fn text(self) -> String {
+        format!("{} partial ones, {} of too few readings", grouped(self.partial), grouped(self.too_few))
+    }
+}
+
 struct Summary<'a> {
     read: Read,
-    partial: u64,
+    left_out: LeftOut,
     windows: u64,
     trained: usize,
     lines: &'a [Line],
@@ -345,8 +350,13 @@ impl Summary<'_> {
         self.lines.iter().filter(|line| line.status == Status::Failed)
     }
 
-    fn kept(&self) -> usize {
-        self.lines.iter().filter(|line| line.status == Status::Kept).count()
+    fn kept(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter().filter(|line| line.status == Status::Kept)
+    }
+
+    /// What could not be trained, whether or not there is an older model of it.
+    fn failures(&self) -> impl Iterator<Item = (&Line, &str)> {
+        self.lines.iter().filter_map(|line| Some((line, line.failure.as_deref()?)))
     }
 
     /// How many keys each kind of warning concerns.
@@ -363,17 +373,21 @@ impl Summary<'_> {
     fn text(&self, args: &Args, to: &Location) -> anyhow::Result<()> {
         let mut out = Output::new();
         let failed = self.failed().count();
+        let in_vain = match self.kept().filter(|line| line.failure.is_some()).count() {
+            0 => String::new(),
+            count => format!(" ({} tried in vain)", grouped(count as u64)),
+        };
         let mut rows = vec![
             (
                 "models",
                 format!(
-                    "{} trained, {} kept, {failed} keys without",
+                    "{} trained, {} kept{in_vain}, {failed} keys without",
                     grouped(self.trained as u64),
-                    grouped(self.kept() as u64)
+                    grouped(self.kept().count() as u64)
                 ),
             ),
             ("records", format!("{}, {} refused or late", grouped(self.read.records), grouped(self.read.refused))),
-            ("windows", format!("{}, {} partial ones left out", grouped(self.windows), grouped(self.partial))),
+            ("windows", format!("{}; left out: {}", grouped(self.windows), self.left_out.text())),
             ("time", format!("{:.1} s", self.seconds)),
             ("registry", format!("{to}, {} KiB", grouped(self.written.bytes.div_ceil(1024)))),
             ("set", format!("{}, number {}, in use from now on", self.written.set, self.written.number)),
@@ -388,27 +402,26 @@ impl Summary<'_> {
         }
         rows.push(("next", format!("set `score.models = \"{}\"`", args.to)));
         out.table(&rows);
-        for line in self.failed().take(SHOWN) {
-            let key = ModelKey { device: line.device.clone(), sensor: line.sensor.clone() }.to_string();
-            out.line(format_args!(
-                "  no model for `{}`: {}",
-                key.escape_debug(),
-                line.failure.as_deref().unwrap_or_default()
-            ));
+        for (line, failure) in self.failures().take(SHOWN) {
+            let model = if line.status == Status::Kept { "the old model" } else { "no model" };
+            out.line(format_args!("  {model} for `{}`: {failure}", line.key().to_string().escape_debug()));
         }
         out.finish()
     }
 
     fn json(&self, to: &Location) -> anyhow::Result<()> {
         let failures: Vec<_> = self
-            .failed()
-            .map(|line| json!({ "device": line.device, "sensor": line.sensor, "failure": line.failure }))
+            .failures()
+            .map(|(line, failure)| {
+                let kept = line.status == Status::Kept;
+                json!({ "device": line.device, "sensor": line.sensor, "failure": failure, "kept": kept })
+            })
             .collect();
         let mut out = Output::new();
         out.line(json!({
-            "trained": self.trained, "kept": self.kept(), "failed": failures, "warnings": self.warnings(),
+            "trained": self.trained, "kept": self.kept().count(), "failed": failures, "warnings": self.warnings(),
             "records": self.read.records, "readings": self.read.readings, "refused": self.read.refused,
-            "windows": self.windows, "partial": self.partial, "seconds": self.seconds,
+            "windows": self.windows, "partial": self.left_out.partial, "too_few": self.left_out.too_few, "seconds": self.seconds,
             "to": to.display, "set": self.written.set, "number": self.written.number, "files": self.written.files, "bytes": self.written.bytes,
         }));
         out.finish()

@@ -311,13 +311,13 @@ fn a_verdict_is_explained_as_by_hand() {
 #[test]
 fn the_verdict_on_a_whole_device_is_explained_as_by_hand() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let names = ["flow.mean", "temp.max"];
+    let names = ["flow.mean", "temp.max", "temp.min"];
     let model = Model {
         key: ModelKey::device("d"),
         features: Some(names.iter().map(|name| name.parse().expect("a feature")).collect()),
-        steps: vec![Step::Subtract(vec![5.0, 80.0]), Step::Divide(vec![1.0, 4.0])],
+        steps: vec![Step::Subtract(vec![5.0, 80.0, 80.0]), Step::Divide(vec![1.0, 4.0, 40.0])],
         kernel: Kernel::Rbf { gamma: 0.5 },
-        support_vectors: vec![0.0, 0.2, -0.3, 0.8, 0.5, -0.6],
+        support_vectors: vec![0.0, 0.2, 0.0, -0.3, 0.8, 0.1, 0.5, -0.6, -0.1],
         ..three_features("2024-01-01T00:00:00Z")
     };
     let models = registry(folder.path(), std::slice::from_ref(&model));
@@ -342,13 +342,13 @@ fn the_verdict_on_a_whole_device_is_explained_as_by_hand() {
     );
     fs::write(&config, text).expect("it is ours");
     Atalaia::new("score").arg("-c").arg(&config).run().success();
-    let decision = |x: [f64; 2]| {
-        let z = [x[0] - 5.0, (x[1] - 80.0) / 4.0];
+    let decision = |x: [f64; 3]| {
+        let z = [x[0] - 5.0, (x[1] - 80.0) / 4.0, (x[2] - 80.0) / 40.0];
         let term =
             |(v, a): (&[f64], &f64)| a * (-0.5 * v.iter().zip(z).map(|(v, z)| (v - z).powi(2)).sum::<f64>()).exp();
-        model.support_vectors.chunks(2).zip(&model.coefficients).map(term).sum::<f64>() - 1.2
+        model.support_vectors.chunks(3).zip(&model.coefficients).map(term).sum::<f64>() - 1.2
     };
-    for (window, x) in [(0, [7.5, 81.0]), (1, [5.0, 99.0]), (2, [5.0, 80.0])] {
+    for (window, x) in [(0, [7.5, 81.0, 81.0]), (1, [5.0, 99.0, 99.0]), (2, [5.0, 80.0, 80.0])] {
         let at = (START + window * WINDOW).to_string();
         let shown = json_of(Atalaia::new("explain").arg("-c").arg(&config).args(["--device", "d", "--window", &at]));
         assert_eq!(shown["sensor"], Value::Null);
@@ -361,7 +361,7 @@ fn the_verdict_on_a_whole_device_is_explained_as_by_hand() {
         for c in shown["contributions"].as_array().expect("means are known") {
             let place = names.iter().position(|name| c["feature"] == *name).expect("a feature of the model");
             let mut usual = x;
-            usual[place] = [5.0, 80.0][place];
+            usual[place] = [5.0, 80.0, 80.0][place];
             near(&c["value"], x[place]);
             near(&c["decision"], decision(usual));
         }
@@ -371,6 +371,10 @@ fn the_verdict_on_a_whole_device_is_explained_as_by_hand() {
             assert_eq!(shown["row"]["top_feature"], names[window as usize], "as the service says");
         }
     }
+    // Where there is no pipeline, models of devices are as good as others.
+    let alone = Atalaia::new("explain").arg("--predictions").arg(folder.path().join("out/predictions"));
+    let alone = alone.arg("--models").arg(&models).args(["--device", "d", "--window", &START.to_string()]);
+    assert_eq!(json_of(alone)["sensor"], Value::Null);
     // Labels of the device judge its rows.
     let labels = folder.path().join("labels.json");
     let interval = json!({ "d": { "windows": [[START, START + 119]] } });

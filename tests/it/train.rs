@@ -94,6 +94,16 @@ fn a_machine_is_learned_from_its_file_and_its_fault_found() {
     let found_again = anomalies(&file, &at("again"), &at("results-again"));
     assert_eq!(found_again, found);
 
+    // What the service does not judge is not trained on, whichever way it comes.
+    let few = |command: &str| Atalaia::new(command).config(CONFIG).set("score.min_readings", "11");
+    let scored = few("score").set("ingest.files.path", file.display()).set("score.models", at("models").display());
+    let counts = summary(scored.set("sink.url", at("few").display()).args(["--format", "json"]))["counts"].clone();
+    assert_eq!(counts["unscored"], SECONDS / 10, "{counts}");
+    let predictions = at("few").join("predictions").display().to_string();
+    let refused = few("train").arg("--to").arg(at("none")).args(["--from-predictions", &predictions]).run();
+    let expected = "no whole window was left (2 partial ones, 358 of too few readings)";
+    assert!(!refused.status.success() && refused.stderr.contains(expected), "{}", refused.stderr);
+
     // The same input and options, the same model.
     summary(train(&file, &at("twin"), &["--rows", &rows]));
     let version = |models: &str| {
@@ -160,6 +170,44 @@ fn fresh_models_are_kept_as_they_are() {
 }
 
 #[test]
+fn what_cannot_be_trained_this_time_keeps_its_model() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| folder.path().join(name);
+    let whole = readings(folder.path(), "readings.csv", 0..0);
+    // One sensor falls silent early.
+    let text = fs::read_to_string(&whole).expect("readings");
+    let silent = text.lines().enumerate().map(|(number, line)| match line.split(';').collect::<Vec<_>>()[..] {
+        [time, temp, _, note] if number > 200 => format!("{time};{temp};;{note}\n"),
+        _ => format!("{line}\n"),
+    });
+    let silent: String = silent.collect();
+    fs::write(at("silent.csv"), silent).expect("a file");
+    let series = |readings: &Path, device: &str, options: &[&str]| {
+        let command = train(readings, &at("models"), options).set("score.key", "series");
+        summary(command.set("ingest.decode.device_name", device))
+    };
+    let counts = |summary: &Value| [&summary["trained"], &summary["kept"], &summary["number"]].map(Value::as_u64);
+    let before = series(&whole, "pump", &[]);
+    assert_eq!(counts(&before), [Some(2), Some(0), Some(1)], "{before}");
+    let report = at("report.parquet").display().to_string();
+    let after = series(&at("silent.csv"), "pump", &["--report", &report]);
+    assert_eq!(counts(&after), [Some(1), Some(1), Some(2)], "{after}");
+    let failure = &after["failed"][0];
+    assert_eq!((&failure["sensor"], &failure["kept"]), (&"flow".into(), &true.into()), "{after}");
+    assert!(failure["failure"].as_str().is_some_and(|text| text.contains("too few")), "{after}");
+    // A device that is not in the input at all.
+    let other = series(&whole, "fan", &[]);
+    assert_eq!(counts(&other), [Some(2), Some(2), Some(3)], "{other}");
+    let alone = series(&at("silent.csv"), "pump", &["--drop-missing"]);
+    assert_eq!(counts(&alone), [Some(1), Some(0), Some(4)], "{alone}");
+    assert_eq!(alone["failed"][0]["kept"], false, "{alone}");
+    // The first models of all: what is configured is not there yet.
+    let absent = at("absent").display().to_string();
+    let first = train(&whole, &at("first"), &["--rows", "1200"]).set("score.models", &absent);
+    assert_eq!(counts(&summary(first)), [Some(1), Some(0), Some(1)]);
+}
+
+#[test]
 fn what_cannot_be_trained_is_said() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = |name: &str| folder.path().join(name);
@@ -169,6 +217,7 @@ fn what_cannot_be_trained_is_said() {
         (&["--features", "mean"], "names no sensor, but `score.key` is `device`"),
         (&["--until", "2001-01-01T00:00:00Z"], "no whole window was left"),
         (&["--nu", "1.5"], "nu is `1.5`, which is out of range"),
+        (&["--set", "score.min_readings=11"], "no whole window was left (2 partial ones, 358 of too few readings)"),
         (&["--only", "new"], "`score.models` is empty"),
     ] {
         let outcome = train(&file, &at("models"), options).run();

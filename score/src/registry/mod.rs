@@ -44,9 +44,8 @@ pub use self::diff::{Difference, diff};
 pub(crate) use self::layout::{file, is_inside};
 pub(crate) use self::manifest::find as manifest;
 pub use self::manifest::{FileEntry, Manifest};
-pub(crate) use self::pointer::highest;
-pub use self::pointer::{History, Pointer, current, history};
-pub use self::publish::{Note, Published, point, previous, publish};
+pub use self::pointer::{History, Pointer, current, highest, history};
+pub use self::publish::{Note, Published, point, previous, publish, publish_after};
 pub(crate) use self::read::{Known, read_each, read_known};
 pub use self::verify::{Problem, Verified, verify};
 /// For the fuzzer; others load a set through [`load`](crate::load), which also survives a panic of the Parquet library.

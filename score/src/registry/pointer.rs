@@ -48,7 +48,10 @@ pub async fn current(store: &Arc<dyn ObjectStore>, registry: &Path) -> Result<Op
 }
 
 /// The highest pointer's number alone: one listing.
-pub(crate) async fn highest(store: &Arc<dyn ObjectStore>, registry: &Path) -> Result<Option<u64>, Error> {
+///
+/// # Errors
+/// If the store fails.
+pub async fn highest(store: &Arc<dyn ObjectStore>, registry: &Path) -> Result<Option<u64>, Error> {
     Ok(numbers(store, registry).await?.last().copied())
 }
 
@@ -62,15 +65,26 @@ pub async fn history(store: &Arc<dyn ObjectStore>, registry: &Path) -> Result<Ve
     futures::stream::iter(numbers).map(|number| read(store, registry, number)).buffered(READS).try_collect().await
 }
 
-/// Makes this the newest pointer, and says what number it got. Somebody who published at the same time keeps his own.
+/// Makes this the newest pointer, and says what number it got. Somebody who published at the same time keeps his own; with a base,
+/// the number that must still be the highest (0: none is there), he wins.
 ///
 /// # Errors
-/// If the store fails: then it may be there, or not.
-pub(super) async fn advance(store: &Arc<dyn ObjectStore>, registry: &Path, pointer: &Pointer) -> Result<u64, Error> {
+/// If there is another number than the base, or the store fails: then it may be there, or not.
+pub(super) async fn advance(
+    store: &Arc<dyn ObjectStore>,
+    registry: &Path,
+    pointer: &Pointer,
+    base: Option<u64>,
+) -> Result<u64, Error> {
     let bytes = serde_json::to_vec_pretty(pointer)
         .map_err(|error| Error::Pointer { file: layout::pointers(registry).to_string(), problem: error.to_string() })?;
     loop {
-        let next = highest(store, registry).await?.unwrap_or(0).saturating_add(1);
+        let newest = highest(store, registry).await?.unwrap_or(0);
+        check_base(registry, base, newest)?;
+        let next = newest.checked_add(1).ok_or_else(|| Error::Pointer {
+            file: layout::pointer(registry, newest).to_string(),
+            problem: "no number comes after it: remove it by hand".into(),
+        })?;
         let place = layout::pointer(registry, next);
         match store.put_opts(&place, bytes.clone().into(), PutOptions::from(PutMode::Create)).await {
             Ok(_) => return Ok(next),
@@ -79,9 +93,18 @@ pub(super) async fn advance(store: &Arc<dyn ObjectStore>, registry: &Path, point
                 if read(store, registry, next).await.is_ok_and(|found| found.pointer == *pointer) {
                     return Ok(next);
                 }
+                check_base(registry, base, next)?;
             }
             Err(source) => return Err(Error::Store { action: "write", place: place.to_string(), source }),
         }
+    }
+}
+
+/// That nothing was published since the number was read.
+pub(super) fn check_base(registry: &Path, base: Option<u64>, newest: u64) -> Result<(), Error> {
+    match base {
+        Some(base) if base != newest => Err(Error::Overtaken { place: registry.to_string(), base, newest }),
+        _ => Ok(()),
     }
 }
 

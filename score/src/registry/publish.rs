@@ -49,9 +49,36 @@ pub async fn publish(
     registry: &Path,
     note: &Note,
 ) -> Result<Published, Error> {
+    publish_upon(None, models, store, registry, note).await
+}
+
+/// The same for models some of which were taken from what was in use at this number of the pointer (0: nothing was): if something
+/// else was put to use since, be it an older set, that is not to be undone.
+///
+/// # Errors
+/// As [`publish`], and [`Error::Overtaken`].
+pub async fn publish_after(
+    base: u64,
+    models: &[Model],
+    store: &Arc<dyn ObjectStore>,
+    registry: &Path,
+    note: &Note,
+) -> Result<Published, Error> {
+    publish_upon(Some(base), models, store, registry, note).await
+}
+
+async fn publish_upon(
+    base: Option<u64>,
+    models: &[Model],
+    store: &Arc<dyn ObjectStore>,
+    registry: &Path,
+    note: &Note,
+) -> Result<Published, Error> {
     let order = in_order(models)?;
     let set = id(&order, &note.at);
-    let parent = pointer::current(store, registry).await?.map(|current| current.pointer.set);
+    let current = pointer::current(store, registry).await?;
+    pointer::check_base(registry, base, current.as_ref().map_or(0, |current| current.number))?;
+    let parent = current.map(|current| current.pointer.set);
     let mut files = Vec::new();
     for (number, part) in order.chunks(FILE_MODELS).enumerate() {
         let name = format!("models-{number:05}.parquet");
@@ -75,7 +102,7 @@ pub async fn publish(
     let text = serde_json::to_vec_pretty(&manifest)
         .map_err(|error| Error::Manifest { file: place.to_string(), problem: error.to_string() })?;
     put_once(store, &place, text).await?;
-    let number = pointer::advance(store, registry, &pointer_to(&set, note)).await?;
+    let number = pointer::advance(store, registry, &pointer_to(&set, note), base).await?;
     Ok(Published { set, number, parent, models: order.len(), files: count, bytes })
 }
 
@@ -85,7 +112,7 @@ pub async fn publish(
 /// If there is no such set, its manifest is not one, or the store fails.
 pub async fn point(set: &str, store: &Arc<dyn ObjectStore>, registry: &Path, note: &Note) -> Result<u64, Error> {
     manifest::find(store, registry, set).await?;
-    pointer::advance(store, registry, &pointer_to(set, note)).await
+    pointer::advance(store, registry, &pointer_to(set, note), None).await
 }
 
 /// The set before the one in use: what was current when that was first put to use. So each step back is a step further.

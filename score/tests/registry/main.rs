@@ -7,6 +7,8 @@ mod damage;
 mod files;
 mod stage;
 
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
 use score::registry::{self, History};
 use score::{Error, ModelSet};
 use stage::{Stage, each_store, model, note};
@@ -14,6 +16,8 @@ use stage::{Stage, each_store, model, note};
 each_store!(
     publish_and_go_back,
     publishers_get_numbers_of_their_own,
+    what_was_put_to_use_meanwhile_is_not_undone,
+    after_the_last_number_nothing_is_published,
     what_no_pointer_names_is_not_seen,
     a_newer_set_is_seen_once,
     damage::is_found_and_keeps_the_old_set,
@@ -81,6 +85,56 @@ async fn publishers_get_numbers_of_their_own(stage: Stage) {
     let newest_first: Vec<_> = published.iter().rev().map(|published| published.set.as_str()).collect();
     assert_eq!(history.iter().map(|entry| entry.pointer.set.as_str()).collect::<Vec<_>>(), newest_first);
     assert_eq!(stage.load().await.expect("loaded").id(), newest_first[0]);
+}
+
+async fn what_was_put_to_use_meanwhile_is_not_undone(stage: Stage) {
+    let Stage { store, prefix, .. } = &stage;
+    let with = |value| [model("d", "s", value)];
+    assert_eq!(registry::highest(store, prefix).await.expect("listed"), None);
+    let after = async |base, value, number| {
+        registry::publish_after(base, &with(value), store, prefix, &note(number))
+            .await
+            .map(|published| published.number)
+    };
+    assert_eq!(after(0, 1.0, 1).await.expect("the first"), 1);
+    assert_eq!(after(1, 2.0, 2).await.expect("the second"), 2);
+    // Somebody goes back while a third set is made from the second.
+    let previous = registry::previous(store, prefix).await.expect("there is one before");
+    registry::point(&previous, store, prefix, &note(3)).await.expect("pointed");
+    let overtaken = after(2, 3.0, 4).await.expect_err("not upon what is in use");
+    assert!(matches!(overtaken, Error::Overtaken { base: 2, newest: 3, .. }), "{overtaken}");
+    assert_eq!(stage.load().await.expect("loaded").id(), previous);
+    assert_eq!(after(3, 3.0, 4).await.expect("upon what is in use"), 4);
+
+    // Of several at the same time one wins.
+    let racers: Vec<_> = (0..4)
+        .map(|racer| {
+            let (store, prefix) = (stage.slow_to_write(), stage.prefix.clone());
+            let models = with(4.0 + f64::from(racer));
+            tokio::spawn(async move { registry::publish_after(4, &models, &store, &prefix, &note(5)).await })
+        })
+        .collect();
+    let mut won = Vec::new();
+    for racer in racers {
+        match racer.await.expect("no panic") {
+            Ok(published) => won.push(published),
+            Err(error) => assert!(matches!(error, Error::Overtaken { base: 4, newest: 5, .. }), "{error}"),
+        }
+    }
+    assert_eq!(won.iter().map(|published| published.number).collect::<Vec<_>>(), [5]);
+    assert_eq!(stage.load().await.expect("loaded").id(), won[0].set);
+}
+
+async fn after_the_last_number_nothing_is_published(stage: Stage) {
+    let Stage { store, prefix, .. } = &stage;
+    let models = [model("d", "s", 1.0)];
+    let first = registry::publish(&models, store, prefix, &note(1)).await.expect("published");
+    let stray = format!("{prefix}/current/{}", u64::MAX);
+    let text = format!(r#"{{"set": "{}"}}"#, first.set);
+    store.put(&Path::from(stray.as_str()), text.into()).await.expect("written");
+    let refused = registry::publish(&models, store, prefix, &note(2)).await.expect_err("no number is left");
+    let problem = "cannot be used: no number comes after it: remove it by hand";
+    assert_eq!(refused.to_string(), format!("the pointer `{stray}` {problem}"));
 }
 
 async fn what_no_pointer_names_is_not_seen(stage: Stage) {

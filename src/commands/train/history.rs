@@ -3,8 +3,8 @@
 //! A series keeps but the statistics that some feature is made of, as plain columns; rows are put together for one key at a time and
 //! given back when its model is made, so that the history is held once.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::IntoIter;
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ pub(crate) struct History {
     width: Micros,
     key: Key,
     missing: MissingFeature,
+    readings_min: u64,
     /// None: all sensors that a device mostly has.
     features: Option<Vec<Feature>>,
     statistics: Vec<Statistic>,
@@ -29,6 +30,8 @@ pub(crate) struct History {
     series: BTreeMap<SeriesKey, Column>,
     /// Windows left out because they may lack readings: the series fell silent, or the input ended.
     pub(crate) partial: u64,
+    /// Windows left out because the service would not judge them: they have too few readings.
+    pub(crate) too_few: u64,
     pub(crate) windows: u64,
 }
 
@@ -41,6 +44,8 @@ struct Column {
     starts: Vec<Micros>,
     /// As many for each window as there are statistics; NaN for one that it does not have.
     numbers: Vec<f64>,
+    /// Windows that have too few readings. A device is not judged then.
+    too_few: Vec<Micros>,
 }
 
 /// One key's part of the history.
@@ -61,6 +66,8 @@ pub(crate) struct KeyRows {
     pub(crate) rows: TrainingRows,
     /// Windows that lack a feature.
     pub(crate) incomplete: u64,
+    /// Windows in which one of the sensors has too few readings.
+    pub(crate) too_few: u64,
 }
 
 // === impl History ===
@@ -78,10 +85,12 @@ impl History {
             width,
             key: score.key,
             missing: score.missing_feature(),
+            readings_min: score.min_readings,
             features,
             statistics,
             series: BTreeMap::new(),
             partial: 0,
+            too_few: 0,
             windows: 0,
         }
     }
@@ -113,8 +122,11 @@ impl History {
     }
 
     fn add(&mut self, device: &str, sensor: &str, rows: &WindowRows, row: usize) {
-        let History { statistics, .. } = self;
-        let numbers = statistics.iter().map(|statistic| statistic.of(rows, row)).collect::<Vec<_>>();
+        if self.is_too_few(rows.count[row]) {
+            self.push_too_few(device, sensor, rows.start[row]);
+            return;
+        }
+        let numbers = self.statistics.iter().map(|statistic| statistic.of(rows, row)).collect::<Vec<_>>();
         self.push(device, sensor, rows.start[row], &numbers);
     }
 
@@ -124,24 +136,27 @@ impl History {
             return;
         }
         self.windows += 1;
-        let column = self.series.entry((Arc::from(device), Arc::from(sensor))).or_default();
+        let column = self.column(device, sensor);
         column.starts.push(start);
         column.numbers.extend(numbers.iter().map(|number| number.unwrap_or(f64::NAN)));
     }
 
-    /// Takes back the windows of a device that start in the range, first exclusive: they turned out to be partial.
-    pub(crate) fn withdraw(&mut self, device: &str, (after, last): (Micros, Micros)) {
-        let width = self.statistics.len();
-        let from = (Arc::from(device), Arc::from(""));
-        for (_, column) in self.series.range_mut(from..).take_while(|((other, _), _)| **other == *device) {
-            let kept: Vec<usize> = (0..column.starts.len())
-                .filter(|&row| !(after < column.starts[row] && column.starts[row] <= last))
-                .collect();
-            let withdrawn = (column.starts.len() - kept.len()) as u64;
-            self.partial += withdrawn;
-            self.windows -= withdrawn;
-            column.select(&kept, width);
+    /// One window that has too few readings.
+    pub(crate) fn push_too_few(&mut self, device: &str, sensor: &str, start: Micros) {
+        if self.is_unused(sensor) {
+            return;
         }
+        self.too_few += 1;
+        self.column(device, sensor).too_few.push(start);
+    }
+
+    /// Whether the service does not judge a window of so many readings.
+    pub(crate) fn is_too_few(&self, readings: u64) -> bool {
+        readings < self.readings_min
+    }
+
+    fn column(&mut self, device: &str, sensor: &str) -> &mut Column {
+        self.series.entry((Arc::from(device), Arc::from(sensor))).or_default()
     }
 
     pub(crate) fn statistics(&self) -> &[Statistic] {
@@ -228,9 +243,17 @@ impl KeyHistory {
         starts.dedup();
         // For each feature its sensor's column, and where in it the statistic stands.
         let places: Vec<Option<(usize, usize)>> = features.iter().map(|feature| self.place(feature)).collect();
+        let looked_at: BTreeSet<usize> = places.iter().flatten().map(|&(sensor, _)| sensor).collect();
+        let too_few: BTreeSet<Micros> =
+            looked_at.iter().flat_map(|&sensor| &self.sensors[sensor].1.too_few).copied().collect();
+        starts.retain(|start| !too_few.contains(start));
         let mut next = vec![0; self.sensors.len()];
-        let mut out =
-            KeyRows { rows: TrainingRows { width: self.width, ..TrainingRows::default() }, features, incomplete: 0 };
+        let mut out = KeyRows {
+            rows: TrainingRows { width: self.width, ..TrainingRows::default() },
+            features,
+            incomplete: 0,
+            too_few: too_few.len() as u64,
+        };
         for start in starts {
             for ((_, column), next) in self.sensors.iter().zip(&mut next) {
                 while column.starts.get(*next).is_some_and(|&at| at < start) {
@@ -247,8 +270,7 @@ impl KeyHistory {
             out.rows.numbers.extend(places.iter().map(|place| number(place).unwrap_or(f64::NAN)));
             let lacks = out.rows.numbers[before..].iter().filter(|number| number.is_nan()).count();
             out.incomplete += u64::from(lacks > 0);
-            // A window of which most is missing tells nothing of the device.
-            let counts = lacks == 0 || self.missing == MissingFeature::Mean && 2 * lacks < places.len();
+            let counts = lacks == 0 || self.missing.may_stand_in(lacks, places.len());
             if counts { out.rows.starts.push(start) } else { out.rows.numbers.truncate(before) }
         }
         fill(&mut out.rows, out.features.len());
@@ -352,7 +374,7 @@ mod tests {
         assert_eq!(history.keys(), 1);
         let device = history.into_keys().next().expect("a key");
         assert_eq!(device.key, ModelKey::device("d"));
-        let KeyRows { rows, incomplete, features } = device.rows();
+        let KeyRows { rows, incomplete, features, .. } = device.rows();
         // Statistics are kept in an order of their own: mean before max.
         assert_eq!(rows.numbers, [11.0, 1.0, 21.0, 2.5]);
         assert_eq!((rows.starts, incomplete), (vec![0, 10], 1));
@@ -363,10 +385,39 @@ mod tests {
     fn what_a_window_lacks_is_the_mean_if_the_service_takes_it() {
         let score =
             score::Config { key: Key::Device, missing_feature: Some(MissingFeature::Mean), ..score::Config::default() };
-        let device = history_with(score, Some(&["a.mean", "a.max", "b.mean"])).into_keys().next().expect("a key");
+        let device =
+            history_with(score.clone(), Some(&["a.mean", "a.max", "b.mean"])).into_keys().next().expect("a key");
         let KeyRows { rows, incomplete, .. } = device.rows();
         assert_eq!((rows.starts, incomplete), (vec![0, 10, 20], 1));
         assert_eq!(rows.numbers, [1.0, 2.0, 10.0, 2.5, 3.5, 20.0, 3.0, 4.0, 15.0]);
+        // Not of a window that lacks half.
+        let device = history_with(score, Some(&["a.mean", "b.mean"])).into_keys().next().expect("a key");
+        let KeyRows { rows, incomplete, .. } = device.rows();
+        assert_eq!((rows.starts, incomplete), (vec![0, 10], 1));
+    }
+
+    #[test]
+    fn windows_of_too_few_readings_are_those_of_the_sensors_looked_at() {
+        for (key, features, expected) in [
+            (Key::Device, &["a.mean", "b.mean"][..], (vec![0], 2, 2)),
+            (Key::Device, &["a.mean"], (vec![0, 20], 1, 1)),
+            (Key::Device, &["b.mean"], (vec![0, 10], 1, 1)),
+            (Key::Series, &["mean"], (vec![0, 20], 1, 2)),
+        ] {
+            let score = score::Config {
+                key,
+                missing_feature: Some(MissingFeature::Skip),
+                min_readings: 5,
+                ..score::Config::default()
+            };
+            let mut history = history_with(score, Some(features));
+            assert_eq!([4, 5].map(|readings| history.is_too_few(readings)), [true, false]);
+            history.push_too_few("d", "a", 10);
+            history.push_too_few("d", "b", 20);
+            let counted = history.too_few;
+            let KeyRows { rows, too_few, .. } = history.into_keys().next().expect("a key").rows();
+            assert_eq!((rows.starts, too_few, counted), expected, "{features:?}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub(crate) struct Outcome {
     /// Rows that there were; their first and last window.
     pub(crate) rows: u64,
     pub(crate) incomplete: u64,
+    pub(crate) too_few: u64,
     pub(crate) span: Option<(Micros, Micros)>,
 }
 
@@ -63,6 +64,7 @@ fn learn_one(history: KeyHistory, options: &TrainOptions) -> Outcome {
         key,
         rows: rows.rows.len() as u64,
         incomplete: rows.incomplete,
+        too_few: rows.too_few,
         span,
     }
 }

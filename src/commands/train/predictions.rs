@@ -1,6 +1,6 @@
 //! From our own predictions to a history: the aggregates stand in their rows.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use anyhow::Context;
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -11,13 +11,13 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use score::{Feature, Statistic};
 use store::Location;
 use tokio::runtime::Runtime;
-use types::Micros;
+use types::{Micros, Status};
 
 use super::history::History;
 use super::source::{Read, Wanted};
 use crate::shutdown::Shutdown;
 
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 15] = [
     "device",
     "sensor",
     "window_start",
@@ -32,6 +32,7 @@ const COLUMNS: [&str; 14] = [
     "value_last",
     "value_delta",
     "closed_by",
+    "status",
 ];
 
 /// Reads all files of the dataset.
@@ -46,34 +47,85 @@ pub(crate) fn read(
     let files = runtime.block_on(store::list(location)).with_context(|| format!("list `{location}`"))?;
     let files: Vec<_> = files.into_iter().filter(|file| file.extension() == Some("parquet")).collect();
     let mut read = Read::default();
-    // Where the end of an input closed a device's windows: the newest of these may lack readings.
-    let mut drained = HashMap::new();
+    let mut drained = Drained::default();
     for (number, file) in files.iter().enumerate() {
         if shutdown.requested() {
             anyhow::bail!("interrupted");
         }
         let failed = || format!("read `{file}` in `{location}`");
+        let name = file.filename().unwrap_or_default();
         let bytes = runtime.block_on(store::get(location, file)).with_context(failed)?;
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).with_context(failed)?;
         let mask = ProjectionMask::columns(reader.parquet_schema(), COLUMNS.into_iter().chain(["features"]));
         for batch in reader.with_projection(mask).build().with_context(failed)? {
             let batch = batch.with_context(failed)?;
             read.records += batch.num_rows() as u64;
-            rows(&batch, wanted, history, &mut drained).with_context(failed)?;
+            rows(&batch, name, wanted, history, &mut drained).with_context(failed)?;
         }
         bar.set_position((number + 1) as u64 * 1000 / files.len() as u64);
     }
-    for (device, (width, newest)) in drained {
-        history.withdraw(&device, (newest - width, newest));
-    }
+    drained.settle(history);
     Ok(read)
+}
+
+/// Windows that the end of an input closed, until all of them are known: a device's newest may lack readings.
+///
+/// Each run has its own end, and a dataset may hold the results of many. What one commit wrote has the same file name below every date.
+#[derive(Debug, Default)]
+struct Drained(BTreeMap<(String, String), End>);
+
+/// Of one device in the files of one name.
+#[derive(Debug)]
+struct End {
+    newest: Micros,
+    windows: Vec<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    sensor: String,
+    start: Micros,
+    end: Micros,
+    numbers: Numbers,
+}
+
+/// As many as [`History::statistics`]; none of a window that has too few readings.
+type Numbers = Option<Vec<Option<f64>>>;
+
+impl Drained {
+    /// That the device has such a window, be it wanted or not: those before had ended.
+    fn see(&mut self, file: &str, device: &str, start: Micros) -> &mut End {
+        let new = || End { newest: start, windows: Vec::new() };
+        let end = self.0.entry((file.to_owned(), device.to_owned())).or_insert_with(new);
+        end.newest = end.newest.max(start);
+        end
+    }
+
+    fn settle(self, history: &mut History) {
+        for ((_, device), End { newest, windows }) in self.0 {
+            for Held { sensor, start, end, numbers } in windows {
+                match end > newest {
+                    true => history.partial += 1,
+                    false => put(history, &device, &sensor, start, numbers),
+                }
+            }
+        }
+    }
+}
+
+fn put(history: &mut History, device: &str, sensor: &str, start: Micros, numbers: Numbers) {
+    match numbers {
+        Some(numbers) => history.push(device, sensor, start, &numbers),
+        None => history.push_too_few(device, sensor, start),
+    }
 }
 
 fn rows(
     batch: &RecordBatch,
+    file: &str,
     wanted: &Wanted,
     history: &mut History,
-    drained: &mut HashMap<String, (Micros, Micros)>,
+    drained: &mut Drained,
 ) -> anyhow::Result<()> {
     let column = |name: &str| {
         batch
@@ -87,7 +139,8 @@ fn rows(
     let number = |name: &str| {
         column(name)?.as_primitive_opt::<Float64Type>().with_context(|| format!("`{name}` is not a number"))
     };
-    let (devices, sensors, closed_by) = (text("device")?, text("sensor")?, text("closed_by")?);
+    let (devices, sensors) = (text("device")?, text("sensor")?);
+    let (closed_by, statuses) = (text("closed_by")?, text("status")?);
     let (starts, ends) = (time("window_start")?, time("window_end")?);
     let counts = column("value_count")?.as_primitive_opt::<Int64Type>().context("`value_count` is not a number")?;
     let [sums, means, stds, mins, maxs, firsts, lasts, deltas] = [
@@ -101,13 +154,11 @@ fn rows(
         number("value_delta")?,
     ];
     let maps = batch.column_by_name("features").and_then(|column| column.as_map_opt());
+    let statistics = history.statistics().to_vec();
     for row in 0..batch.num_rows() {
         let (device, start, end) = (devices.value(row), starts.value(row), ends.value(row));
-        // Also of windows that are not wanted: they tell that the ones before had ended.
-        if closed_by.value(row) == "drain" && wanted.device(device) {
-            let (_, newest) = drained.entry(device.to_owned()).or_insert((end - start, start));
-            *newest = start.max(*newest);
-        }
+        let is_drained = closed_by.value(row) == "drain" && wanted.device(device);
+        let mut held = is_drained.then(|| &mut drained.see(file, device, start).windows);
         if !wanted.window(device, start, end) {
             continue;
         }
@@ -115,6 +166,18 @@ fn rows(
             history.partial += 1;
             continue;
         }
+        let has_too_few = match sensors.is_valid(row) && counts.is_valid(row) {
+            true => history.is_too_few(counts.value(row) as u64),
+            // The count is of all sensors: only whoever judged it knows.
+            false => statuses.value(row) == Status::TooFew.as_str(),
+        };
+        let mut put = |sensor: &str, numbers: Vec<Option<f64>>| {
+            let numbers = (!has_too_few).then_some(numbers);
+            match &mut held {
+                Some(held) => held.push(Held { sensor: sensor.to_owned(), start, end, numbers }),
+                None => put(history, device, sensor, start, numbers),
+            }
+        };
         if sensors.is_valid(row) {
             let value = |of: &arrow::array::Float64Array| of.is_valid(row).then(|| of.value(row));
             let count = counts.is_valid(row).then(|| counts.value(row) as f64);
@@ -131,8 +194,7 @@ fn rows(
                 Statistic::StdPop => value(stds).zip(count).map(|(std, n)| std * ((n - 1.0) / n).sqrt()),
                 Statistic::Delta => value(deltas),
             };
-            let numbers: Vec<Option<f64>> = history.statistics().iter().map(of).collect();
-            history.push(device, sensors.value(row), start, &numbers);
+            put(sensors.value(row), statistics.iter().map(of).collect());
         } else if let Some(maps) = maps.filter(|maps| maps.is_valid(row)) {
             let map = maps.value(row);
             let (names, values) =
@@ -142,14 +204,14 @@ fn rows(
                 let feature: Feature = names.value(at).parse().ok()?;
                 Some((feature, values.value(at)))
             });
-            of_device(history, device, start, &named.collect::<Vec<_>>());
+            of_device(&statistics, &named.collect::<Vec<_>>(), &mut put);
         }
     }
     Ok(())
 }
 
 /// What a device model was given: the same sensors again, apart.
-fn of_device(history: &mut History, device: &str, start: Micros, named: &[(Feature, f64)]) {
+fn of_device(statistics: &[Statistic], named: &[(Feature, f64)], put: &mut dyn FnMut(&str, Vec<Option<f64>>)) {
     let mut sensors: Vec<&str> = named.iter().filter_map(|(feature, _)| feature.sensor.as_deref()).collect();
     sensors.sort_unstable();
     sensors.dedup();
@@ -160,7 +222,73 @@ fn of_device(history: &mut History, device: &str, start: Micros, named: &[(Featu
             };
             named.iter().find(is_it).map(|(_, number)| *number)
         };
-        let numbers: Vec<Option<f64>> = history.statistics().iter().map(of).collect();
-        history.push(device, sensor, start, &numbers);
+        put(sensor, statistics.iter().map(of).collect());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use score::Key;
+
+    use super::*;
+
+    /// Of a series: device, start, readings, what closed it; windows are 10 wide.
+    type Row<'a> = (&'a str, Micros, i64, &'a str);
+
+    fn batch(rows: &[Row<'_>]) -> RecordBatch {
+        use std::sync::Arc;
+
+        use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
+
+        let texts =
+            |of: &dyn Fn(&Row<'_>) -> String| Arc::new(StringArray::from_iter_values(rows.iter().map(of))) as ArrayRef;
+        let times = |after: Micros| {
+            let times = rows.iter().map(|row| row.1 + after);
+            Arc::new(TimestampMicrosecondArray::from_iter_values(times)) as ArrayRef
+        };
+        let mut columns = vec![
+            ("device", texts(&|row| row.0.into())),
+            ("sensor", texts(&|_| "s".into())),
+            ("status", texts(&|_| "no_model".into())),
+            ("closed_by", texts(&|row| row.3.into())),
+            ("window_start", times(0)),
+            ("window_end", times(10)),
+            ("value_count", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.2))) as ArrayRef),
+        ];
+        for name in COLUMNS.into_iter().filter(|name| name.starts_with("value_") && *name != "value_count") {
+            columns.push((name, Arc::new(Float64Array::from(vec![1.0; rows.len()])) as ArrayRef));
+        }
+        RecordBatch::try_from_iter(columns).expect("columns of one length")
+    }
+
+    #[test]
+    fn what_may_lack_readings_or_has_too_few_is_left_out_whichever_run_wrote_it() {
+        let score = score::Config { key: Key::Series, min_readings: 3, ..score::Config::default() };
+        let mut history = History::new(10, &score, Some(vec![Statistic::Mean.into()]));
+        let wanted = Wanted {
+            from: None,
+            until: Some(80),
+            records: None,
+            excluded: super::super::exclude::Excluded::default(),
+            shard: (0, 1),
+        };
+        let mut drained = Drained::default();
+        for (file, of_file) in [
+            // A run whose end lies on two days.
+            ("t-00000-0000000a-0000000001.parquet", &[("d", 0, 5, "device"), ("d", 10, 5, "drain")][..]),
+            ("t-00000-0000000a-0000000001.parquet", &[("d", 20, 5, "drain"), ("e", 10, 5, "drain")]),
+            // The next one, which sees the last window of the one before whole, and one of few readings.
+            ("t-00000-0000000b-0000000001.parquet", &[("d", 20, 5, "partition"), ("d", 30, 2, "device")]),
+            ("t-00000-0000000b-0000000001.parquet", &[("d", 40, 3, "silence"), ("d", 50, 2, "drain")]),
+            // Its newest window is not wanted, but tells that the one before had ended.
+            ("t-00000-0000000b-0000000001.parquet", &[("d", 70, 5, "drain"), ("d", 80, 5, "drain")]),
+        ] {
+            rows(&batch(of_file), file, &wanted, &mut history, &mut drained).expect("rows of predictions");
+        }
+        drained.settle(&mut history);
+        // Partial: the first run's newest of either device, and the one closed by silence.
+        assert_eq!((history.partial, history.too_few, history.windows), (3, 2, 4));
+        let of_d = history.into_keys().next().expect("a key").rows();
+        assert_eq!((of_d.rows.starts, of_d.too_few), (vec![0, 10, 20, 70], 2));
     }
 }

@@ -9,7 +9,7 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray,
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
-use score::{Error, Model, TrainReport};
+use score::{Error, Model, ModelKey, TrainReport};
 use types::Micros;
 
 use super::learn::Outcome;
@@ -20,21 +20,22 @@ pub(crate) struct Line {
     pub(crate) device: Option<String>,
     pub(crate) sensor: Option<String>,
     pub(crate) status: Status,
-    /// Rows that there were, and windows that lacked a feature.
+    /// Rows that there were, windows that lacked a feature, and such that had too few readings.
     rows: Option<u64>,
     incomplete: Option<u64>,
+    too_few: Option<u64>,
     first: Option<Micros>,
     last: Option<Micros>,
     trained: Option<TrainReport>,
     version: Option<String>,
-    /// Why there is no model.
+    /// Why there is no new model.
     pub(crate) failure: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     Trained,
-    /// An existing model that is fresh enough.
+    /// An existing model: it is fresh enough, or no other could be trained.
     Kept,
     Failed,
 }
@@ -61,6 +62,7 @@ impl Line {
             status,
             rows: Some(outcome.rows),
             incomplete: Some(outcome.incomplete),
+            too_few: Some(outcome.too_few),
             first: outcome.span.map(|(first, _)| first),
             last: outcome.span.map(|(_, last)| last),
             trained,
@@ -76,12 +78,23 @@ impl Line {
             status: Status::Kept,
             rows: None,
             incomplete: None,
+            too_few: None,
             first: None,
             last: None,
             trained: None,
             version: Some(model.version.clone()),
             failure: None,
         }
+    }
+
+    /// There is no new model, but an older one.
+    pub(crate) fn keep(&mut self, model: &Model) {
+        self.status = Status::Kept;
+        self.version = Some(model.version.clone());
+    }
+
+    pub(crate) fn key(&self) -> ModelKey {
+        ModelKey { device: self.device.clone(), sensor: self.sensor.clone() }
     }
 
     pub(crate) fn warnings(&self) -> impl Iterator<Item = &score::Warning> {
@@ -129,6 +142,7 @@ fn batch(lines: &[Line]) -> anyhow::Result<RecordBatch> {
         ("status", texts(&|line| Some(line.status.as_str().into()))),
         ("rows", counts(&|line| line.rows)),
         ("rows_incomplete", counts(&|line| line.incomplete)),
+        ("rows_too_few", counts(&|line| line.too_few)),
         ("rows_used", of_count(|report| report.rows_used)),
         ("rows_trimmed", of_count(|report| report.rows_trimmed)),
         ("first_window", times(&|line| line.first)),
