@@ -20,7 +20,8 @@ labelled=$2
 work=${3:-$(mktemp -d)}
 atalaia=${ATALAIA:-atalaia}
 labels=${LABELS:-labels.csv}
-run=$work/$(date -u +%Y%m%dT%H%M%SZ)
+mkdir -p "$work"
+run=$(mktemp -d "$work/$(date -u +%Y%m%dT%H%M%SZ)-XXXXXX")
 
 # Before hours of training. DEVICE=FILE and names with {device} are looked for by `eval`.
 case $labels in
