@@ -24,8 +24,8 @@ pub(crate) struct Row {
     pub(crate) last: f64,
     pub(crate) delta: Option<f64>,
     pub(crate) closed_by: String,
-    /// Smoothed over adjacent windows.
-    pub(crate) severity: f64,
+    /// Smoothed over adjacent windows; none: not scored.
+    pub(crate) severity: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -218,7 +218,7 @@ fn predictions(batch: &RecordBatch) -> Vec<Row> {
             last: columns.double("value_last", row).unwrap_or_default(),
             delta: columns.double("value_delta", row),
             closed_by: columns.text("closed_by", row),
-            severity: columns.value("severity", row),
+            severity: columns.double("severity", row),
         })
         .collect()
 }

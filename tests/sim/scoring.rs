@@ -1,6 +1,6 @@
 //! One model for everybody, whose severity can be computed by hand: `ln(rho) + gamma · Σ x²`, smoothed over three windows.
 //!
-//! In every fourth seed it takes whole devices, of which silent sensors count as 0.
+//! In every fourth seed it takes whole devices, of which a silent sensor counts as 0, and two are too many.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,16 +49,17 @@ pub(crate) fn models(seed: u64) -> Arc<ModelSet> {
 
 /// The rows as they are scored, from the rows of all series.
 pub(crate) fn judged(mut rows: Vec<Row>, seed: u64) -> Vec<Row> {
-    let mut squares: BTreeMap<(String, String, i64), (f64, bool)> = BTreeMap::new();
+    let mut windows: BTreeMap<(String, String, i64), Window> = BTreeMap::new();
     let by_device = is_by_device(seed);
     let sensor = |row: &Row| if by_device { String::new() } else { row.sensor.clone() };
     let mut scored: BTreeMap<(String, String, i64), Row> = BTreeMap::new();
     for row in rows.drain(..) {
         let key = (row.device.clone(), sensor(&row), row.start);
-        let (square, is_adjacent) = squares.entry(key.clone()).or_default();
-        *square += row.mean * row.mean;
+        let window = windows.entry(key.clone()).or_default();
+        window.square += row.mean * row.mean;
+        window.sensors += 1;
         // The key has the window right before if one of its sensors has it.
-        *is_adjacent |= row.delta.is_some();
+        window.is_adjacent |= row.delta.is_some();
         match scored.get_mut(&key) {
             Some(of_device) => of_device.count += row.count,
             None if by_device => drop(scored.insert(key, without_values(row))),
@@ -67,16 +68,28 @@ pub(crate) fn judged(mut rows: Vec<Row>, seed: u64) -> Vec<Row> {
     }
     for ((device, sensor, start), row) in &mut scored {
         let (mut severities, mut at) = (Vec::new(), *start);
-        while let Some((square, is_adjacent)) = squares.get(&(device.clone(), sensor.clone(), at)) {
-            severities.push(RHO.ln() + GAMMA * square);
-            if !is_adjacent || severities.len() == SMOOTHED {
+        while let Some(window) = windows.get(&(device.clone(), sensor.clone(), at)) {
+            // Half of its features and more are missing: it has no score, and nothing goes on behind it.
+            if by_device && 2 * (SENSORS.len() - window.sensors) >= SENSORS.len() {
+                break;
+            }
+            severities.push(RHO.ln() + GAMMA * window.square);
+            if !window.is_adjacent || severities.len() == SMOOTHED {
                 break;
             }
             at -= WINDOW;
         }
-        row.severity = severities.iter().sum::<f64>() / severities.len() as f64;
+        row.severity = (!severities.is_empty()).then(|| severities.iter().sum::<f64>() / severities.len() as f64);
     }
     scored.into_values().collect()
+}
+
+/// What the severity of a window is made of.
+#[derive(Default)]
+struct Window {
+    square: f64,
+    sensors: usize,
+    is_adjacent: bool,
 }
 
 /// A whole device has no values of its own.
