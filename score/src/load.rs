@@ -54,13 +54,11 @@ pub async fn read_models(
     progress: Progress<'_>,
 ) -> Result<Vec<Model>, Error> {
     let mut models = Vec::new();
-    let Some((store, prefix)) = location.filter(|_| !config.models.is_empty()) else { return Ok(models) };
-    let loader = Loader::new(config, store, prefix, progress);
     let mut take = |model| {
         models.push(model);
         Ok(())
     };
-    loader.within_time(async { loader.load_found(loader.find().await?, &mut take).await }).await?;
+    read_each(config, location, progress, &mut take).await?;
     Ok(models)
 }
 
@@ -74,16 +72,25 @@ pub async fn read_model(
     key: &str,
 ) -> Result<Option<Model>, Error> {
     let mut found = None;
-    let Some((store, prefix)) = location.filter(|_| !config.models.is_empty()) else { return Ok(found) };
-    let loader = Loader::new(config, store, prefix, &|_, _| ());
     let mut take = |model: Model| {
         if found.is_none() && model.key.to_string() == key {
             found = Some(model);
         }
         Ok(())
     };
-    loader.within_time(async { loader.load_found(loader.find().await?, &mut take).await }).await?;
+    read_each(config, location, &|_, _| (), &mut take).await?;
     Ok(found)
+}
+
+async fn read_each(
+    config: &Config,
+    location: Option<(Arc<dyn ObjectStore>, Path)>,
+    progress: Progress<'_>,
+    take: Take<'_>,
+) -> Result<(), Error> {
+    let Some((store, prefix)) = location.filter(|_| !config.models.is_empty()) else { return Ok(()) };
+    let loader = Loader::new(config, store, prefix, progress);
+    loader.within_time(async { loader.load_found(loader.find().await?, take).await }).await.map(drop)
 }
 
 /// What becomes of each model; an error is that model's, and may be skipped.
@@ -94,7 +101,7 @@ pub(crate) struct Loader<'a> {
     pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) prefix: Path,
     progress: Progress<'a>,
-    /// One file after the other: whoever scores meanwhile comes first.
+    /// One file of a registry after the other: whoever scores meanwhile comes first.
     pub(crate) is_background: bool,
     pub(crate) done: AtomicUsize,
     pub(crate) total: AtomicUsize,

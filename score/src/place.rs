@@ -33,7 +33,7 @@ impl Place {
         Place { config, store, prefix, seen: None, refused: None, is_background: false }
     }
 
-    /// From now on loading takes its time, one file after the other: somebody scores meanwhile.
+    /// From now on loading takes its time, one file of a registry after the other: somebody scores meanwhile.
     pub fn in_background(&mut self) {
         self.is_background = true;
     }
