@@ -16,14 +16,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use config::Config;
-use ingest::decode::{TimeUnit, parse_time};
 use serde_json::json;
 use tokio::runtime::Runtime;
 use types::Micros;
 
 use super::output::{Output, grouped};
-use super::predictions::{self, Predictions};
-use super::{Format, assemble};
+use super::predictions::Predictions;
+use super::{Format, PartialConfig, assemble, time};
 use bounds::Bounds;
 use judge::{Causal, Part, Rules};
 use labels::{Columns, Labels};
@@ -90,13 +89,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     plot: Vec<PathBuf>,
 
-    /// Configuration file: its credentials, and where its predictions are
-    #[arg(short, long, value_name = "FILE")]
-    config: Option<PathBuf>,
-
-    /// Overrides one setting; may be given several times
-    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    config: PartialConfig,
 
     /// How the result is printed
     #[arg(long, value_enum, default_value = "text")]
@@ -113,7 +107,7 @@ struct Pair {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let config = super::read_config(args.config.as_deref(), &args.set)?;
+    let config = args.config.read()?;
     crate::telemetry::logs(&config.telemetry)?;
     let pairs = pairs(args, &config, &assemble::runtime()?)?;
     let score = args.score.unwrap_or_else(|| Score::of_all(pairs.iter().map(|pair| &pair.dataset)));
@@ -230,20 +224,13 @@ impl Shown {
     }
 }
 
-fn time(text: &str) -> Result<Micros, String> {
-    parse_time(text, TimeUnit::Auto).map_err(|why| format!("{why}: write a time like `2026-01-31T06:00:00Z`"))
-}
-
 /// One dataset with all labels, several with one each, or several with the same.
 fn pairs(args: &Args, config: &Config, runtime: &Runtime) -> anyhow::Result<Vec<Pair>> {
     let found = match args.predictions.is_empty() {
         false => {
             args.predictions.iter().map(|url| Predictions::at(url, config, runtime)).collect::<anyhow::Result<_>>()?
         }
-        true if args.config.is_none() => {
-            bail!("no predictions are named: give their folder or URL with --predictions, or a configuration with -c")
-        }
-        true => vec![Predictions::open(predictions::configured(config)?, runtime)?],
+        true => vec![Predictions::find(None, args.config.has_file(), config, runtime)?],
     };
     let (datasets, files) = (found.len(), args.labels.len());
     if datasets > 1 && files > 1 && datasets != files {

@@ -10,14 +10,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use config::Config;
-use ingest::decode::{TimeUnit, parse_time};
 use score::Model;
 use store::Location;
 use tokio::runtime::Runtime;
 use types::Micros;
 
-use super::predictions::{self, Predictions};
-use super::{Format, assemble};
+use super::predictions::Predictions;
+use super::{Format, PartialConfig, assemble, time};
 use crate::wall;
 use row::Row;
 
@@ -54,13 +53,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FOLDER-OR-URL")]
     models: Option<String>,
 
-    /// Configuration file: credentials, and where predictions and models are
-    #[arg(short, long, value_name = "FILE")]
-    config: Option<std::path::PathBuf>,
-
-    /// Overrides one setting; may be given several times
-    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    config: PartialConfig,
 
     /// How the explanation is printed
     #[arg(long, value_enum, default_value = "text")]
@@ -84,10 +78,8 @@ enum Standing {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let mut config = super::read_config(args.config.as_deref(), &args.set)?;
+    let mut config = args.config.read()?;
     crate::telemetry::logs(&config.telemetry)?;
-    // Without a pipeline there is nothing that models could fail to fit.
-    config.score.any_key = args.config.is_none() && args.set.is_empty();
     if let Some(models) = &args.models {
         config.score.models.clone_from(models);
     }
@@ -111,25 +103,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn time(text: &str) -> Result<Micros, String> {
-    parse_time(text, TimeUnit::Auto).map_err(|why| format!("{why}: write a time like `2026-01-31T06:00:00Z`"))
-}
-
 fn find_row(args: &Args, config: &Config, runtime: &Runtime) -> anyhow::Result<Row> {
     const DAY: Micros = 86_400_000_000;
-    let mut predictions = match (&args.predictions, &args.config) {
-        (Some(url), _) => Predictions::at(url, config, runtime)?,
-        (None, Some(_)) => Predictions::open(predictions::configured(config)?, runtime)?,
-        (None, None) => {
-            bail!("no predictions are named: give their folder or URL with --predictions, or a configuration with -c")
-        }
-    };
+    let has_file = args.config.has_file();
+    let mut predictions = Predictions::find(args.predictions.as_deref(), has_file, config, runtime)?;
     // A window that holds the time began then or earlier, by no more than its width.
     let earliest = args.window - config.aggregate.window.micros().max(DAY);
     let day = |micros| wall::text(micros).chars().take(10).collect::<String>();
     predictions.of_days(&day(earliest), &day(args.window));
     let mut rows: Vec<Row> = Vec::new();
-    predictions.files(runtime, |file| row::read(file, &args.device, args.window, &mut rows))?;
+    predictions.files(runtime, |_, file| row::read(file, &args.device, args.window, &mut rows))?;
     let device = &args.device;
     let moment = wall::text(args.window);
     if rows.is_empty() {

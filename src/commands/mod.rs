@@ -20,6 +20,8 @@ pub(crate) mod validate;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use ingest::decode::{TimeUnit, parse_time};
+use types::Micros;
 
 use crate::telemetry;
 
@@ -57,18 +59,44 @@ impl ConfigArgs {
     }
 
     fn sources(&self) -> config::Sources {
-        let env =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        config::Sources { file: Some(self.config.clone()), env: env.collect(), set: self.set.clone() }
+        sources(Some(&self.config), &self.set)
     }
 }
 
-/// The configuration of a command that needs no complete pipeline: a file or none, environment variables and `--set`.
-pub(crate) fn read_config(file: Option<&Path>, set: &[String]) -> anyhow::Result<config::Config> {
+/// The configuration of a command that needs no complete pipeline.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PartialConfig {
+    /// Configuration file: its credentials, and the defaults of the other options
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Overrides one setting; may be given several times
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl PartialConfig {
+    pub(crate) fn read(&self) -> anyhow::Result<config::Config> {
+        let mut config = config::read(sources(self.config.as_deref(), &self.set))?.config;
+        // Without a pipeline there is nothing that models could fail to fit.
+        config.score.any_key = self.config.is_none() && self.set.is_empty();
+        Ok(config)
+    }
+
+    pub(crate) fn has_file(&self) -> bool {
+        self.config.is_some()
+    }
+}
+
+fn sources(file: Option<&Path>, set: &[String]) -> config::Sources {
     let env =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let sources = config::Sources { file: file.map(Path::to_owned), env: env.collect(), set: set.to_vec() };
-    Ok(config::read(sources)?.config)
+    config::Sources { file: file.map(Path::to_owned), env: env.collect(), set: set.to_vec() }
+}
+
+/// A moment on the command line.
+pub(crate) fn time(text: &str) -> Result<Micros, String> {
+    parse_time(text, TimeUnit::Auto).map_err(|why| format!("{why}: write a time like `2026-01-31T06:00:00Z`"))
 }
 
 /// What happens at the end of the input to windows that are still open.

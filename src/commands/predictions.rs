@@ -2,9 +2,10 @@
 //! commands that need no pipeline.
 
 use anyhow::{Context, bail};
-use arrow::array::AsArray;
+use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Float64Type, TimestampMicrosecondType};
 use config::Config;
+use score::Statistic;
 use sink::admin::{Folder, Object};
 use store::Location;
 use tokio::runtime::Runtime;
@@ -35,9 +36,36 @@ pub(crate) struct Row<'a> {
     pub(crate) model_key: Option<&'a str>,
 }
 
-/// Where a command finds the predictions that it was not told of.
-pub(crate) fn configured(config: &Config) -> anyhow::Result<Location> {
-    Ok(sink::Places::open(&config.sink, &config.storage).context("open the places of the results")?.predictions)
+/// The columns of a window's statistics that are columns of their own and numbers.
+pub(crate) const STATISTICS: [(&str, Statistic); 8] = [
+    ("value_sum", Statistic::Sum),
+    ("value_mean", Statistic::Mean),
+    ("value_std", Statistic::Std),
+    ("value_min", Statistic::Min),
+    ("value_max", Statistic::Max),
+    ("value_first", Statistic::First),
+    ("value_last", Statistic::Last),
+    ("value_delta", Statistic::Delta),
+];
+
+/// What is no column: the population's standard deviation, from the sample's.
+pub(crate) fn std_pop(count: i64, std: Option<f64>) -> Option<f64> {
+    match count {
+        1 => Some(0.0),
+        _ => std.map(|std| std * ((count - 1) as f64 / count as f64).sqrt()),
+    }
+}
+
+/// What the model of a whole device was given; nothing in rows of series.
+pub(crate) fn features(column: &dyn Array, row: usize) -> anyhow::Result<Vec<(String, f64)>> {
+    let maps = column.as_map_opt().context("`features` is no map")?;
+    if maps.is_null(row) {
+        return Ok(Vec::new());
+    }
+    let entries = maps.value(row);
+    let names = entries.column(0).as_string_opt::<i32>().context("a feature has no name")?;
+    let values = entries.column(1).as_primitive_opt::<Float64Type>().context("a feature is no number")?;
+    Ok((0..entries.len()).filter_map(|at| Some((names.value(at).to_owned(), number(values, at)?))).collect())
 }
 
 impl Predictions {
@@ -63,6 +91,25 @@ impl Predictions {
         Ok(Predictions { folder, place, objects })
     }
 
+    /// Those that were named, else those of the configuration file, if there is one.
+    pub(crate) fn find(
+        url: Option<&str>,
+        has_file: bool,
+        config: &Config,
+        runtime: &Runtime,
+    ) -> anyhow::Result<Predictions> {
+        match url {
+            Some(url) => Predictions::at(url, config, runtime),
+            None if has_file => {
+                let places = sink::Places::open(&config.sink, &config.storage);
+                Predictions::open(places.context("open the places of the results")?.predictions, runtime)
+            }
+            None => bail!(
+                "no predictions are named: give their folder or URL with --predictions, or a configuration with -c"
+            ),
+        }
+    }
+
     /// The folder or URL that a user named.
     pub(crate) fn at(url: &str, config: &Config, runtime: &Runtime) -> anyhow::Result<Predictions> {
         let location = store::open(url, &config.storage).context("open the place of the predictions")?;
@@ -75,14 +122,18 @@ impl Predictions {
         self.objects.retain(|object| day(&object.name).is_none_or(|day| (first..=last).contains(&day.as_str())));
     }
 
-    /// Shows each file.
+    pub(crate) fn count(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// Shows each file, in the order of their names, with its name below the place.
     pub(crate) fn files(
         &self,
         runtime: &Runtime,
-        mut take: impl FnMut(File) -> anyhow::Result<()>,
+        mut take: impl FnMut(&str, File) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let read = self.folder.read_each(self.objects.clone(), |object, bytes| {
-            let shown = File::open(bytes).and_then(&mut take);
+            let shown = File::open(bytes).and_then(|file| take(&object.name, file));
             shown.with_context(|| format!("read `{}` of `{}`", object.name, self.place))
         });
         runtime.block_on(read)
@@ -90,7 +141,7 @@ impl Predictions {
 
     /// Shows every row.
     pub(crate) fn rows(&self, runtime: &Runtime, mut show: impl FnMut(Row<'_>)) -> anyhow::Result<()> {
-        self.files(runtime, |file| rows(file, &mut show))
+        self.files(runtime, |_, file| rows(file, &mut show))
     }
 }
 

@@ -32,6 +32,7 @@ use self::options::TrainArgs;
 use self::report::{Line, Status};
 use self::source::{Read, Wanted};
 use super::output::{Output, grouped};
+use super::predictions::Predictions;
 use super::{ConfigArgs, Format, assemble, progress};
 use crate::shutdown::Shutdown;
 use crate::wall;
@@ -248,9 +249,8 @@ impl Job<'_> {
         let bar = progress::bar("reading history", 1000);
         let read = match &args.from_predictions {
             Some(url) => {
-                let location = store::open(url, &config.storage).context("open the dataset of predictions")?;
-                runtime.block_on(store::check(&location)).context("open the dataset of predictions")?;
-                predictions::read(&location, runtime, wanted, &mut history, &bar, shutdown)
+                let dataset = Predictions::at(url, config, runtime)?;
+                predictions::read(&dataset, runtime, wanted, &mut history, &bar, shutdown)
             }
             None => source::read(config, wanted, &mut history, &bar, shutdown),
         };
@@ -290,8 +290,7 @@ impl Job<'_> {
 
 /// With `--only`: each key has a model that is good enough. That is no failure, and no reason for a new set.
 fn nothing_to_do(args: &Args, existing: &BTreeMap<ModelKey, Model>) -> anyhow::Result<()> {
-    let mut lines: Vec<Line> = existing.values().map(Line::kept).collect();
-    lines.sort_by(|a, b| (&a.device, &a.sensor).cmp(&(&b.device, &b.sensor)));
+    let lines: Vec<Line> = existing.values().map(Line::kept).collect();
     if let Some(file) = &args.report {
         report::write(&lines, file)?;
     }

@@ -11,16 +11,16 @@ pub mod emulator;
 mod error;
 mod folder;
 mod limits;
+mod list;
 mod location;
 mod open;
-mod read;
 
 pub use check::{check, check_writable};
 pub use config::Config;
 pub use error::{Error, Kind};
+pub use list::list;
 pub use location::{Location, StoreKind};
 pub use open::{open, open_for};
-pub use read::{get, list};
 
 #[cfg(test)]
 mod tests;

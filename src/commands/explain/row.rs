@@ -1,13 +1,14 @@
 //! A row of `predictions` with what its model was given.
 
 use anyhow::{Context, bail};
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
 use score::{Feature, Model, Statistic};
 use types::Micros;
 
 use crate::commands::parquet_file::{File, column, number, numbers, text, texts};
+use crate::commands::predictions::{STATISTICS, features, std_pop};
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Row {
@@ -33,16 +34,6 @@ pub(super) struct Row {
 }
 
 const TEXTS: [&str; 7] = ["device", "sensor", "status", "top_feature", "model_key", "model_set", "model_version"];
-const STATISTICS: [(&str, Statistic); 8] = [
-    ("value_sum", Statistic::Sum),
-    ("value_mean", Statistic::Mean),
-    ("value_std", Statistic::Std),
-    ("value_min", Statistic::Min),
-    ("value_max", Statistic::Max),
-    ("value_first", Statistic::First),
-    ("value_last", Statistic::Last),
-    ("value_delta", Statistic::Delta),
-];
 const OTHERS: [&str; 8] =
     ["window_start", "window_end", "value_count", "features", "decision", "severity", "threshold", "is_anomaly"];
 
@@ -85,14 +76,7 @@ fn one(batch: &RecordBatch, row: usize) -> anyhow::Result<Row> {
         found.statistics.extend(double(name)?.map(|value| (statistic, value)));
     }
     found.derive();
-    let maps = column(batch, "features")?.as_map_opt().context("`features` is no map")?;
-    if maps.is_valid(row) {
-        let entries = maps.value(row);
-        let names = entries.column(0).as_string_opt::<i32>().context("a feature has no name")?;
-        let values = entries.column(1).as_primitive_opt::<Float64Type>().context("a feature is no number")?;
-        let pairs = (0..entries.len()).filter_map(|at| Some((names.value(at).to_owned(), number(values, at)?)));
-        found.features.extend(pairs);
-    }
+    found.features = features(column(batch, "features")?, row)?;
     Ok(found)
 }
 
@@ -102,11 +86,7 @@ impl Row {
         let Some(count) = self.count.filter(|_| self.sensor.is_some()) else { return };
         let std = self.statistic(Statistic::Std);
         self.statistics.push((Statistic::Count, count as f64));
-        let population = match count {
-            1 => Some(0.0),
-            _ => std.map(|std| std * ((count - 1) as f64 / count as f64).sqrt()),
-        };
-        self.statistics.extend(population.map(|std| (Statistic::StdPop, std)));
+        self.statistics.extend(std_pop(count, std).map(|std| (Statistic::StdPop, std)));
     }
 
     fn statistic(&self, wanted: Statistic) -> Option<f64> {

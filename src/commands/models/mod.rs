@@ -14,11 +14,12 @@ mod stale;
 mod table;
 mod verify;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Subcommand;
+
+use super::PartialConfig;
 
 /// Shows the models that judge windows, scores rows with one, and imports scikit-learn files into a registry
 #[derive(Debug, clap::Args)]
@@ -63,13 +64,8 @@ struct Place {
     #[arg(long, value_name = "TEMPLATE")]
     template: Option<String>,
 
-    /// Configuration file: its credentials, and the defaults of the other options
-    #[arg(short, long, value_name = "FILE")]
-    config: Option<PathBuf>,
-
-    /// Overrides one setting; may be given several times
-    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    config: PartialConfig,
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -96,9 +92,7 @@ impl Place {
 
     /// The same for a command whose option for the place has another name.
     fn config_by(&self, option: &str) -> anyhow::Result<config::Config> {
-        let mut config = super::read_config(self.config.as_deref(), &self.set)?;
-        // Without a pipeline there is nothing that they could fail to fit.
-        config.score.any_key = self.config.is_none() && self.set.is_empty();
+        let mut config = self.config.read()?;
         if let Some(from) = &self.from {
             config.score.models.clone_from(from);
         }

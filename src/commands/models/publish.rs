@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Place;
 use super::registry_place::note;
 use crate::commands::output::{Output, grouped};
-use crate::commands::{Format, assemble, progress};
+use crate::commands::{Format, PartialConfig, assemble, progress};
 
 /// Writes models as a new, immutable set of a registry and puts it to use: running services take it up within `score.poll_interval`
 ///
@@ -32,13 +32,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "TEMPLATE")]
     template: Option<String>,
 
-    /// Configuration file: its credentials, and the defaults of the other options
-    #[arg(short, long, value_name = "FILE")]
-    config: Option<std::path::PathBuf>,
-
-    /// Overrides one setting; may be given several times
-    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    config: PartialConfig,
 
     /// How the summary is printed
     #[arg(long, value_enum, default_value = "text")]
@@ -46,7 +41,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
-    let place = Place { from: args.to, template: args.template, config: args.config, set: args.set };
+    let place = Place { from: args.to, template: args.template, config: args.config };
     let config = place.config_by("--to")?;
     crate::telemetry::logs(&config.telemetry)?;
     let to = store::open(&config.score.models, config.model_storage()).context("open the place of the registry")?;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::ValueEnum;
 use serde_json::json;
 use types::{Micros, Span, parse_span};
@@ -13,7 +13,7 @@ use types::{Micros, Span, parse_span};
 use super::Place;
 use crate::commands::assemble;
 use crate::commands::output::{Output, grouped};
-use crate::commands::predictions::{self, Predictions, Row};
+use crate::commands::predictions::{Predictions, Row};
 use crate::wall;
 
 /// Names the keys that should be trained: models too old, series without one, models that call too much an anomaly
@@ -112,13 +112,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let set = assemble::load_models(&config, &runtime)?;
     let mut seen: BTreeMap<Key, Seen> = BTreeMap::new();
     if !args.no_predictions {
-        let predictions = match (&args.predictions, &args.place.config) {
-            (Some(url), _) => Predictions::at(url, &config, &runtime)?,
-            (None, Some(_)) => Predictions::open(predictions::configured(&config)?, &runtime)?,
-            (None, None) => bail!(
-                "no predictions are named: give their place with --predictions or a configuration with -c, or say --no-predictions"
-            ),
-        };
+        let has_file = args.place.config.has_file();
+        let predictions = Predictions::find(args.predictions.as_deref(), has_file, &config, &runtime)
+            .context("find the predictions (--no-predictions does without)")?;
         seen =
             recent(args.since.micros(), |show| predictions.rows(&runtime, show)).context("read the predictions")?.rows;
     }

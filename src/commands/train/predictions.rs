@@ -2,68 +2,46 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
 use indicatif::ProgressBar;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use score::{Feature, Statistic};
-use store::Location;
 use tokio::runtime::Runtime;
 use types::{Micros, Status};
 
 use super::history::History;
 use super::source::{Read, Wanted};
+use crate::commands::parquet_file::{column, number, numbers, text, texts};
+use crate::commands::predictions::{Predictions, STATISTICS, features, std_pop};
 use crate::shutdown::Shutdown;
 
-const COLUMNS: [&str; 15] = [
-    "device",
-    "sensor",
-    "window_start",
-    "window_end",
-    "value_count",
-    "value_sum",
-    "value_mean",
-    "value_std",
-    "value_min",
-    "value_max",
-    "value_first",
-    "value_last",
-    "value_delta",
-    "closed_by",
-    "status",
-];
+const OTHERS: [&str; 8] =
+    ["device", "sensor", "window_start", "window_end", "value_count", "closed_by", "status", "features"];
 
 /// Reads all files of the dataset.
 pub(crate) fn read(
-    location: &Location,
+    predictions: &Predictions,
     runtime: &Runtime,
     wanted: &Wanted,
     history: &mut History,
     bar: &ProgressBar,
     shutdown: &Shutdown,
 ) -> anyhow::Result<Read> {
-    let files = runtime.block_on(store::list(location)).with_context(|| format!("list `{location}`"))?;
-    let files: Vec<_> = files.into_iter().filter(|file| file.extension() == Some("parquet")).collect();
-    let mut read = Read::default();
-    let mut drained = Drained::default();
-    for (number, file) in files.iter().enumerate() {
+    let columns: Vec<&str> = OTHERS.into_iter().chain(STATISTICS.map(|(name, _)| name)).collect();
+    let (mut read, mut drained, mut done) = (Read::default(), Drained::default(), 0);
+    predictions.files(runtime, |path, file| {
         if shutdown.requested() {
             anyhow::bail!("interrupted");
         }
-        let failed = || format!("read `{file}` in `{location}`");
-        let name = file.filename().unwrap_or_default();
-        let bytes = runtime.block_on(store::get(location, file)).with_context(failed)?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).with_context(failed)?;
-        let mask = ProjectionMask::columns(reader.parquet_schema(), COLUMNS.into_iter().chain(["features"]));
-        for batch in reader.with_projection(mask).build().with_context(failed)? {
-            let batch = batch.with_context(failed)?;
+        let name = path.rsplit('/').next().unwrap_or_default();
+        file.batches(&columns, |batch| {
             read.records += batch.num_rows() as u64;
-            rows(&batch, name, wanted, history, &mut drained).with_context(failed)?;
-        }
-        bar.set_position((number + 1) as u64 * 1000 / files.len() as u64);
-    }
+            rows(batch, name, wanted, history, &mut drained)
+        })?;
+        done += 1;
+        bar.set_position(done * 1000 / predictions.count() as u64);
+        Ok(())
+    })?;
     drained.settle(history);
     Ok(read)
 }
@@ -127,33 +105,16 @@ fn rows(
     history: &mut History,
     drained: &mut Drained,
 ) -> anyhow::Result<()> {
-    let column = |name: &str| {
-        batch
-            .column_by_name(name)
-            .with_context(|| format!("it has no column `{name}`: is it a dataset of predictions?"))
-    };
-    let text = |name: &str| column(name)?.as_string_opt::<i32>().with_context(|| format!("`{name}` is not text"));
-    let time = |name: &str| {
-        column(name)?.as_primitive_opt::<TimestampMicrosecondType>().with_context(|| format!("`{name}` is no time"))
-    };
-    let number = |name: &str| {
-        column(name)?.as_primitive_opt::<Float64Type>().with_context(|| format!("`{name}` is not a number"))
-    };
-    let (devices, sensors) = (text("device")?, text("sensor")?);
-    let (closed_by, statuses) = (text("closed_by")?, text("status")?);
-    let (starts, ends) = (time("window_start")?, time("window_end")?);
-    let counts = column("value_count")?.as_primitive_opt::<Int64Type>().context("`value_count` is not a number")?;
-    let [sums, means, stds, mins, maxs, firsts, lasts, deltas] = [
-        number("value_sum")?,
-        number("value_mean")?,
-        number("value_std")?,
-        number("value_min")?,
-        number("value_max")?,
-        number("value_first")?,
-        number("value_last")?,
-        number("value_delta")?,
-    ];
-    let maps = batch.column_by_name("features").and_then(|column| column.as_map_opt());
+    let (devices, sensors) = (texts(batch, "device")?, texts(batch, "sensor")?);
+    let (closed_by, statuses) = (texts(batch, "closed_by")?, texts(batch, "status")?);
+    let starts = numbers::<TimestampMicrosecondType>(batch, "window_start")?;
+    let ends = numbers::<TimestampMicrosecondType>(batch, "window_end")?;
+    let counts = numbers::<Int64Type>(batch, "value_count")?;
+    let mut values = Vec::with_capacity(STATISTICS.len());
+    for (name, statistic) in STATISTICS {
+        values.push((statistic, numbers::<Float64Type>(batch, name)?));
+    }
+    let maps = column(batch, "features")?;
     let statistics = history.statistics().to_vec();
     for row in 0..batch.num_rows() {
         let (device, start, end) = (devices.value(row), starts.value(row), ends.value(row));
@@ -178,33 +139,21 @@ fn rows(
                 None => put(history, device, sensor, start, numbers),
             }
         };
-        if sensors.is_valid(row) {
-            let value = |of: &arrow::array::Float64Array| of.is_valid(row).then(|| of.value(row));
-            let count = counts.is_valid(row).then(|| counts.value(row) as f64);
+        if let Some(sensor) = text(sensors, row) {
+            let count = number(counts, row);
+            let value =
+                |wanted| values.iter().find(|(statistic, _)| *statistic == wanted).and_then(|(_, of)| number(of, row));
             let of = |statistic: &Statistic| match statistic {
-                Statistic::Count => count,
-                Statistic::Sum => value(sums),
-                Statistic::Mean => value(means),
-                Statistic::Min => value(mins),
-                Statistic::Max => value(maxs),
-                Statistic::First => value(firsts),
-                Statistic::Last => value(lasts),
-                Statistic::Std => value(stds),
-                Statistic::StdPop if count == Some(1.0) => Some(0.0),
-                Statistic::StdPop => value(stds).zip(count).map(|(std, n)| std * ((n - 1.0) / n).sqrt()),
-                Statistic::Delta => value(deltas),
+                Statistic::Count => count.map(|count| count as f64),
+                Statistic::StdPop => std_pop(count?, value(Statistic::Std)),
+                other => value(*other),
             };
-            put(sensors.value(row), statistics.iter().map(of).collect());
-        } else if let Some(maps) = maps.filter(|maps| maps.is_valid(row)) {
-            let map = maps.value(row);
-            let (names, values) =
-                (map.column(0).as_string_opt::<i32>(), map.column(1).as_primitive_opt::<Float64Type>());
-            let (names, values) = names.zip(values).context("`features` is not a map of numbers")?;
-            let named = (0..map.len()).filter(|at| values.is_valid(*at)).filter_map(|at| {
-                let feature: Feature = names.value(at).parse().ok()?;
-                Some((feature, values.value(at)))
-            });
-            of_device(&statistics, &named.collect::<Vec<_>>(), &mut put);
+            put(sensor, statistics.iter().map(of).collect());
+        } else {
+            let given = features(maps, row)?;
+            let named: Vec<(Feature, f64)> =
+                given.into_iter().filter_map(|(name, value)| Some((name.parse().ok()?, value))).collect();
+            of_device(&statistics, &named, &mut put);
         }
     }
     Ok(())
@@ -238,7 +187,10 @@ mod tests {
     fn batch(rows: &[Row<'_>]) -> RecordBatch {
         use std::sync::Arc;
 
-        use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
+        use arrow::array::{
+            ArrayRef, Float64Array, Float64Builder, Int64Array, MapBuilder, StringArray, StringBuilder,
+            TimestampMicrosecondArray,
+        };
 
         let texts =
             |of: &dyn Fn(&Row<'_>) -> String| Arc::new(StringArray::from_iter_values(rows.iter().map(of))) as ArrayRef;
@@ -255,9 +207,12 @@ mod tests {
             ("window_end", times(10)),
             ("value_count", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.2))) as ArrayRef),
         ];
-        for name in COLUMNS.into_iter().filter(|name| name.starts_with("value_") && *name != "value_count") {
+        for (name, _) in STATISTICS {
             columns.push((name, Arc::new(Float64Array::from(vec![1.0; rows.len()])) as ArrayRef));
         }
+        let mut maps = MapBuilder::new(None, StringBuilder::new(), Float64Builder::new());
+        rows.iter().for_each(|_| maps.append(false).expect("no values without keys"));
+        columns.push(("features", Arc::new(maps.finish())));
         RecordBatch::try_from_iter(columns).expect("columns of one length")
     }
 
