@@ -65,7 +65,7 @@ impl Statistic {
     }
 
     /// Its value in a closed window; none for the `std` of one reading and the `delta` after a gap.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn of(self, rows: &WindowRows, row: usize) -> Option<f64> {
         Some(match self {

@@ -59,7 +59,7 @@ enum Choice {
 struct Scratch {
     /// Prepared features of all jobs.
     z: Vec<f64>,
-    /// Raw features of the row at hand.
+    /// Features of the row at hand, from step to step.
     x: Vec<f64>,
     /// Raw features of those jobs whose model prepares them in steps: explanations begin with them.
     raw: Vec<f64>,
@@ -193,16 +193,21 @@ impl Scorer {
         }
     }
 
-    /// Makes a job of the raw features in `scratch.x`; `Scored` means that it is pending.
+    /// Makes a job of the raw features that lie in `scratch.z` from `start` on, prepared where they lie; `Scored` means that it is
+    /// pending.
     #[inline]
-    fn pend(&mut self, row: usize, model: u32) -> Status {
+    fn pend(&mut self, row: usize, model: u32, start: usize) -> Status {
         let Scratch { z, x, raw, pending, .. } = &mut self.scratch;
-        let (start, raw_start) = (z.len(), raw.len());
+        let raw_start = raw.len();
         match self.set.preparation(self.set.entry(model)) {
             Prepared::Scaling { mean, scale } => {
-                z.extend(x.iter().zip(mean).zip(scale).map(|((x, mean), scale)| (x - mean) / scale));
+                for ((x, mean), scale) in z[start..].iter_mut().zip(mean).zip(scale) {
+                    *x = (*x - mean) / scale;
+                }
             }
             Prepared::Steps(list) => {
+                x.clear();
+                x.extend(z.drain(start..));
                 raw.extend_from_slice(x);
                 steps::apply(list, x);
                 z.extend_from_slice(x);

@@ -172,7 +172,7 @@ impl Scorer {
             return Status::MissingFeature;
         }
         let (mut status, mut missing) = (Status::Scored, 0);
-        self.scratch.x.clear();
+        let start = self.scratch.z.len();
         let mut last: Option<(&str, Option<usize>)> = None;
         for (place, feature) in features.iter().enumerate() {
             let sensor = feature.sensor.as_deref().unwrap_or_default();
@@ -188,14 +188,18 @@ impl Scorer {
                 status = Status::TooFew;
             }
             match number.or_else(|| self.missing_feature.stand_in(&self.set, entry, place)) {
-                Some(number) => self.scratch.x.push(number),
+                Some(number) => self.scratch.z.push(number),
                 None => status = Status::MissingFeature,
             }
         }
         if missing > 0 && !self.missing_feature.may_stand_in(missing, features.len()) {
             status = Status::MissingFeature;
         }
-        if status == Status::Scored { self.pend(row, model) } else { status }
+        if status != Status::Scored {
+            self.scratch.z.truncate(start);
+            return status;
+        }
+        self.pend(row, model, start)
     }
 }
 

@@ -44,21 +44,28 @@ impl Scorer {
         if features.len() != entry.inputs as usize {
             return Status::MissingFeature;
         }
-        let x = &mut self.scratch.x;
-        x.clear();
+        let z = &mut self.scratch.z;
+        let start = z.len();
         let mut missing = 0;
         for (place, feature) in features.iter().enumerate() {
-            let found = feature.statistic.of(rows, row);
-            missing += usize::from(found.is_none());
-            let Some(number) = found.or_else(|| self.missing_feature.stand_in(&self.set, entry, place)) else {
+            let number = match feature.statistic.of(rows, row) {
+                Some(number) => Some(number),
+                None => {
+                    missing += 1;
+                    self.missing_feature.stand_in(&self.set, entry, place)
+                }
+            };
+            let Some(number) = number else {
+                z.truncate(start);
                 return Status::MissingFeature;
             };
-            x.push(number);
+            z.push(number);
         }
         if missing > 0 && !self.missing_feature.may_stand_in(missing, features.len()) {
+            z.truncate(start);
             return Status::MissingFeature;
         }
-        self.pend(row, model)
+        self.pend(row, model, start)
     }
 
     #[inline]
