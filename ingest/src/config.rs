@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Start, decode, files, kafka, simulated};
+use crate::{Start, decode, event_hubs, files, kafka, simulated};
 
 /// Where records come from and how they are read.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -20,6 +20,8 @@ pub struct Config {
     pub on_gap: OnGap,
     /// Apache Kafka, or any service that speaks its protocol.
     pub kafka: kafka::Config,
+    /// Azure Event Hubs.
+    pub event_hubs: event_hubs::Config,
     /// Files of readings: one bounded input.
     pub files: files::Config,
     /// A simulated fleet of devices, for trying things out.

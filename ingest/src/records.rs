@@ -13,6 +13,9 @@ pub struct Records {
     index: Vec<Entry>,
     next: Position,
     columns: Option<Arc<[String]>>,
+    offset: Option<Box<str>>,
+    /// Where the parts outside payloads end, of each record; empty if no record has any.
+    given: Vec<[Option<usize>; 2]>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -47,10 +50,25 @@ pub struct RawRecord<'a> {
     pub payload: Option<&'a [u8]>,
 }
 
+/// Parts of a reading that a record carries outside its payload: properties that the service or the sender gave it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Given<'a> {
+    pub device: Option<&'a str>,
+    pub time: Option<&'a str>,
+}
+
 impl Records {
     #[must_use]
     pub fn new(partition: PartitionId) -> Self {
-        Records { partition, bytes: Vec::new(), index: Vec::new(), next: Position::default(), columns: None }
+        Records {
+            partition,
+            bytes: Vec::new(),
+            index: Vec::new(),
+            next: Position::default(),
+            columns: None,
+            offset: None,
+            given: Vec::new(),
+        }
     }
 
     #[must_use]
@@ -87,6 +105,41 @@ impl Records {
             kind: if record.payload.is_some() { Kind::Payload } else { Kind::Tombstone },
         });
         self.next = Position(record.position + 1);
+    }
+
+    /// As [`push`](Records::push), with parts of the reading that stand outside the payload. All records of a batch are pushed in one
+    /// of the two ways.
+    pub fn push_given(&mut self, record: RawRecord<'_>, given: Given<'_>) {
+        debug_assert_eq!(self.given.len(), self.index.len(), "all records of a batch have them, or none");
+        self.push(record);
+        let ends = [given.device, given.time].map(|part| {
+            part.map(|part| {
+                self.bytes.extend_from_slice(part.as_bytes());
+                self.bytes.len()
+            })
+        });
+        self.given.push(ends);
+    }
+
+    /// What stands outside the payload of the record of this number.
+    #[must_use]
+    pub fn given(&self, number: usize) -> Given<'_> {
+        let Some([device, time]) = self.given.get(number) else { return Given::default() };
+        let start = self.index[number].end;
+        // It was text when it was pushed.
+        let text = |from: usize, to: &Option<usize>| to.and_then(|to| std::str::from_utf8(&self.bytes[from..to]).ok());
+        Given { device: text(start, device), time: text(device.unwrap_or(start), time) }
+    }
+
+    /// What the source calls the last record, where it has names besides numbers: opaque, and kept with the position.
+    #[must_use]
+    pub fn offset(&self) -> Option<&str> {
+        self.offset.as_deref()
+    }
+
+    /// Names the last record.
+    pub fn set_offset(&mut self, offset: &str) {
+        self.offset = Some(offset.into());
     }
 
     #[inline]

@@ -28,6 +28,12 @@ pub trait Source: Send {
     /// partition alone ([`Error::misplaced`]) leaves it waiting for `start`; polling goes on with the others.
     fn poll(&mut self, wait: Duration) -> Result<Polled, Error>;
 
+    /// A claim was made in the partition's log: told before anything else is asked of the partition, and again after each claim.
+    /// A service that knows of owners cuts those off that read under an earlier one.
+    fn claimed(&mut self, partition: &PartitionId, claim: Claim<'_>) {
+        let _ = (partition, claim);
+    }
+
     /// Turns a policy into a number, once in the life of a partition.
     ///
     /// # Errors
@@ -88,11 +94,23 @@ pub trait Source: Send {
     fn pause(&mut self, partition: &PartitionId);
     fn resume(&mut self, partition: &PartitionId);
 
-    /// Tells the broker how far the durable state reaches. Advisory, for lag displays: never read back by us.
-    fn acknowledge(&mut self, partition: &PartitionId, position: Position);
+    /// Tells the broker how far the durable state reaches; `offset` is the last record's [`Records::offset`], if known. Advisory,
+    /// for lag displays: never read back by us.
+    fn acknowledge(&mut self, partition: &PartitionId, position: Position, offset: Option<&str>);
 
     /// Leaves the group in good order. Polling afterwards is a bug.
     fn leave(&mut self);
+}
+
+/// What a claim in a partition's log found, as far as a source has a use for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim<'a> {
+    /// Grows with every claim: whoever reads under a smaller one was fenced in the log. 0 where the log is still to begin.
+    pub number: u64,
+    /// Where the owner before stood.
+    pub next: Position,
+    /// What the source called the last record before `next`, where it has names besides numbers ([`Records::offset`]).
+    pub offset: Option<&'a str>,
 }
 
 /// What a poll brings. Closed on purpose: a new source brings no new variant.

@@ -293,7 +293,7 @@ impl Source for SimSource {
         }
     }
 
-    fn acknowledge(&mut self, _: &PartitionId, _: Position) {}
+    fn acknowledge(&mut self, _: &PartitionId, _: Position, _: Option<&str>) {}
 
     fn leave(&mut self) {
         let World { broker, rng, .. } = &mut *lock(&self.world);

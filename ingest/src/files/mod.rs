@@ -221,7 +221,7 @@ impl Source for FilesSource {
         self.paused = false;
     }
 
-    fn acknowledge(&mut self, _: &PartitionId, _: Position) {}
+    fn acknowledge(&mut self, _: &PartitionId, _: Position, _: Option<&str>) {}
 
     fn leave(&mut self) {
         self.state = State::Over;

@@ -37,6 +37,6 @@ impl Source for Scripted {
 
     fn pause(&mut self, _: &PartitionId) {}
     fn resume(&mut self, _: &PartitionId) {}
-    fn acknowledge(&mut self, _: &PartitionId, _: Position) {}
+    fn acknowledge(&mut self, _: &PartitionId, _: Position, _: Option<&str>) {}
     fn leave(&mut self) {}
 }

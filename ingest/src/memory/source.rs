@@ -237,7 +237,7 @@ impl Source for MemorySource {
         }
     }
 
-    fn acknowledge(&mut self, partition: &PartitionId, position: Position) {
+    fn acknowledge(&mut self, partition: &PartitionId, position: Position, _: Option<&str>) {
         if let Ok(reader) = self.reader(partition) {
             let index = reader.id.index as usize;
             self.topic.lock().partitions[index].acknowledged = Some(position);

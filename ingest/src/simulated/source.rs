@@ -238,7 +238,7 @@ impl Source for SimulatedSource {
         }
     }
 
-    fn acknowledge(&mut self, _: &PartitionId, _: Position) {}
+    fn acknowledge(&mut self, _: &PartitionId, _: Position, _: Option<&str>) {}
 
     fn leave(&mut self) {
         self.partitions.clear();

@@ -42,6 +42,8 @@ pub(super) struct InFlight {
     encode: Duration,
     /// When its oldest row was closed.
     emitting_since: Option<Instant>,
+    /// What the source calls the last record that it covers.
+    offset: Option<String>,
 }
 
 /// What was taken out of the state for a commit.
@@ -143,6 +145,7 @@ impl Task<'_> {
         resume.open_windows = facts.open_windows as u64;
         resume.pending_rows = facts.pending_rows as u64;
         resume.careful = self.careful.as_ref().map(|careful| careful.facts);
+        let offset = resume.offset.clone();
         let ledger = self.ledger(&facts);
         metrics::accounts(&self.partition, &ledger);
         let commit = Commit {
@@ -182,6 +185,7 @@ impl Task<'_> {
             score: scored_at.duration_since(now),
             encode: clock.now().duration_since(scored_at),
             emitting_since,
+            offset,
         });
         self.forced = None;
         self.commit_cost = commit_cost;
@@ -233,7 +237,7 @@ impl Task<'_> {
     fn done(&mut self, source: &mut dyn Source, committed: Committed) {
         let Some(in_flight) = self.in_flight.take() else { return };
         self.has_committed |= in_flight.kind == RecordKind::Data;
-        source.acknowledge(&self.partition, committed.next);
+        source.acknowledge(&self.partition, committed.next, in_flight.offset.as_deref());
         self.count(&Counts {
             commits: 1,
             files: u64::from(committed.files),

@@ -110,7 +110,7 @@ impl Task<'_> {
         let Task { late, quarantine, rejects, windows, .. } = self;
         let mut side = Side { late, quarantine, rejects, windows, raw, payload, leaves: false };
         side.keep(Reason::CrashSuspect, None, Reason::CrashSuspect.remedy(), &mut counts);
-        self.folded(&raw, &counts, arrival_before);
+        self.folded(&raw, None, &counts, arrival_before);
     }
 
     fn fold_part(&mut self, records: &Records, from: usize, count: usize) {
@@ -129,7 +129,9 @@ impl Task<'_> {
             }
         }
         if let Some(last) = last {
-            self.folded(&last, &counts, arrival_before);
+            let is_whole = records.next().0 == last.position + 1;
+            let offset = if is_whole { records.offset() } else { None };
+            self.folded(&last, offset, &counts, arrival_before);
         }
         if self.skew.is_tripped()
             && let Some(wall) = wall
@@ -139,9 +141,9 @@ impl Task<'_> {
         self.since.fold += self.job.clock.now().duration_since(begun);
     }
 
-    fn folded(&mut self, last: &RawRecord<'_>, counts: &Counts, arrival_before: Option<Micros>) {
+    fn folded(&mut self, last: &RawRecord<'_>, offset: Option<&str>, counts: &Counts, arrival_before: Option<Micros>) {
         self.next = self.next.max(types::Position(last.position + 1));
-        self.journal.read(last);
+        self.journal.read(last, offset);
         if self.windows.arrival_clock() != arrival_before {
             self.journal.stirred();
         }

@@ -68,10 +68,18 @@ impl Journal {
         }
     }
 
-    /// The last record of a batch that was folded.
-    pub(super) fn read(&mut self, last: &RawRecord<'_>) {
+    /// The last record of a batch that was folded, and what the source calls it besides its number.
+    pub(super) fn read(&mut self, last: &RawRecord<'_>, offset: Option<&str>) {
         let Anchor { position, broker_time, crc } = Anchor::of(last);
         self.anchor = Some(record::Anchor { position, time: broker_time, crc });
+        match offset {
+            Some(offset) => {
+                let kept = self.offset.get_or_insert_default();
+                kept.clear();
+                kept.push_str(offset);
+            }
+            None => self.offset = None,
+        }
         self.wall_anchor = None;
         self.left = None;
     }

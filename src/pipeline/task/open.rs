@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use ingest::decode::Decoder;
 use ingest::{Held, OnGap, Source, Start};
 use score::{Scorer, Trail};
-use sink::record::RecordKind;
+use sink::record::{RecordKind, Resume};
 use sink::{Claimed, Resumed, RunRow, RunRows, Sink};
 use tracing::{error, info, warn};
 use types::{LateReadings, PartitionId, Position, Quarantine};
@@ -45,6 +45,7 @@ struct Beginning {
 impl<'a> Opening<'a> {
     /// Goes on where the claim says. Asks the source, so it blocks for a moment.
     pub(in crate::pipeline) fn open(self, claimed: Claimed, source: &mut dyn Source) -> anyhow::Result<Task<'a>> {
+        source.claimed(&self.partition, claim_of(&claimed));
         let content = source.content(&self.partition).context("look at the input")?;
         let beginning = match claimed {
             Claimed::Vacant { is_new_partition } => self.anew(source, is_new_partition)?,
@@ -107,6 +108,7 @@ impl<'a> Opening<'a> {
         if let Some(low) = self.gap(source, next)? {
             journal.gap = Some((next, low));
             journal.anchor = None;
+            journal.offset = None;
             forced = Some(RecordKind::Gap);
             next = low;
         }
@@ -212,6 +214,17 @@ impl<'a> Opening<'a> {
             snapshot: Vec::new(),
             partition,
         })
+    }
+}
+
+/// What a source may know of a claim.
+fn claim_of(claimed: &Claimed) -> ingest::Claim<'_> {
+    match claimed {
+        Claimed::Vacant { .. } => ingest::Claim { number: 0, next: Position::default(), offset: None },
+        Claimed::Resumed(resumed) => {
+            let Resume { next, offset, .. } = &resumed.header.resume;
+            ingest::Claim { number: resumed.header.seq, next: *next, offset: offset.as_deref() }
+        }
     }
 }
 

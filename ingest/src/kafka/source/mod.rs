@@ -322,7 +322,7 @@ impl Source for KafkaSource {
         }
     }
 
-    fn acknowledge(&mut self, partition: &PartitionId, position: Position) {
+    fn acknowledge(&mut self, partition: &PartitionId, position: Position, _: Option<&str>) {
         if let Ok(found) = self.find_mut(partition) {
             let index = found.index();
             self.acknowledged.insert(index, position.0);
