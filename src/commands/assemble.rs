@@ -1,19 +1,16 @@
-//! From a configuration to the parts of a pipeline: sources, models, sinks, and the job they do together.
+//! From a configuration to the parts of a pipeline: models, sinks, and the job they do with the sources of [`super::input`].
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use config::Config;
-use ingest::{Bound, Source, SourceKind};
+use ingest::SourceKind;
 use tokio::runtime::{Builder, Runtime};
 
+use super::input::Sources;
 use crate::pipeline::{self, Cadence, Ending, Guards, Job, Progress, SystemClock};
 use crate::reload::{self, ModelPlace, Reload};
 use crate::shutdown::Shutdown;
-
-/// How long the first question to a broker may take before a job that needs the answer gives up.
-pub(crate) const BROKER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What every command that runs a pipeline has in common.
 pub(crate) struct Assembly {
@@ -24,26 +21,6 @@ pub(crate) struct Assembly {
     _runtime: Runtime,
     pub(crate) sinks: sink::Sinks,
     pub(crate) models: Arc<score::Models>,
-}
-
-/// One source for each worker, and what is known of them as a whole.
-pub(crate) struct Sources {
-    pub(crate) sources: Vec<Box<dyn Source>>,
-    pub(crate) partitions: usize,
-    /// How far files are read.
-    pub(crate) read: Option<ingest::files::Progress>,
-}
-
-impl Sources {
-    /// How much of the input is read, from 0 to 1.
-    pub(crate) fn share(&self) -> impl Fn() -> Option<f64> + Send + Sync + 'static {
-        let read = self.read.clone();
-        move || {
-            let read = read.as_ref()?;
-            let total = read.bytes_total();
-            (total > 0).then(|| read.bytes_done() as f64 / total as f64)
-        }
-    }
 }
 
 /// Threads for storage, HTTP and timers; computing happens in the workers.
@@ -120,54 +97,6 @@ fn open_sinks(config: &Config, runtime: &Runtime) -> anyhow::Result<sink::Sinks>
 pub(crate) fn paths(sinks: &sink::Sinks) -> [(&'static str, String); 5] {
     let sink::Paths { predictions, late, quarantine, runs, state } = sinks.paths();
     [("predictions", predictions), ("late", late), ("quarantine", quarantine), ("runs", runs), ("state", state)]
-}
-
-/// The configured source, once a worker. A bounded job asks the broker first, so that what is wrong is said at once.
-pub(crate) fn sources(config: &Config, bound: Bound) -> anyhow::Result<Sources> {
-    let batch = config.run.batch_records;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let wanted = config.run.workers.unwrap_or(cores);
-    match config.ingest.source {
-        SourceKind::Files => {
-            let files = ingest::files::FilesSource::new(&config.ingest.files, &config.ingest.decode, batch)
-                .context("open the input files")?;
-            let read = Some(files.progress());
-            Ok(Sources { sources: vec![Box::new(files)], partitions: 1, read })
-        }
-        SourceKind::Simulated => {
-            let partitions = config.ingest.simulated.partitions as usize;
-            let workers = wanted.clamp(1, partitions.max(1));
-            let mut sources: Vec<Box<dyn Source>> = Vec::new();
-            for worker in 0..workers {
-                sources.push(Box::new(
-                    ingest::simulated::SimulatedSource::new(&config.ingest.simulated, worker, workers, batch)
-                        .context("make the simulated fleet")?,
-                ));
-            }
-            Ok(Sources { sources, partitions, read: None })
-        }
-        SourceKind::Kafka => {
-            let kafka = &config.ingest.kafka;
-            let partitions = match bound {
-                Bound::PresentEnd => {
-                    ingest::kafka::KafkaSource::check(kafka, BROKER_TIMEOUT)
-                        .context("ask the broker for the topic")?
-                        .partitions
-                }
-                Bound::Unbounded => usize::MAX,
-            };
-            if partitions == 0 {
-                bail!("topic `{}` has no partitions", kafka.topic);
-            }
-            let mut sources: Vec<Box<dyn Source>> = Vec::new();
-            for worker in 0..wanted.clamp(1, partitions) {
-                sources.push(Box::new(
-                    ingest::kafka::KafkaSource::new(kafka, worker, bound, batch).context("open the Kafka source")?,
-                ));
-            }
-            Ok(Sources { sources, partitions, read: None })
-        }
-    }
 }
 
 pub(crate) fn load_models(config: &Config, runtime: &Runtime) -> anyhow::Result<Arc<score::ModelSet>> {

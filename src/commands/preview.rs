@@ -1,7 +1,6 @@
 //! `atalaia preview`: what becomes of the first records, with the decoder of the service and nothing written.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use serde::Serialize;
 use types::PartitionId;
 
 use super::output::{Output, grouped};
-use super::{ConfigArgs, Format, assemble};
+use super::{ConfigArgs, Format, input};
 
 /// Shows what becomes of the first records: the readings they decode to, or why they are refused
 ///
@@ -76,12 +75,8 @@ struct Reject {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut config = args.config.load()?;
-    // Not by the process' id: in a container it is always the same, and two previews would share the partitions.
-    let unique = RandomState::new().build_hasher().finish();
-    config.ingest.kafka.group = format!("{}-preview-{unique:016x}", config.ingest.kafka.group);
-    config.ingest.kafka.instance_id = None;
-    config.run.workers = Some(1);
-    let sources = assemble::sources(&config, Bound::PresentEnd)?;
+    input::apart(&mut config, "preview");
+    let sources = input::sources(&config, Bound::PresentEnd)?;
     let mut source = sources.sources.into_iter().next().context("the source has no partitions")?;
     let mut decoder = Decoder::new(&config.ingest.decode).context("read `ingest.decode`")?;
 

@@ -3,12 +3,11 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
 use ingest::Bound;
 use tracing::info;
 
-use super::assemble::{self, Assembly, BROKER_TIMEOUT};
-use super::{CloseArg, ConfigArgs};
+use super::assemble::{self, Assembly};
+use super::{CloseArg, ConfigArgs, input};
 use crate::pipeline::{Ending, Progress};
 use crate::shutdown::Shutdown;
 use crate::{http, memory, telemetry};
@@ -57,8 +56,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     for (dataset, path) in assemble::paths(&assembly.sinks) {
         info!("{dataset}: {path}");
     }
-    let ending = if args.until_idle { end_when_idle(&assembly, args.close)? } else { Ending::Never };
-    let sources = assemble::sources(&assembly.config, Bound::Unbounded)?;
+    let ending = match args.until_idle {
+        true => Ending::WhenRead { close: args.close.into(), partitions: input::partitions(&assembly.config)? },
+        false => Ending::Never,
+    };
+    let sources = input::sources(&assembly.config, Bound::Unbounded)?;
     let job = assembly.job(ending, sources.sources.len())?;
     info!(
         pipeline = assembly.config.pipeline,
@@ -81,20 +83,6 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         "stopped"
     );
     Ok(ExitCode::SUCCESS)
-}
-
-fn end_when_idle(assembly: &Assembly, close: CloseArg) -> anyhow::Result<Ending> {
-    let ingest = &assembly.config.ingest;
-    let partitions = match ingest.source {
-        ingest::SourceKind::Files => 1,
-        ingest::SourceKind::Simulated => ingest.simulated.partitions as usize,
-        ingest::SourceKind::Kafka => {
-            ingest::kafka::KafkaSource::check(&ingest.kafka, BROKER_TIMEOUT)
-                .context("ask the broker for the topic")?
-                .partitions
-        }
-    };
-    Ok(Ending::WhenRead { close: close.into(), partitions })
 }
 
 /// Ready: models loaded, sinks open, all partitions that are ours taken over, on a store that answers. An instance that

@@ -8,7 +8,7 @@ use ingest::{Bound, SourceKind};
 use types::Reason;
 
 use super::output::{Output, grouped};
-use super::{CloseArg, ConfigArgs, Format, assemble, progress};
+use super::{CloseArg, ConfigArgs, Format, assemble, input, progress};
 use crate::pipeline::{Counts, Ending, Progress};
 use crate::shutdown::Shutdown;
 
@@ -40,7 +40,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let close =
         args.close.unwrap_or(if config.ingest.source == SourceKind::Files { CloseArg::All } else { CloseArg::Due });
 
-    let sources = assemble::sources(&config, Bound::PresentEnd)?;
+    let sources = input::sources(&config, Bound::PresentEnd)?;
     let assembly = assemble::Assembly::new(config, runtime)?;
     let job = assembly
         .job(Ending::WhenRead { close: close.into(), partitions: sources.partitions }, sources.sources.len())?;

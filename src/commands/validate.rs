@@ -11,9 +11,9 @@ use config::Config;
 use ingest::SourceKind;
 use serde::Serialize;
 
-use super::assemble::{self, BROKER_TIMEOUT};
+use super::assemble;
 use super::output::{Output, grouped};
-use super::{ConfigArgs, Format};
+use super::{ConfigArgs, Format, input};
 use crate::report;
 
 /// Checks a configuration and says what it amounts to; exit status 1 if it cannot be run
@@ -128,7 +128,7 @@ fn refused(error: &anyhow::Error) -> Vec<Finding> {
 fn sections(config: &Config) -> Vec<Finding> {
     vec![
         Finding::ok("pipeline", format!("`{}`", config.pipeline)),
-        Finding::ok("ingest", input(&config.ingest)),
+        Finding::ok("ingest", input::described(&config.ingest)),
         Finding::ok("decode", decoding(&config.ingest.decode)),
         Finding::of("aggregate", windows(config)),
         Finding::ok("score", models(&config.score)),
@@ -136,24 +136,6 @@ fn sections(config: &Config) -> Vec<Finding> {
         Finding::ok("telemetry", format!("metrics and probes at {}", config.telemetry.metrics)),
         Finding::ok("run", process(&config.run)),
     ]
-}
-
-fn input(ingest: &ingest::Config) -> String {
-    match ingest.source {
-        SourceKind::Kafka => {
-            let kafka = &ingest.kafka;
-            format!(
-                "topic `{}` at `{}`, group `{}`; a new partition begins at {}",
-                kafka.topic, kafka.brokers, kafka.group, ingest.start
-            )
-        }
-        SourceKind::Files if ingest.files.assume_sorted => format!("files `{}`, in order of time", ingest.files.path),
-        SourceKind::Files => format!("files `{}`, as one input: windows close at its end", ingest.files.path),
-        SourceKind::Simulated => {
-            let fleet = &ingest.simulated;
-            format!("a simulated fleet of {} devices with {} sensors each", fleet.devices, fleet.sensors.len())
-        }
-    }
 }
 
 fn decoding(decode: &ingest::decode::Config) -> String {
@@ -229,7 +211,7 @@ fn process(run: &config::run::Config) -> String {
 
 fn online(config: &Config) -> anyhow::Result<Vec<Finding>> {
     let runtime = assemble::runtime()?;
-    let mut findings = vec![Finding::of("source", source(config))];
+    let mut findings = vec![Finding::of("source", input::checked(config))];
     match sink::Places::open(&config.sink, &config.storage).context("open the places of the results") {
         Ok(sink::Places { predictions, late, quarantine, runs, state }) => {
             let places = [
@@ -262,26 +244,6 @@ fn online(config: &Config) -> anyhow::Result<Vec<Finding>> {
         findings.push(Finding::of("models", loaded));
     }
     Ok(findings)
-}
-
-fn source(config: &Config) -> anyhow::Result<String> {
-    let ingest = &config.ingest;
-    match ingest.source {
-        SourceKind::Kafka => {
-            let topic = ingest::kafka::KafkaSource::check(&ingest.kafka, BROKER_TIMEOUT)?;
-            Ok(format!(
-                "topic `{}` has {} partitions on {} brokers",
-                ingest.kafka.topic, topic.partitions, topic.brokers
-            ))
-        }
-        // Reading it would take it away from the run.
-        SourceKind::Files if ingest.files.path == "-" => Ok("standard input".into()),
-        SourceKind::Files => {
-            let files = ingest::files::FilesSource::new(&ingest.files, &ingest.decode, 1)?;
-            Ok(format!("{} KiB of files", grouped(files.progress().bytes_total().div_ceil(1024))))
-        }
-        SourceKind::Simulated => Ok("a simulated fleet needs nothing".into()),
-    }
 }
 
 // === what is printed ===

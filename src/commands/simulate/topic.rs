@@ -9,7 +9,7 @@ use ingest::simulated::{Encoder, Event, Fleet};
 use types::Secret;
 
 use super::{Destination, Whereabouts};
-use crate::commands::assemble::BROKER_TIMEOUT;
+use crate::commands::input::BROKER_TIMEOUT;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Kafka")]

@@ -10,7 +10,7 @@ use types::{LateReadings, PartitionId, Position, Quarantine, Scores, SeriesNames
 use super::inquiry::Inquiry;
 use super::{Common, DRY_RUN, Desk, wait};
 use crate::commands::Format;
-use crate::commands::assemble::BROKER_TIMEOUT;
+use crate::commands::input::BROKER_TIMEOUT;
 use crate::commands::output::{Output, grouped};
 use crate::wall;
 

@@ -17,7 +17,7 @@ use self::floor::Floor;
 use super::inquiry::Inquiry;
 use super::{Common, DRY_RUN, Desk, parse_time, time};
 use crate::commands::Format;
-use crate::commands::assemble::BROKER_TIMEOUT;
+use crate::commands::input::BROKER_TIMEOUT;
 use crate::commands::output::Output;
 use crate::{pipeline, wall};
 

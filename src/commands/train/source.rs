@@ -1,7 +1,7 @@
 //! From the configured source, read to its present end, to a history: decoder and windows are those of the service.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use aggregate::{Arrival, Close, Windows};
@@ -14,7 +14,7 @@ use types::{Micros, PartitionId, Reading};
 
 use super::exclude::Excluded;
 use super::history::History;
-use crate::commands::assemble;
+use crate::commands::input;
 use crate::shutdown::Shutdown;
 
 /// Closed windows that may wait before they are taken into the history.
@@ -73,13 +73,9 @@ pub(crate) fn read(
     shutdown: &Shutdown,
 ) -> anyhow::Result<Read> {
     let mut config = config.clone();
-    // Not by the process' id: in a container it is always the same, and two jobs would share the partitions.
-    let unique = RandomState::new().build_hasher().finish();
-    config.ingest.kafka.group = format!("{}-train-{unique:016x}", config.ingest.kafka.group);
-    config.ingest.kafka.instance_id = None;
-    config.run.workers = Some(1);
+    input::apart(&mut config, "train");
     let files = config.ingest.source == SourceKind::Files;
-    let sources = assemble::sources(&config, Bound::PresentEnd)?;
+    let sources = input::sources(&config, Bound::PresentEnd)?;
     let (partitions, share) = (sources.partitions, sources.share());
     let mut source = sources.sources.into_iter().next().context("the source has no partitions")?;
     let mut fold = Fold {

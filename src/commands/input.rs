@@ -1,0 +1,141 @@
+//! The configured input: opened for a run, asked for a check, described. What each kind of source needs stands here, and
+//! commands do not tell them apart.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use config::Config;
+use ingest::kafka::KafkaSource;
+use ingest::{Bound, Source, SourceKind};
+
+use super::output::grouped;
+
+/// How long the first question to a broker may take before a job that needs the answer gives up.
+pub(crate) const BROKER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// One source for each worker, and what is known of them as a whole.
+pub(crate) struct Sources {
+    pub(crate) sources: Vec<Box<dyn Source>>,
+    pub(crate) partitions: usize,
+    /// How far files are read.
+    pub(crate) read: Option<ingest::files::Progress>,
+}
+
+impl Sources {
+    /// How much of the input is read, from 0 to 1.
+    pub(crate) fn share(&self) -> impl Fn() -> Option<f64> + Send + Sync + 'static {
+        let read = self.read.clone();
+        move || {
+            let read = read.as_ref()?;
+            let total = read.bytes_total();
+            (total > 0).then(|| read.bytes_done() as f64 / total as f64)
+        }
+    }
+}
+
+/// The configured source, once a worker. A bounded job asks the broker first, so that what is wrong is said at once.
+pub(crate) fn sources(config: &Config, bound: Bound) -> anyhow::Result<Sources> {
+    let batch = config.run.batch_records;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let wanted = config.run.workers.unwrap_or(cores);
+    match config.ingest.source {
+        SourceKind::Files => {
+            let files = ingest::files::FilesSource::new(&config.ingest.files, &config.ingest.decode, batch)
+                .context("open the input files")?;
+            let read = Some(files.progress());
+            Ok(Sources { sources: vec![Box::new(files)], partitions: 1, read })
+        }
+        SourceKind::Simulated => {
+            let partitions = config.ingest.simulated.partitions as usize;
+            let workers = wanted.clamp(1, partitions.max(1));
+            let mut sources: Vec<Box<dyn Source>> = Vec::new();
+            for worker in 0..workers {
+                sources.push(Box::new(
+                    ingest::simulated::SimulatedSource::new(&config.ingest.simulated, worker, workers, batch)
+                        .context("make the simulated fleet")?,
+                ));
+            }
+            Ok(Sources { sources, partitions, read: None })
+        }
+        SourceKind::Kafka => {
+            let kafka = &config.ingest.kafka;
+            let partitions = match bound {
+                Bound::PresentEnd => {
+                    KafkaSource::check(kafka, BROKER_TIMEOUT).context("ask the broker for the topic")?.partitions
+                }
+                Bound::Unbounded => usize::MAX,
+            };
+            if partitions == 0 {
+                bail!("topic `{}` has no partitions", kafka.topic);
+            }
+            let mut sources: Vec<Box<dyn Source>> = Vec::new();
+            for worker in 0..wanted.clamp(1, partitions) {
+                sources.push(Box::new(KafkaSource::new(kafka, worker, bound, batch).context("open the Kafka source")?));
+            }
+            Ok(Sources { sources, partitions, read: None })
+        }
+    }
+}
+
+/// How many partitions the input has now.
+pub(crate) fn partitions(config: &Config) -> anyhow::Result<usize> {
+    let ingest = &config.ingest;
+    Ok(match ingest.source {
+        SourceKind::Files => 1,
+        SourceKind::Simulated => ingest.simulated.partitions as usize,
+        SourceKind::Kafka => {
+            KafkaSource::check(&ingest.kafka, BROKER_TIMEOUT).context("ask the broker for the topic")?.partitions
+        }
+    })
+}
+
+/// For a command that only looks: in nobody's way, and by one worker.
+pub(crate) fn apart(config: &mut Config, purpose: &str) {
+    // Not by the process' id: in a container it is always the same, and two jobs would share the partitions.
+    let unique = RandomState::new().build_hasher().finish();
+    let kafka = &mut config.ingest.kafka;
+    kafka.group = format!("{}-{purpose}-{unique:016x}", kafka.group);
+    kafka.instance_id = None;
+    config.run.workers = Some(1);
+}
+
+/// What it is, without asking it.
+pub(crate) fn described(ingest: &ingest::Config) -> String {
+    match ingest.source {
+        SourceKind::Kafka => {
+            let kafka = &ingest.kafka;
+            format!(
+                "topic `{}` at `{}`, group `{}`; a new partition begins at {}",
+                kafka.topic, kafka.brokers, kafka.group, ingest.start
+            )
+        }
+        SourceKind::Files if ingest.files.assume_sorted => format!("files `{}`, in order of time", ingest.files.path),
+        SourceKind::Files => format!("files `{}`, as one input: windows close at its end", ingest.files.path),
+        SourceKind::Simulated => {
+            let fleet = &ingest.simulated;
+            format!("a simulated fleet of {} devices with {} sensors each", fleet.devices, fleet.sensors.len())
+        }
+    }
+}
+
+/// What it is, by its own answer.
+pub(crate) fn checked(config: &Config) -> anyhow::Result<String> {
+    let ingest = &config.ingest;
+    match ingest.source {
+        SourceKind::Kafka => {
+            let topic = KafkaSource::check(&ingest.kafka, BROKER_TIMEOUT)?;
+            Ok(format!(
+                "topic `{}` has {} partitions on {} brokers",
+                ingest.kafka.topic, topic.partitions, topic.brokers
+            ))
+        }
+        // Reading it would take it away from the run.
+        SourceKind::Files if ingest.files.path == "-" => Ok("standard input".into()),
+        SourceKind::Files => {
+            let files = ingest::files::FilesSource::new(&ingest.files, &ingest.decode, 1)?;
+            Ok(format!("{} KiB of files", grouped(files.progress().bytes_total().div_ceil(1024))))
+        }
+        SourceKind::Simulated => Ok("a simulated fleet needs nothing".into()),
+    }
+}
