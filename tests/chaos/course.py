@@ -15,6 +15,7 @@ import fleet
 import judge
 import logs
 import oracle
+import parts
 import produce
 import reader
 import workers
@@ -34,6 +35,7 @@ class Run:
         self.services, self.homes, self.chosen = services, homes, chosen
         chosen.rate = chosen.rate or (10_000 if chosen.minutes >= LONG_FROM_MINUTES else 4_000)
         self.binary = binary.resolve()
+        self.source = parts.of(chosen.source)(services, homes, chosen, self.binary)
         if chosen.out:
             chosen.out.mkdir(parents=True, exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix="chaos-", dir=chosen.out)).resolve()
@@ -73,25 +75,13 @@ class Run:
             raise self.services.Failure("no free ports after three attempts")
         if models.wait() != 0:
             raise self.services.Failure("the models could not be made: " + (self.folder / "models.log").read_text())
-        self.bootstrap = ",".join(f"127.0.0.1:{node.port}" for node in self.brokers)
-        self.make_topic()
+        self.source.open(TOPIC)
 
     def make_servers(self, folder):
-        self.brokers = self.services.kafka_cluster(self.homes["kafka"], folder, 3, ["group.initial.rebalance.delay.ms=500"])
-        self.servers = list(self.brokers)
+        self.servers = self.source.servers(folder)
         if self.chosen.store == "azurite":
             self.azurite = self.services.Azurite(self.homes["azurite"], folder / "azurite")
             self.servers.append(self.azurite)
-
-    def make_topic(self):
-        from confluent_kafka.admin import AdminClient, NewTopic
-
-        forever = str(2**63 - 1)
-        # Records say themselves when they were made, days ago: nothing may be refused or deleted for it.
-        config = {"retention.ms": "-1", "message.timestamp.before.max.ms": forever, "message.timestamp.after.max.ms": forever}
-        topic = NewTopic(TOPIC, self.chosen.partitions, 3, config={**config, "min.insync.replicas": "2"})
-        admin = AdminClient({"bootstrap.servers": self.bootstrap})
-        admin.create_topics([topic], operation_timeout=30)[TOPIC].result(60)
 
     def start_store(self):
         self.control = None
@@ -120,7 +110,7 @@ class Run:
 
     def start_helpers(self):
         chosen, long = self.chosen, self.chosen.minutes >= LONG_FROM_MINUTES
-        settings = {"brokers": self.bootstrap, "topic": TOPIC, "rate": chosen.rate, "seed": chosen.seed, "start_ms": fleet.beginning()}
+        settings = {"place": self.source.place, "rate": chosen.rate, "seed": chosen.seed, "start_ms": fleet.beginning()}
         settings |= {"devices": chosen.devices, "sensors": 2, "partitions": chosen.partitions}
         self.producer = self.helper(produce.produce, settings, self.folder / "produced.json")
         self.reader = self.helper(reader.read_on, self.place, self.folder / "mirror", self.folder / "reads.json", chosen.seed, self.stop, 5 if long else 3)
@@ -128,11 +118,12 @@ class Run:
 
     def start_workers(self):
         long = self.chosen.minutes >= LONG_FROM_MINUTES
-        settings = {"brokers": self.bootstrap, "topic": TOPIC, "models": self.folder / "models", "url": self.url, "endpoint": self.endpoint}
+        settings = {"models": self.folder / "models", "url": self.url, "endpoint": self.endpoint}
+        settings |= {"input": self.source.configuration(self.place)}
         settings |= {"rules": fleet.RULES, "commit_interval": "3s" if long else "2s", "max_delay": "6s" if long else "3s"}
         config = self.folder / "pipeline.toml"
         config.write_text(workers.configuration(settings))
-        self.make_worker = lambda number: workers.Worker(number, self.binary, config, self.folder / "workers", self.services.die_with_parent)
+        self.make_worker = lambda number: workers.Worker(number, self.binary, config, self.folder / "workers", self.services.die_with_parent, self.source)
         self.workers += [self.make_worker(number) for number in range(self.chosen.workers)]
         for worker in self.workers:
             worker.start()
@@ -162,7 +153,7 @@ class Run:
                 self.judge()
 
     def make_chaos(self):
-        self.conductor = Conductor(self.chosen.seed, self.chosen.minutes, self.workers, self.make_worker, self.brokers, self.control, self.say)
+        self.conductor = Conductor(self.chosen.seed, self.chosen.minutes, self.workers, self.make_worker, self.source, self.control, self.say)
         told = time.monotonic()
         while self.conductor.turn() or time.monotonic() - self.conductor.begun < self.conductor.seconds:
             time.sleep(0.05)
@@ -235,7 +226,7 @@ class Run:
         steps = {int(partition): logs.wall_steps(chain) for partition, chain in self.journal["chains"].items()}
         self.wall_steps = sum(map(len, steps.values()))
         (self.folder / "expected").mkdir()
-        self.tallies = oracle.expected(self.bootstrap, TOPIC, self.chosen.partitions, fleet.RULES, steps, self.folder / "expected")
+        self.tallies = oracle.expected(self.source.place, self.chosen.partitions, fleet.RULES, steps, self.folder / "expected")
 
     def judge(self):
         verdict, self.found = judge.compare(
@@ -243,7 +234,9 @@ class Run:
         )
         sent = {int(partition): number for partition, number in self.figures("produced.json")["partitions"].items()}
         for partition, tally in self.tallies.items():
-            verdict.find(abs(tally["records"] - sent.get(partition, 0)), f"records of partition {partition} were sent but are not in the topic, or twice", "lost")
+            less, more = max(sent.get(partition, 0) - tally["records"], 0), max(tally["records"] - sent.get(partition, 0), 0)
+            verdict.find(less, f"records of partition {partition} were sent but are not in the topic", "lost")
+            verdict.find(0 if self.source.may_repeat else more, f"records of partition {partition} are in the topic more often than they were sent")
         self.verdict = verdict
         self.failures += verdict.problems + self.journal["problems"]
         reads = self.figures("reads.json")

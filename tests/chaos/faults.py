@@ -7,7 +7,6 @@ continue, heal.
 
 import heapq
 import random
-import re
 import socket
 import time
 from collections import Counter
@@ -15,16 +14,14 @@ from collections import Counter
 from workers import SESSION_SECONDS
 
 # Times a minute, and at least so many in a run.
-RATES = {"kill": (3.9, 18), "zombie": (0.55, 1), "rebalance": (1.4, 3), "broker_kill": (0.29, 1), "blackout": (0.29, 1), "hiccup": (2, 3)}
+RATES = {"kill": (3.9, 18), "zombie": (0.55, 1), "rebalance": (1.4, 3), "blackout": (0.29, 1), "hiccup": (2, 3)}
 LONG_BLACKOUT_SECONDS, LONG_FROM_MINUTES = 300, 20
 EXTRA_WORKERS_MAX = 2
 RETRY_SECONDS = 1
-BROKER_REST_SECONDS = 15
 # So long after a fault of storage a worker that checks its stores at the start may still have met it.
 AFTERMATH_SECONDS = 90
 HICCUPS = ("drop-answer", "500-after", "503", "drop-answer", "slow 700")
 TARGETS = ("PUT .*/log/", "PUT .*parquet", "PUT", "GET", "(HEAD|DELETE)", "")
-LEADER = re.compile(r"Completed transition to Leader\(.*?epoch=(\d+)")
 
 
 class Control:
@@ -43,14 +40,14 @@ class Control:
 
 
 class Conductor:
-    def __init__(self, seed, minutes, workers, make_worker, brokers, control, say):
+    def __init__(self, seed, minutes, workers, make_worker, source, control, say):
         self.random, self.workers, self.make_worker = random.Random(seed), workers, make_worker
-        self.brokers, self.control, self.say = brokers, control, say
+        self.source, self.control, self.say = source, control, say
         self.base_workers = len(workers)
         self.seconds = minutes * 60
         self.counts, self.planned, self.notes = Counter(), Counter(), []
         self.longest_blackout = self.dark_seconds = 0
-        self.dark, self.down, self.broker_rest = False, None, 0.0
+        self.dark = False
         self.storage_failed = float("-inf")
         self.agenda, self.order = [], 0
         self.begun = time.monotonic()
@@ -59,7 +56,7 @@ class Conductor:
     # === The schedule ===
 
     def plan(self, minutes):
-        for kind, (rate, least) in RATES.items():
+        for kind, (rate, least) in {**RATES, **self.source.rates}.items():
             if kind in ("blackout", "hiccup") and self.control is None:
                 continue
             number = self.planned[kind] = max(least, round(rate * minutes))
@@ -87,7 +84,8 @@ class Conductor:
 
     def act(self, kind):
         late = time.monotonic() - self.begun > self.seconds
-        if not late and not getattr(self, kind)():
+        fault = getattr(self, kind) if kind in RATES else lambda: getattr(self.source, kind)(self)
+        if not late and not fault():
             self.after(RETRY_SECONDS, self.act, kind)
 
     def note(self, text):
@@ -142,45 +140,6 @@ class Conductor:
         worker.start()
         self.count("rebalance", f"worker {worker.number} joins")
         return True
-
-    def controller(self):
-        """The node that leads the quorum: who last said so, by epoch."""
-        epochs = {}
-        for node in self.brokers:
-            for path in node.data.glob("server*.log"):
-                for found in LEADER.finditer(path.read_text(errors="replace")):
-                    epochs[int(found[1])] = node
-        return epochs[max(epochs)] if epochs else None
-
-    def broker_kill(self):
-        if self.down or time.monotonic() < self.broker_rest:
-            return False
-        leader = self.controller()
-        # Every second time the controller, beginning with it.
-        if self.counts["broker_kill"] % 2 == 0 and leader is not None:
-            node = leader
-        else:
-            node = self.random.choice([node for node in self.brokers if node is not leader])
-        node.process.kill()
-        node.process.wait()
-        self.down = node
-        self.counts["controller_kill"] += node is leader
-        self.count("broker_kill", f"broker {node.node} killed" + (", the controller" if node is leader else ""))
-        self.after(self.random.uniform(2, 8), self.restart_broker, node)
-        return True
-
-    def restart_broker(self, node):
-        node.restart()
-        self.after(1, self.await_broker, node)
-
-    def await_broker(self, node):
-        if node.process.poll() is not None:
-            raise RuntimeError(f"broker {node.node} does not come back: {node.log}")
-        if not node.ready():
-            self.after(0.5, self.await_broker, node)
-            return
-        self.down, self.broker_rest = None, time.monotonic() + BROKER_REST_SECONDS
-        self.note(f"broker {node.node} is back")
 
     def blackout(self):
         return self.black_out(self.random.uniform(5, 30 if self.seconds > 300 else 10))
@@ -238,11 +197,7 @@ class Conductor:
         if self.control is not None:
             self.control.say("pass")
             self.dark = False
-        for node in self.brokers:
-            if node.process.poll() is not None:
-                node.restart()
-        for node in self.brokers:
-            node.wait_ready()
+        self.source.settle()
 
     def shortfall(self):
         """Kinds of fault that came less often than they should have."""

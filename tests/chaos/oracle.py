@@ -1,6 +1,6 @@
 """What must have come out, recomputed from the topic alone, partition by partition.
 
-Another Kafka client than the product's reads the topic (aiokafka: its own protocol code), `timespec`, the executable
+Another client than the product's reads the topic (aiokafka, its own protocol code; Microsoft's for Event Hubs), `timespec`, the executable
 specification of time, makes windows of it. From the product it takes one thing: the steps by which wall time moved the arrival
 clock, as the commit logs journal them; they cannot be known otherwise, and they only ever close windows of silent devices.
 """
@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from aiokafka import AIOKafkaConsumer, TopicPartition
+
+import parts
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "timespec"))
 import timespec  # noqa: E402
@@ -77,33 +78,8 @@ def decode(payload):
     return device, sensor, time_ms * 1000, float(value)
 
 
-async def read(brokers, topic, partition):
-    """Batches of the partition's records, from its beginning to its present end."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=brokers, enable_auto_commit=False, fetch_max_bytes=16 << 20, max_partition_fetch_bytes=4 << 20
-    )
-    await consumer.start()
-    try:
-        one = TopicPartition(topic, partition)
-        consumer.assign([one])
-        end = (await consumer.end_offsets([one]))[one]
-        begin = (await consumer.beginning_offsets([one]))[one]
-        if begin != 0:
-            raise RuntimeError(f"{topic}/{partition} begins at {begin}: the broker has deleted records")
-        consumer.seek(one, 0)
-        position = 0
-        while position < end:
-            batch = (await consumer.getmany(one, timeout_ms=30_000)).get(one)
-            if not batch:
-                raise RuntimeError(f"{topic}/{partition}: nothing comes after {position} of {end}")
-            yield batch
-            position = batch[-1].offset + 1
-    finally:
-        await consumer.stop()
-
-
 async def judge(job):
-    brokers, topic, partition, rules, steps, folder = job
+    place, partition, rules, steps, folder = job
     stage = timespec.Stage(rules)
     rows, late, refused = (Table(f"{folder}/{name}-{partition}.parquet", columns) for name, columns in
                            (("rows", ROW), ("late", LATE), ("refused", REFUSED)))
@@ -118,12 +94,11 @@ async def judge(job):
         while steps and steps[0][0] <= position:
             stage.tick(steps.pop(0)[1])
 
-    async for batch in read(brokers, topic, partition):
-        for record in batch:
-            position, payload = record.offset, record.value
+    async for batch in parts.read(place, partition):
+        for position, time_ms, payload in batch:
             if steps and steps[0][0] <= position:
                 tick_before(position)
-            entry = {"position": position, "broker_time": record.timestamp * 1000}
+            entry = {"position": position, "broker_time": time_ms * 1000}
             if payload is None:
                 entry["tombstone"] = True
             elif (reading := decode(payload)) is None:
@@ -153,12 +128,13 @@ async def judge(job):
 def work(job):
     # Millions of small objects and hardly a cycle: looking for cycles all the time is in vain.
     gc.set_threshold(100_000, 50, 100)
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    for client in ("aiokafka", "azure"):
+        logging.getLogger(client).setLevel(logging.CRITICAL)
     return asyncio.run(judge(job))
 
 
-def expected(brokers, topic, partitions, rules, steps, folder, processes=2):
+def expected(place, partitions, rules, steps, folder, processes=2):
     """Writes rows-, late- and refused-PARTITION.parquet into the folder; gives the tallies by partition."""
-    jobs = [(brokers, topic, partition, rules, steps.get(partition, []), str(folder)) for partition in range(partitions)]
+    jobs = [(place, partition, rules, steps.get(partition, []), str(folder)) for partition in range(partitions)]
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         return dict(pool.imap_unordered(work, jobs))

@@ -1,12 +1,11 @@
-"""Sends the fleet's records into the topic, in its own process: an idempotent producer that waits for all replicas."""
+"""Sends the fleet's records into the topic, in its own process."""
 
 import json
 import signal
 import time
 from collections import Counter
 
-from confluent_kafka import Producer
-
+import parts
 from fleet import Fleet
 
 
@@ -17,37 +16,14 @@ def produce(settings, path):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     failed = Counter()
 
-    def delivered(error, _message):
-        if error is not None:
-            failed[str(error)] += 1
-
-    producer = Producer(
-        {
-            "bootstrap.servers": settings["brokers"],
-            "acks": "all",
-            "enable.idempotence": True,
-            "delivery.timeout.ms": 900_000,
-            "linger.ms": 20,
-            "queue.buffering.max.messages": 200_000,
-            "reconnect.backoff.max.ms": 1000,
-            "topic.metadata.refresh.interval.ms": 30_000,
-            "delivery.report.only.error": True,
-            "on_delivery": delivered,
-        }
-    )
-    topic, rate = settings["topic"], settings["rate"]
+    sender, rate = parts.sender(settings["place"], failed), settings["rate"]
     fleet = Fleet(settings["seed"], settings["start_ms"], settings["devices"], settings["sensors"], settings["partitions"])
     sent, step, begun = Counter(), 0, time.monotonic()
     noted = begun
 
     def send(records):
         for partition, key, payload, time_ms in records:
-            while True:
-                try:
-                    producer.produce(topic, payload, key, partition, timestamp=time_ms)
-                    break
-                except BufferError:
-                    producer.poll(0.1)
+            sender.send(partition, key, payload, time_ms)
             sent[partition] += 1
 
     def note(done):
@@ -59,7 +35,7 @@ def produce(settings, path):
     while not stopped:
         send(fleet.step(step))
         step += 1
-        producer.poll(0)
+        sender.step()
         now = time.monotonic()
         if now - noted > 2:
             noted = now
@@ -67,7 +43,7 @@ def produce(settings, path):
         # Behind after an outage it catches up as fast as it can, with the times the records should have had.
         time.sleep(max(0, begun + step * fleet.series / rate - now))
     send(fleet.rest(step))
-    left = producer.flush(300)
+    left = sender.finish()
     if left:
         failed["not delivered"] += left
     note(True)

@@ -3,7 +3,7 @@
 import json
 import shutil
 
-COUNTS = {"kills": "kill", "zombies": "zombie", "rebalances": "rebalance", "broker_kills": "broker_kill", "blackouts": "blackout"}
+COUNTS = {"kills": "kill", "zombies": "zombie", "rebalances": "rebalance"}
 FIGURES = ("lost", "duplicates", "wrong", "late_in_order")
 
 
@@ -15,8 +15,8 @@ def report(run):
     longest = conductor.longest_blackout if conductor else 0
     line = (
         f"chaos: {chosen.minutes:g} min, records={produced.get('records', 0)}, rows={run.found.get('rows', 0)}, "
-        + ", ".join(f"{name}={counts.get(kind, 0)}" for name, kind in COUNTS.items())
-        + f" (longest {longest:.0f} s), reads={reads.get('reads', 0)}, "
+        + ", ".join(f"{name}={counts.get(kind, 0)}" for name, kind in {**COUNTS, **run.source.counted}.items())
+        + f", blackouts={counts.get('blackout', 0)} (longest {longest:.0f} s), reads={reads.get('reads', 0)}, "
         + " ".join(f"{figure}={verdict.figures[figure] if verdict else '?'}" for figure in FIGURES)
     )
     details = {
@@ -24,6 +24,7 @@ def report(run):
         "line": line,
         "failures": run.failures,
         "seed": chosen.seed,
+        "source": chosen.source,
         "store": chosen.store,
         "rate": chosen.rate,
         "partitions": chosen.partitions,

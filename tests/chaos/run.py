@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Chaos on real parts:  tests/chaos/run.py --minutes 2
 
-Three brokers, a blob store behind a proxy that fails on request, workers that are killed, stopped, added and taken away, while
+Three brokers (or an Event Hubs emulator), a blob store behind a proxy that fails on request, workers that are killed, stopped, added and taken away, while
 a fleet sends and others read the results. In the end everything is recomputed from the topic and compared: nothing may be lost,
 nothing doubled, nothing wrong. The last line has all figures; status 0 if all is well. A failed run leaves everything where it
 lies and says how to run it again.
@@ -37,6 +37,7 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=2, help="how long faults are made")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000, help="input and schedule follow from it")
+    parser.add_argument("--source", choices=["kafka", "event-hubs"], default="kafka", help="event-hubs: the emulator of tests/event-hubs")
     parser.add_argument("--store", choices=["azurite", "local"], default="azurite", help="local: a folder, and no faults of storage")
     parser.add_argument("--rate", type=float, help="records a second (4,000; from 20 minutes on 10,000)")
     parser.add_argument("--partitions", type=int, default=12)
@@ -97,7 +98,7 @@ def main():
     else:
         shutil.rmtree(run.folder)
     if run.failures:
-        run.say(f"again: tests/chaos/run.py --minutes {chosen.minutes:g} --seed {chosen.seed} --store {chosen.store} --rate {chosen.rate:g}")
+        run.say(f"again: tests/chaos/run.py --minutes {chosen.minutes:g} --seed {chosen.seed} --source {chosen.source} --store {chosen.store} --rate {chosen.rate:g}")
     print(line, flush=True)
     # Past the threads that clients have left behind.
     os._exit(1 if run.failures else 0)

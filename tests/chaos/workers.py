@@ -25,16 +25,7 @@ def configuration(settings):
     lines = [
         'pipeline = "chaos"',
         "[ingest]",
-        'source = "kafka"',
-        "[ingest.kafka]",
-        f"brokers = {quoted(settings['brokers'])}",
-        f"topic = {quoted(settings['topic'])}",
-        'group = "chaos"',
-        "[ingest.kafka.properties]",
-        f'"session.timeout.ms" = "{SESSION_SECONDS * 1000}"',
-        '"heartbeat.interval.ms" = "1500"',
-        '"reconnect.backoff.max.ms" = "1000"',
-        '"topic.metadata.refresh.interval.ms" = "30000"',
+        *settings["input"],
         "[ingest.decode]",
         'time_unit = "ms"',
         "[aggregate]",
@@ -58,10 +49,10 @@ def configuration(settings):
 
 
 class Worker:
-    """One place in the group, with many lives. Every second one is a static member."""
+    """One place in the group, with many lives."""
 
-    def __init__(self, number, binary, config, folder, before_exec):
-        self.number, self.binary, self.config, self.before_exec = number, binary, config, before_exec
+    def __init__(self, number, binary, config, folder, before_exec, source):
+        self.number, self.binary, self.config, self.before_exec, self.source = number, binary, config, before_exec, source
         self.folder = folder / f"worker-{number}"
         self.folder.mkdir(parents=True)
         self.process, self.lives, self.leaving_since, self.is_stopped = None, 0, None, False
@@ -69,11 +60,9 @@ class Worker:
     def start(self, *more):
         self.lives += 1
         self.leaving_since, self.is_stopped = None, False
-        command = [self.binary, "run", "-c", self.config, *more]
-        if self.number % 2:
-            command += ["--set", f"ingest.kafka.instance_id=worker-{self.number}"]
+        command = [self.binary, "run", "-c", self.config, *more, *self.source.arguments(self.number)]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ATALAIA__") and name != "RUST_LOG"}
-        environment |= {"RUST_BACKTRACE": "1"}
+        environment |= {"RUST_BACKTRACE": "1", **self.source.environment()}
         with open(self.log(), "wb") as log:
             self.process = subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=self.before_exec
