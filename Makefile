@@ -5,6 +5,7 @@ SECONDS ?= 300
 MINUTES ?= 2
 SEEDS ?= 30000
 WHAT ?= speed
+PROFILE ?= kafka
 
 .PHONY: help demo test search sim sweep chaos fuzz fmt lint doc deny ci up down bless bench bench-peers microbench instructions compose-check
 
@@ -47,11 +48,11 @@ deny: ## licences, bans, sources and advisories of all dependencies
 ci: ## what the server runs
 	.ci/run
 
-up: ## the local stack in containers: Kafka, Azurite, simulator, Atalaia, Prometheus, Grafana
-	docker compose up --build --detach
+up: ## the local stack in containers: Kafka (or PROFILE=event-hubs), Azurite, simulator, Atalaia, Prometheus, Grafana
+	docker compose --profile $(PROFILE) up --build --detach
 
 down: ## stop the local stack and forget its data
-	docker compose down --volumes
+	docker compose --profile '*' down --volumes
 
 bless: ## rewrite the generated documents and expected results that tests compare with
 	ATALAIA_BLESS=1 cargo test --workspace --locked

@@ -11,7 +11,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("allowed_lateness", "aggregate.out_of_orderness"),
     ("bootstrap_servers", "ingest.kafka.brokers"),
     ("checkpoint_interval", "sink.commit_interval"),
-    ("connection_string", "storage.account"),
     ("group_id", "ingest.kafka.group"),
     ("lateness", "aggregate.out_of_orderness"),
     ("log_level", "telemetry.log"),
@@ -48,6 +47,13 @@ fn advice(schema: Node<'_>, path: &Path) -> Option<String> {
     if let Some(near) = nearest(key, section.keys()) {
         return Some(format!("did you mean `{}`?", known.child(near)));
     }
+    let properties = section.property("properties").is_some_and(|p| matches!(p.kind(), Kind::Map(_)));
+    let properties =
+        properties.then(|| format!("properties of the client library go below `{}`", known.child("properties")));
+    // Such a property has a name of several parts, one of which may be a setting's elsewhere.
+    if properties.is_some() && path.keys().len() > known.keys().len() + 1 {
+        return properties;
+    }
     let all = settings(schema);
     let last = path.keys().last()?;
     let named: Vec<String> = all.iter().filter(|p| p.keys().last() == Some(last)).map(|p| format!("`{p}`")).collect();
@@ -58,8 +64,8 @@ fn advice(schema: Node<'_>, path: &Path) -> Option<String> {
     if let Some((_, here)) = ELSEWHERE.iter().find(|(word, _)| *word == plain) {
         return Some(format!("here it is `{here}`"));
     }
-    if section.property("properties").is_some_and(|p| matches!(p.kind(), Kind::Map(_))) {
-        return Some(format!("properties of the client library go below `{}`", known.child("properties")));
+    if properties.is_some() {
+        return properties;
     }
     if let Some(near) = nearest(last, all.iter().filter_map(|p| p.keys().last()).map(String::as_str)) {
         let meant = all.iter().find(|p| p.keys().last().is_some_and(|k| k == near))?;

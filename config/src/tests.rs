@@ -278,6 +278,8 @@ fn secrets_written_out_are_refused_and_not_repeated() {
         format!("[models.storage]\nsas = '{hidden}'"),
         format!("[ingest.kafka.properties]\n'sasl.password' = '{hidden}'"),
         format!("[ingest.kafka.secrets]\n'sasl.password' = '{hidden}'"),
+        format!("[ingest.event_hubs]\nconnection_string = 'Endpoint=sb://x/;SharedAccessKey={hidden}'"),
+        format!("[ingest.event_hubs.entra]\nclient_secret = '{hidden}'"),
         format!("[storage]\nkey = '{hidden}"),
         format!("[storage]\nsecret = '{hidden}'"),
         format!("[ingest.files]\npath = 'x'\n[storage]\nendpoint = 'https://me:{hidden}@host'"),
@@ -297,6 +299,37 @@ fn rules_between_settings_name_both() {
         (&["pipeline=a b"][..], &["`pipeline` is `a b`", "1 to 100 letters", "(given in `--set`)"][..]),
         (&["ingest.kafka.topic="], &["`ingest.source` is `kafka`", "`ingest.kafka.topic` is empty"]),
         (&["ingest.kafka.topic=a b"], &["`ingest.kafka.topic` is `a b`"]),
+        (&["ingest.source=event-hubs"], &["`ingest.event_hubs.connection_string`", "`namespace`"]),
+        (&["ingest.source=event-hubs", "ingest.event_hubs.namespace=a.b.net"], &["`ingest.event_hubs.hub` is missing"]),
+        (
+            &["ingest.source=event-hubs", "ingest.event_hubs.namespace=sb://a"],
+            &["`ingest.event_hubs.namespace`", "full host name"],
+        ),
+        (
+            &[
+                "ingest.source=event-hubs",
+                "ingest.event_hubs.connection_string=env:A",
+                "ingest.event_hubs.sas_token=env:B",
+            ],
+            &["`connection_string` and a `sas_token`"],
+        ),
+        (
+            &[
+                "ingest.source=event-hubs",
+                "ingest.event_hubs.connection_string=env:A",
+                "ingest.event_hubs.entra.client_id=b",
+            ],
+            &["`ingest.event_hubs.entra`", "keep one"],
+        ),
+        (
+            &["ingest.source=event-hubs", "ingest.event_hubs.properties.sasl.password=x"],
+            &["`ingest.event_hubs.properties` holds the secret `sasl.password`"],
+        ),
+        (&["ingest.source=event-hubs", "ingest.event_hubs.entra.method=client-secret"], &["`client_secret`"]),
+        (
+            &["ingest.source=event-hubs", "ingest.event_hubs.ownership.expiry=10s"],
+            &["`ingest.event_hubs.ownership.expiry` is 10s and `renew_interval` 10s"],
+        ),
         (&["ingest.source=files"], &["`ingest.source` is `files`", "`ingest.files.path` is empty"]),
         (&["ingest.source=files", "ingest.files.path=out"], &["`sink.url`", "`ingest.files.path`"]),
         (&["ingest.decode.format=csv"], &["`ingest.decode.format` is `csv`", "`ingest.decode.columns`"]),

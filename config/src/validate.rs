@@ -3,6 +3,7 @@
 //! Pure: nothing is opened, asked or looked up; whether a broker or a store answers is for `validate --online`. Each message names the
 //! settings that disagree and ends with what to do.
 
+mod event_hubs;
 mod input;
 mod output;
 

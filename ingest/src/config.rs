@@ -9,7 +9,7 @@ use crate::{Start, decode, event_hubs, files, kafka, simulated};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Which source to read: `kafka`, `files` or `simulated`.
+    /// Which source to read: `kafka`, `event-hubs`, `files` or `simulated`.
     pub source: SourceKind,
     /// Where a partition that has no state yet begins: `earliest`, `latest`, or a time (RFC 3339) that is compared with
     /// broker times. Resolved once in the life of a partition and then kept in its state.
@@ -36,6 +36,7 @@ pub struct Config {
 pub enum SourceKind {
     #[default]
     Kafka,
+    EventHubs,
     Files,
     Simulated,
 }

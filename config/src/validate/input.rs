@@ -3,16 +3,18 @@
 use ingest::decode::{Decoder, Format, SettingError};
 use ingest::{Config, SourceKind, Start};
 
-use super::{Verdict, is_name, sentence};
+use super::{Verdict, event_hubs, is_name, sentence};
 
 pub(super) fn source(ingest: &Config, verdict: &mut Verdict) {
     let source = match ingest.source {
         SourceKind::Kafka => "kafka",
+        SourceKind::EventHubs => "event-hubs",
         SourceKind::Files => "files",
         SourceKind::Simulated => "simulated",
     };
     match ingest.source {
         SourceKind::Kafka => kafka(&ingest.kafka, verdict),
+        SourceKind::EventHubs => event_hubs::check(&ingest.event_hubs, verdict),
         SourceKind::Files => verdict.refuse_if(
             ingest.files.path.is_empty(),
             "ingest.files.path",
@@ -34,7 +36,7 @@ pub(super) fn source(ingest: &Config, verdict: &mut Verdict) {
         &format!("`ingest.files.assume_sorted` has no effect while `ingest.source` is `{source}`"),
     );
     verdict.warn_if(
-        ingest.start != Start::default() && ingest.source != SourceKind::Kafka,
+        ingest.start != Start::default() && !matches!(ingest.source, SourceKind::Kafka | SourceKind::EventHubs),
         &format!("`ingest.start` has no effect while `ingest.source` is `{source}`: it is read from its beginning"),
     );
 }
@@ -92,7 +94,7 @@ fn kafka(kafka: &ingest::kafka::Config, verdict: &mut Verdict) {
 }
 
 /// Properties of librdkafka whose values nobody else should see.
-fn is_secret(property: &str) -> bool {
+pub(super) fn is_secret(property: &str) -> bool {
     let property = property.to_ascii_lowercase();
     ["password", "secret", "jaas"].iter().any(|part| property.contains(part)) || property == "ssl.key.pem"
 }
@@ -105,10 +107,11 @@ pub(super) fn decode(ingest: &Config, verdict: &mut Verdict) {
         };
         verdict.refuse(&setting, sentence(&error, error.hint()));
     }
-    if ingest.source == SourceKind::Kafka && ingest.decode.format == Format::Csv && ingest.decode.columns.is_empty() {
+    let is_stream = matches!(ingest.source, SourceKind::Kafka | SourceKind::EventHubs);
+    if is_stream && ingest.decode.format == Format::Csv && ingest.decode.columns.is_empty() {
         verdict.refuse(
             "ingest.decode.columns",
-            "`ingest.decode.format` is `csv` and `ingest.source` is `kafka`, where no record is a header line: name the columns in order \
+            "`ingest.decode.format` is `csv` and `ingest.source` is a stream, where no record is a header line: name the columns in order \
              in `ingest.decode.columns`",
         );
     }
