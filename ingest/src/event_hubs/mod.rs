@@ -3,5 +3,11 @@
 //! AMQP 1.0 natively (`amqp`), or the service's Kafka endpoint, which is the Kafka source with other settings.
 
 mod config;
+#[cfg(feature = "event-hubs")]
+mod jitter;
+#[cfg(feature = "event-hubs")]
+mod membership;
 
 pub use config::{Config, Entra, EntraMethod, Ownership, Protocol, Strategy};
+#[cfg(feature = "event-hubs")]
+pub use membership::{Change, Membership, Static, Wake};
