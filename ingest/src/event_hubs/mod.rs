@@ -4,9 +4,15 @@
 
 mod config;
 #[cfg(feature = "event-hubs")]
+mod connection_string;
+#[cfg(feature = "event-hubs")]
+mod hidden;
+#[cfg(feature = "event-hubs")]
 mod jitter;
 #[cfg(feature = "event-hubs")]
 mod membership;
+#[cfg(feature = "event-hubs")]
+mod place;
 
 pub use config::{Config, Entra, EntraMethod, Ownership, Protocol, Strategy};
 #[cfg(feature = "event-hubs")]
