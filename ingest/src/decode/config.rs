@@ -25,8 +25,8 @@ pub struct Config {
     pub device_name: Option<String>,
     /// The device id is not in the payload but in the record's property of this name; `device` is not read then. Event Hubs and IoT Hub:
     /// a message annotation (`iothub-connection-device-id`, `x-opt-partition-key`), or an application property. Kafka: the first
-    /// header of this name, UTF-8 text; where its bytes are exactly one AMQP string, symbol, integer, uuid or timestamp, as the Kafka
-    /// endpoint of Event Hubs hands properties over, what they hold. Event Hubs Capture: an entry of `SystemProperties`, or of `Properties`.
+    /// header of this name, UTF-8 text; where its bytes are no such text but exactly one AMQP string, symbol, long, uuid or timestamp,
+    /// as the Kafka endpoint of Event Hubs may hand properties over, what they hold. Event Hubs Capture: an entry of `SystemProperties`, or of `Properties`.
     /// Other files have no properties. Without the property, or with an empty one, all the record holds is refused as `missing_field`.
     pub device_property: Option<String>,
     /// Where the sensor's name is (`long`). The same rules as for `device`.

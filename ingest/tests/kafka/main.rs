@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::print_stdout)]
 
 mod admin;
+mod headers;
 mod membership;
 mod positions;
 mod replaced;
