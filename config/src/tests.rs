@@ -82,10 +82,15 @@ fn the_example_shows_every_setting_and_each_is_right() {
         })
         .fold(String::new(), |text, line| text + line + "\n");
     if let Err(message) = from_text("full.toml", &full, &[], &[]) {
-        // With every credential at once there is one rule that it breaks.
-        let line = 1 + full.lines().position(|line| line.starts_with("sas = ")).unwrap();
-        let expected =
-            format!("`storage.key` and `storage.sas` are both set: keep one (given in `full.toml` line {line})");
+        // With every credential and every place of the device at once there are two rules that it breaks.
+        let line = |key: &str| 1 + full.lines().position(|line| line.starts_with(key)).unwrap();
+        let expected = format!(
+            "the configuration has 2 problems:\n  - `ingest.decode.device_name` and `ingest.decode.device_property` are both set, \
+             and either says it all: leave one of them out (given in `full.toml` line {})\n  - `storage.key` and `storage.sas` \
+             are both set: keep one (given in `full.toml` line {})",
+            line("device_property = "),
+            line("sas = ")
+        );
         assert_eq!(message, expected);
     }
     let table: toml::Table = toml::from_str(&full).unwrap();

@@ -109,10 +109,11 @@ pub(crate) fn load_models(config: &Config, runtime: &Runtime) -> anyhow::Result<
 /// What may not change under a running pipeline: it would give the same reading to two different windows.
 pub(crate) fn fingerprint(config: &Config) -> String {
     let (aggregate, decode) = (&config.aggregate, &config.ingest.decode);
-    let device = decode
-        .device_name
-        .as_ref()
-        .map_or(serde_json::json!(decode.device), |name| serde_json::json!({ "name": name }));
+    let device = match (&decode.device_name, &decode.device_property) {
+        (Some(name), _) => serde_json::json!({ "name": name }),
+        (None, Some(property)) => serde_json::json!({ "property": property }),
+        (None, None) => serde_json::json!(decode.device),
+    };
     let key = serde_json::json!([device, decode.sensor, decode.shape]);
     format!("window={} offset={} clock={:?} key={key}", aggregate.window, aggregate.offset, aggregate.clock)
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use ingest::decode::{Decoded, Decoder};
-use ingest::{Bound, Polled, RawRecord, SourceKind};
+use ingest::{Bound, Given, Polled, RawRecord, SourceKind};
 use jiff::Timestamp;
 use serde::Serialize;
 use types::PartitionId;
@@ -98,8 +98,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             Polled::Records(records) => {
                 decoder.begin(&records);
                 let partition = records.partition().index;
-                for raw in records.iter() {
-                    if view.left == 0 || !view.show(&decode(&mut decoder, partition, raw), raw) {
+                for (number, raw) in records.iter().enumerate() {
+                    if view.left == 0 || !view.show(&decode(&mut decoder, partition, raw, records.given(number)), raw) {
                         break;
                     }
                 }
@@ -167,7 +167,7 @@ impl Reading {
     }
 }
 
-fn decode(decoder: &mut Decoder, partition: u32, raw: RawRecord<'_>) -> Shown {
+fn decode(decoder: &mut Decoder, partition: u32, raw: RawRecord<'_>, given: Given<'_>) -> Shown {
     let mut shown = Shown {
         partition,
         position: raw.position,
@@ -188,7 +188,7 @@ fn decode(decoder: &mut Decoder, partition: u32, raw: RawRecord<'_>) -> Shown {
         time_us: reading.time,
         value: reading.value,
     };
-    match decoder.decode(payload) {
+    match decoder.decode_given(payload, given) {
         Decoded::One(reading) => shown.events.push(event(reading)),
         Decoded::Many(many) => {
             shown.events.extend(many.iter().map(|(_, reading)| event(reading)));

@@ -107,6 +107,14 @@ pub(super) fn decode(ingest: &Config, verdict: &mut Verdict) {
         };
         verdict.refuse(&setting, sentence(&error, error.hint()));
     }
+    let decode = &ingest.decode;
+    for (key, property) in [("device_property", &decode.device_property), ("time_property", &decode.time_property)] {
+        verdict.refuse_if(
+            property.is_some() && ingest.source == SourceKind::Simulated,
+            &format!("ingest.decode.{key}"),
+            &format!("`ingest.decode.{key}` is set, but records of `ingest.source = \"simulated\"` have no properties: leave it out"),
+        );
+    }
     let is_stream = matches!(ingest.source, SourceKind::Kafka | SourceKind::EventHubs);
     if is_stream && ingest.decode.format == Format::Csv && ingest.decode.columns.is_empty() {
         verdict.refuse(
@@ -125,7 +133,8 @@ fn decode_setting(error: &SettingError) -> String {
         | SettingError::Twice { key, .. }
         | SettingError::NoColumn { key, .. }
         | SettingError::Range { key, .. }
-        | SettingError::Overlap { second: key, .. } => key,
+        | SettingError::Overlap { second: key, .. }
+        | SettingError::Both { second: key, .. } => key,
         SettingError::Delimiter { .. } => "delimiter",
     };
     format!("ingest.decode.{key}")

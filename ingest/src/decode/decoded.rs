@@ -74,7 +74,7 @@ pub(super) struct Buffers<'a> {
     pub(super) scratch: &'a str,
     /// Sensors' or columns' names.
     pub(super) names: &'a [String],
-    /// The one device of all records, if it is configured.
+    /// The device of the whole record, if its payload does not name it.
     pub(super) device: &'a str,
 }
 

@@ -37,7 +37,7 @@ impl Field {
 
 /// A device id or a sensor's name.
 pub(super) fn id(plan: &Plan, role: Role, field: Field, buffers: Buffers<'_>) -> Result<Text, Reject> {
-    if role == Role::Device && plan.device_name.is_some() {
+    if role == Role::Device && plan.outside.has_device() {
         return Ok(Text::Device);
     }
     let (Field::Number(text) | Field::Text(text)) = field else {

@@ -9,6 +9,7 @@ mod fields;
 mod json;
 mod number;
 mod object;
+mod outside;
 mod plan;
 pub(crate) mod row;
 mod template;
@@ -16,13 +17,14 @@ mod time;
 
 use std::sync::Arc;
 
-use types::{Micros, Reason};
+use types::{Micros, Reading, Reason};
 
-use crate::{Error, Records};
+use crate::{Error, Given, Records};
 pub use config::{Config, Format, Path, Shape, TimeUnit};
 use decoded::{Buffers, Text};
 pub use decoded::{Decoded, Many, Reject};
 use object::{Outcome, Scratch};
+use outside::Outside;
 pub(crate) use plan::Plan;
 pub use plan::SettingError;
 use row::Columns;
@@ -83,9 +85,15 @@ impl Decoder {
         }
     }
 
-    /// Reads one record. A record without a value (a tombstone) is the caller's to count.
+    /// Reads one record whose payload holds all there is. A record without a value (a tombstone) is the caller's to count.
     #[inline]
     pub fn decode<'a>(&'a mut self, payload: &'a [u8]) -> Decoded<'a> {
+        self.decode_given(payload, Given::default())
+    }
+
+    /// Reads one record, of which some parts stand outside the payload.
+    #[inline]
+    pub fn decode_given<'a>(&'a mut self, payload: &'a [u8], given: Given<'a>) -> Decoded<'a> {
         if payload.len() > self.plan.record_bytes_max {
             return Decoded::Reject(self.too_large(payload.len()));
         }
@@ -93,27 +101,48 @@ impl Decoder {
             Ok(record) => record,
             Err(error) => return Decoded::Reject(not_utf8(error)),
         };
-        if let Some(reading) = self.templates.read(&self.plan, record) {
+        if self.plan.outside.is_something() {
+            return self.decode_outside(record, given);
+        }
+        if let Some(reading) = self.templates.read(&self.plan, record, Outside::default()) {
             return Decoded::One(reading);
         }
-        self.decode_fully(record)
+        self.decode_fully(record, given)
+    }
+
+    /// Apart, so that records which hold all their parts do not pay for it.
+    #[inline(never)]
+    fn decode_outside<'a>(&'a mut self, record: &'a str, given: Given<'a>) -> Decoded<'a> {
+        // The device is put in at the end: a reading that borrowed the plan's would keep the full parser from it.
+        let judged = self.plan.outside(given);
+        let outside = judged.ok().map(|outside| Outside { device: outside.device.map(|_| ""), ..outside });
+        match outside.and_then(|outside| self.templates.read(&self.plan, record, outside)) {
+            Some(reading) => {
+                Decoded::One(Reading { device: self.plan.device_of(given).unwrap_or(reading.device), ..reading })
+            }
+            None => self.decode_fully(record, given),
+        }
     }
 
     /// Without the fast path: what it must agree with.
-    fn decode_fully<'a>(&'a mut self, record: &'a str) -> Decoded<'a> {
+    fn decode_fully<'a>(&'a mut self, record: &'a str, given: Given<'a>) -> Decoded<'a> {
         if record.trim_start_matches('\u{feff}').trim_ascii().is_empty() {
             let detail = if record.is_empty() { "no bytes" } else { "only blanks" };
             return Decoded::Reject(Reject::new(Reason::Empty, detail));
         }
+        let outside = match self.plan.outside(given) {
+            Ok(outside) => outside,
+            Err(reject) => return Decoded::Reject(reject),
+        };
         self.scratch.clear();
         let format = self.plan.format_of(record.as_bytes());
         let outcome = match format {
-            Format::Json => object::decode(&self.plan, record, &mut self.scratch),
+            Format::Json => object::decode(&self.plan, record, outside, &mut self.scratch),
             _ if self.columns.names.is_empty() => {
                 Err(Reject::new(Reason::InvalidCsv, "the columns' names are not known: set `ingest.decode.columns`"))
             }
             Format::Csv | Format::Auto => {
-                row::decode(&self.plan, &self.columns, record, &mut self.scratch, &mut self.cells)
+                row::decode(&self.plan, &self.columns, record, outside, &mut self.scratch, &mut self.cells)
             }
         };
         // A column's name is a sensor's where no sensors are listed.
@@ -121,13 +150,13 @@ impl Decoder {
             Format::Csv if self.plan.sensors.is_empty() => &self.columns.names,
             _ => &self.plan.sensors,
         };
-        let buffers = Buffers { record, scratch: &self.scratch.text, names, device: self.plan.device() };
+        let buffers =
+            Buffers { record, scratch: &self.scratch.text, names, device: outside.device.unwrap_or_default() };
         match outcome {
             Err(reject) => Decoded::Reject(reject),
             Ok(Outcome::One { item, fields }) => {
-                // A template reads all four parts out of the record.
-                if format == Format::Json && self.plan.device_name.is_none() {
-                    self.templates.learn(record, &fields);
+                if format == Format::Json {
+                    self.templates.learn(&self.plan, record, &fields);
                 }
                 Decoded::One(item.reading(buffers))
             }

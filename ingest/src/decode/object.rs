@@ -8,6 +8,7 @@ use super::Shape;
 use super::decoded::{Buffers, Item, Reject, Text};
 use super::fields::{self, Field};
 use super::json::{Fault, Key, Scanner, Span, Token, unescape};
+use super::outside::Outside;
 use super::plan::{Plan, Role};
 
 /// Buffers for one record, used again for the next.
@@ -65,15 +66,21 @@ pub(super) enum Outcome {
 }
 
 /// Reads the whole record. Rejects of single elements go to the scratch.
-pub(super) fn decode(plan: &Plan, record: &str, scratch: &mut Scratch) -> Result<Outcome, Reject> {
+pub(super) fn decode(
+    plan: &Plan,
+    record: &str,
+    outside: Outside<'_>,
+    scratch: &mut Scratch,
+) -> Result<Outcome, Reject> {
     let mut scanner = Scanner::new(record, plan.depth_max, plan.fields_max);
-    let mut walk = Walk { plan, record, scratch };
+    let mut walk = Walk { plan, record, outside, scratch };
     walk.record(&mut scanner)
 }
 
 struct Walk<'a> {
     plan: &'a Plan,
     record: &'a str,
+    outside: Outside<'a>,
     scratch: &'a mut Scratch,
 }
 
@@ -133,20 +140,24 @@ impl Walk<'_> {
         Ok(Item {
             device: fields::id(self.plan, Role::Device, device, buffers)?,
             sensor: fields::id(self.plan, Role::Sensor, sensor, buffers)?,
-            time: fields::time(self.plan, time, buffers)?,
+            time: self.time(time)?,
             value: fields::value(self.plan.path(Role::Value).last().map_or("", String::as_str), value, buffers)?,
         })
+    }
+
+    fn time(&self, field: Field) -> Result<types::Micros, Reject> {
+        self.outside.time.map_or_else(|| fields::time(self.plan, field, self.buffers()), Ok)
     }
 
     /// Turns the row whose sensors' fields lie in the scratch into readings.
     fn wide(&mut self, fields: [Field; 4]) -> Result<(), Reject> {
         let [device, _, time, _] = fields;
         let device = fields::id(self.plan, Role::Device, device, self.buffers())?;
-        let time = fields::time(self.plan, time, self.buffers())?;
+        let time = self.time(time)?;
         if self.plan.sensors.is_empty() {
             self.wide_found(device, time)
         } else {
-            wide_slots(self.plan, self.record, self.scratch, device, time)
+            wide_slots(self.plan, self.record, self.scratch, (device, time))
         }
     }
 
@@ -300,7 +311,7 @@ impl Walk<'_> {
             record: self.record,
             scratch: &self.scratch.text,
             names: &self.plan.sensors,
-            device: self.plan.device(),
+            device: self.outside.device.unwrap_or_default(),
         }
     }
 }
@@ -310,8 +321,7 @@ pub(super) fn wide_slots(
     plan: &Plan,
     record: &str,
     scratch: &mut Scratch,
-    device: Text,
-    time: types::Micros,
+    (device, time): (Text, types::Micros),
 ) -> Result<(), Reject> {
     if scratch.slots.iter().all(|field| *field == Field::Absent) {
         return Err(Reject::new(Reason::MissingField, "none of the listed sensors is there"));
@@ -321,7 +331,7 @@ pub(super) fn wide_slots(
         if matches!(field, Field::Absent | Field::Null) {
             continue;
         }
-        let buffers = Buffers { record, scratch: &scratch.text, names: &plan.sensors, device: plan.device() };
+        let buffers = Buffers { record, scratch: &scratch.text, names: &[], device: "" };
         match fields::value(&plan.sensors[slot], field, buffers) {
             Ok(value) => scratch.item(Item { device, sensor: Text::Name(slot as u32), time, value }),
             Err(reject) => scratch.reject(reject),

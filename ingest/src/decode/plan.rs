@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 
+use super::outside::Named;
 use super::{Config, Format, Path, Shape, TimeUnit};
 
 /// The parts of a reading, in the order in which they are checked.
@@ -39,6 +40,8 @@ pub enum SettingError {
     Overlap { first: &'static str, second: &'static str },
     #[error("`ingest.decode.{key}` has no use where `{setting}` is `{value}`")]
     NoUse { key: &'static str, setting: &'static str, value: &'static str },
+    #[error("`ingest.decode.{first}` and `ingest.decode.{second}` are both set, and either says it all")]
+    Both { first: &'static str, second: &'static str },
     #[error("`{name}` stands twice in `ingest.decode.{key}`")]
     Twice { key: &'static str, name: String },
     #[error("`ingest.decode.columns` has no `{name}`, which `ingest.decode.{key}` names")]
@@ -53,6 +56,10 @@ impl SettingError {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
+            SettingError::EmptyPath { key: "device_property" | "time_property" } => {
+                "name the property, or leave it out".into()
+            }
+            SettingError::Both { .. } => "leave one of them out".into(),
             SettingError::EmptyPath { .. } => {
                 "write a key, keys joined by dots, or a list of keys if a key holds a dot".into()
             }
@@ -82,8 +89,7 @@ pub(crate) struct Plan {
     pub(super) shape: Shape,
     /// For `csv` the single key is the column's name.
     paths: [Vec<String>; 4],
-    /// The device of all records; none: each names its own.
-    pub(super) device_name: Option<String>,
+    pub(super) outside: Named,
     pub(super) unit: TimeUnit,
     pub(super) sensors: Vec<String>,
     slots: HashMap<String, u32, foldhash::fast::FixedState>,
@@ -100,18 +106,13 @@ impl Plan {
         if config.shape == Shape::Long && !config.sensors.is_empty() {
             return Err(SettingError::NoUse { key: "sensors", setting: "ingest.decode.shape", value: "long" });
         }
-        if let Some(name) = &config.device_name
-            && !(1..=config.id_bytes_max).contains(&name.len())
-        {
-            let max = config.id_bytes_max;
-            return Err(SettingError::Range { key: "device_name", value: name.len(), min: 1, max });
-        }
+        let outside = Named::of(config)?;
         let paths = [&config.device, &config.sensor, &config.time, &config.value];
         let mut plan = Plan {
             format: config.format,
             shape: config.shape,
             paths: paths.map(|path| keys(path, config.format)),
-            device_name: config.device_name.clone(),
+            outside,
             unit: config.time_unit,
             sensors: config.sensors.clone(),
             slots: config.sensors.iter().zip(0..).map(|(name, slot)| (name.clone(), slot)).collect(),
@@ -135,23 +136,18 @@ impl Plan {
         &self.paths[role as usize]
     }
 
-    #[inline]
-    pub(super) fn device(&self) -> &str {
-        self.device_name.as_deref().unwrap_or_default()
-    }
-
     /// For messages: the path as one would write it.
     pub(super) fn name(&self, role: Role) -> String {
         self.path(role).join(".")
     }
 
-    /// The parts that have a field of their own.
+    /// The parts that have a field of their own in the payload.
     pub(super) fn roles(&self) -> impl Iterator<Item = Role> {
         let wide = self.shape == Shape::Wide;
-        let named = self.device_name.is_some();
+        let (has_device, has_time) = (self.outside.has_device(), self.outside.has_time());
         let has_field = move |role: &Role| match role {
-            Role::Device => !named,
-            Role::Time => true,
+            Role::Device => !has_device,
+            Role::Time => !has_time,
             Role::Sensor | Role::Value => !wide,
         };
         Role::ALL.into_iter().filter(has_field)
@@ -297,6 +293,14 @@ mod tests {
             ),
             (Config { value: "ts".into(), ..Config::default() }, "`ingest.decode.time` and `ingest.decode.value` name"),
             (Config { sensors: vec!["a".into()], ..Config::default() }, "`ingest.decode.sensors` has no use where"),
+            (
+                Config { device_name: Some("a".into()), device_property: Some("b".into()), ..Config::default() },
+                "`ingest.decode.device_name` and `ingest.decode.device_property` are both set",
+            ),
+            (
+                Config { time_property: Some(String::new()), ..Config::default() },
+                "`ingest.decode.time_property` is empty",
+            ),
             (wide(&["a", "a"]), "`a` stands twice"),
             (wide(&["ts"]), "`ingest.decode.time` and `ingest.decode.sensors` name"),
             (

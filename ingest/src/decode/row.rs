@@ -8,6 +8,7 @@ use super::fields::{self, Field};
 use super::json::Span;
 use super::number;
 use super::object::{Outcome, Scratch, wide_slots};
+use super::outside::Outside;
 use super::plan::{Plan, Role};
 
 /// What the columns of the present batch are.
@@ -43,11 +44,13 @@ pub(super) fn decode(
     plan: &Plan,
     columns: &Columns,
     record: &str,
+    outside: Outside<'_>,
     scratch: &mut Scratch,
     cells: &mut Vec<Text>,
 ) -> Result<Outcome, Reject> {
     split(record, plan.delimiter, &mut scratch.text, cells)?;
-    let buffers = Buffers { record, scratch: &scratch.text, names: &plan.sensors, device: plan.device() };
+    let buffers =
+        Buffers { record, scratch: &scratch.text, names: &plan.sensors, device: outside.device.unwrap_or_default() };
     if let Some(surplus) = cells.get(columns.names.len()..)
         && surplus.iter().any(|cell| !cell.of(buffers).is_empty())
     {
@@ -58,14 +61,15 @@ pub(super) fn decode(
         let text = columns.roles[role as usize].and_then(|at| cells.get(at));
         text.map_or(Field::Absent, |text| Field::Text(*text))
     };
+    let time = || outside.time.map_or_else(|| fields::time(plan, cell(Role::Time), buffers), Ok);
     let device = fields::id(plan, Role::Device, cell(Role::Device), buffers)?;
     if plan.shape == Shape::Long {
         let sensor = fields::id(plan, Role::Sensor, cell(Role::Sensor), buffers)?;
-        let time = fields::time(plan, cell(Role::Time), buffers)?;
+        let time = time()?;
         let value = fields::value(&plan.path(Role::Value)[0], cell(Role::Value), buffers)?;
         return Ok(Outcome::One { item: Item { device, sensor, time, value }, fields: [Field::Absent; 4] });
     }
-    let time = fields::time(plan, cell(Role::Time), buffers)?;
+    let time = time()?;
     if plan.sensors.is_empty() {
         wide_numbers(plan, columns, record, scratch, cells, (device, time))?;
     } else {
@@ -78,7 +82,7 @@ pub(super) fn decode(
                 scratch.slots[slot] = if empty { Field::Null } else { Field::Text(*text) };
             }
         }
-        wide_slots(plan, record, scratch, device, time)?;
+        wide_slots(plan, record, scratch, (device, time))?;
     }
     Ok(Outcome::Many)
 }

@@ -10,6 +10,7 @@ use types::Reading;
 use super::decoded::Text;
 use super::fields::Field;
 use super::json::{Span, text_stop};
+use super::outside::Outside;
 use super::plan::{Plan, Role};
 use super::{number, time};
 
@@ -60,13 +61,13 @@ enum Kind {
 impl Templates {
     /// The reading of a record that is like one seen before.
     #[inline]
-    pub(super) fn read<'a>(&mut self, plan: &Plan, record: &'a str) -> Option<Reading<'a>> {
-        if let Some(reading) = self.learned.get(self.last).and_then(|template| template.read(plan, record)) {
+    pub(super) fn read<'a>(&mut self, plan: &Plan, record: &'a str, outside: Outside<'a>) -> Option<Reading<'a>> {
+        if let Some(reading) = self.learned.get(self.last).and_then(|template| template.read(plan, record, outside)) {
             self.pause_after = 0;
             return Some(reading);
         }
         for (at, template) in self.learned.iter().enumerate().filter(|(at, _)| *at != self.last) {
-            if let Some(reading) = template.read(plan, record) {
+            if let Some(reading) = template.read(plan, record, outside) {
                 self.last = at;
                 return Some(reading);
             }
@@ -75,14 +76,14 @@ impl Templates {
     }
 
     /// Learns from a record that the full parser took for one reading with these fields.
-    pub(super) fn learn(&mut self, record: &str, fields: &[Field; 4]) {
+    pub(super) fn learn(&mut self, plan: &Plan, record: &str, fields: &[Field; 4]) {
         if self.pause > 0 {
             self.pause -= 1;
             return;
         }
         self.pause = self.pause_after;
         self.pause_after = (self.pause_after * 2 + 1).min(PAUSE_MAX);
-        if self.spare.take_apart(record, fields).is_none() {
+        if self.spare.take_apart(plan, record, fields).is_none() {
             return;
         }
         if self.learned.len() < TEMPLATES_MAX {
@@ -99,7 +100,7 @@ impl Templates {
 impl Template {
     /// Becomes the template of a valid record, or none that is of use. A quote in the record opens a text, and a digit or minus
     /// outside of texts a number.
-    fn take_apart(&mut self, record: &str, fields: &[Field; 4]) -> Option<()> {
+    fn take_apart(&mut self, plan: &Plan, record: &str, fields: &[Field; 4]) -> Option<()> {
         let bytes = record.as_bytes();
         if bytes.len() > BYTES_MAX || record.starts_with('\u{feff}') {
             return None;
@@ -134,12 +135,12 @@ impl Template {
         }
         self.tail = self.literals.len();
         self.literals.extend_from_slice(&bytes[from..]);
-        let complete = Role::ALL.iter().all(|role| self.holes.iter().any(|hole| hole.role == Some(*role)));
+        let complete = plan.roles().all(|role| self.holes.iter().any(|hole| hole.role == Some(role)));
         (complete && self.holes.len() <= HOLES_MAX).then_some(())
     }
 
     #[inline]
-    fn read<'a>(&self, plan: &Plan, record: &'a str) -> Option<Reading<'a>> {
+    fn read<'a>(&self, plan: &Plan, record: &'a str, outside: Outside<'a>) -> Option<Reading<'a>> {
         let bytes = record.as_bytes();
         let mut spans = [(Kind::Text, Span::default()); 4];
         let mut at = 0;
@@ -166,15 +167,17 @@ impl Template {
             let text = span.of(record);
             (!text.is_empty() && text.len() <= plan.id_bytes_max).then_some(text)
         };
-        let time = match time_kind {
-            Kind::Text => time::of_text(time.of(record), plan.unit),
-            Kind::Number => time::of_number(time.of(record), plan.unit),
+        let device = outside.device.map_or_else(|| id(device), Some)?;
+        let time = match (outside.time, time_kind) {
+            (Some(time), _) => time,
+            (None, Kind::Text) => time::of_text(time.of(record), plan.unit).ok()?,
+            (None, Kind::Number) => time::of_number(time.of(record), plan.unit).ok()?,
         };
         let value = match value_kind {
             Kind::Text => number::of_text(value.of(record)),
             Kind::Number => number::finite(value.of(record)),
         };
-        Some(Reading { device: id(device)?, sensor: id(sensor)?, time: time.ok()?, value: value? })
+        Some(Reading { device, sensor: id(sensor)?, time, value: value? })
     }
 }
 

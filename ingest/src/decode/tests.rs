@@ -8,7 +8,7 @@ use super::*;
 type Owned = Result<Vec<(u32, String, String, i64, u64)>, Reason>;
 
 fn owned(decoded: &Decoded<'_>) -> (Owned, Vec<(u32, Reject)>) {
-    let reading = |(index, reading): (u32, types::Reading<'_>)| {
+    let reading = |(index, reading): (u32, Reading<'_>)| {
         (index, reading.device.to_owned(), reading.sensor.to_owned(), reading.time, reading.value.to_bits())
     };
     match decoded {
@@ -220,6 +220,55 @@ fn configs() -> Vec<Config> {
     ]
 }
 
+/// A record's parts, and the payload that holds those of them that are asked for.
+#[derive(Debug, Clone)]
+struct Parts {
+    device: String,
+    time: String,
+    value: String,
+}
+
+impl Parts {
+    /// A payload without the device, without the time, or with both.
+    fn payload(&self, form: usize, format: Format, has: [bool; 2]) -> String {
+        let Parts { device, time, value } = self;
+        let text = |text: &str| serde_json::to_string(text).expect("JSON");
+        let pair = |is_there: bool, key: &str, part: &str| {
+            if is_there { format!(r#""{key}":{},"#, text(part)) } else { String::new() }
+        };
+        let object = |value: &str| {
+            let (device, time) = (pair(has[0], "device", device), pair(has[1], "ts", time));
+            match form {
+                0 => format!(r#"{{{device}{time}"sensor":"s","value":{value}}}"#),
+                _ => format!(r#"{{"value":{value},{time}"sensor":"s",{device}"n":[1,"x"],"flow":7}}"#),
+            }
+        };
+        let quoted = |text: &str| format!("\"{}\",", text.replace('"', "\"\""));
+        let cell = |is_there: bool, part: &str| if is_there { quoted(part) } else { String::new() };
+        match (format, form) {
+            (Format::Csv, _) => format!("{}s,{}{value}", cell(has[0], device), cell(has[1], time)),
+            (_, 2) => format!("[{},{},5]", object(value), object("2")),
+            _ => object(value),
+        }
+    }
+}
+
+fn parts() -> impl Strategy<Value = Parts> {
+    let device = prop_oneof![
+        4 => "[a-z]{1,6}-[0-9]{1,4}",
+        1 => "[\"\\\\ ,äß🌡\n]{1,6}",
+        1 => Just(String::new()),
+        1 => Just("d".repeat(30))
+    ];
+    let time = prop_oneof![
+        4 => (0_i64..4_000_000_000_000_000).prop_map(|t| jiff::Timestamp::from_microsecond(t).expect("a time").to_string()),
+        2 => (100_000_000_i64..4_000_000_000_000).prop_map(|t| t.to_string()),
+        1 => Just("2018-02-30T00:00:00Z".to_owned()),
+    ];
+    let value = prop_oneof![4 => any::<f32>().prop_map(|v| format!("{v:?}")), 1 => Just("\"7\"".to_owned())];
+    (device, time, value).prop_map(|(device, time, value)| Parts { device, time, value })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -242,12 +291,92 @@ proptest! {
                 let ours = owned(&fast.decode(&record));
                 let mut full = decoder(config.clone());
                 let theirs = match std::str::from_utf8(&record) {
-                    Ok(record) => owned(&full.decode_fully(record)),
+                    Ok(record) => owned(&full.decode_fully(record, Given::default())),
                     Err(_) => owned(&full.decode(&record)),
                 };
                 prop_assert_eq!(ours, theirs);
             }
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    /// Where a part stands makes no difference to what is read: inside the payload, or given with it.
+    #[test]
+    fn parts_outside_the_payload_are_read_as_those_inside(
+        records in prop::collection::vec((parts(), 0_usize..3), 1..12),
+        wide in any::<bool>(), csv in any::<bool>(), outside in prop::sample::select(vec![[true, false], [false, true], [true, true]])
+    ) {
+        let columns = |has: [bool; 2]| -> Vec<String> {
+            [("device", has[0]), ("sensor", true), ("ts", has[1]), ("value", true)]
+                .iter().filter(|(_, is_there)| *is_there).map(|(name, _)| (*name).to_owned()).collect()
+        };
+        let inside = Config {
+            format: if csv { Format::Csv } else { Format::Json },
+            shape: if wide { Shape::Wide } else { Shape::Long },
+            columns: columns([true; 2]),
+            id_bytes_max: 20,
+            ..Config::default()
+        };
+        let has = outside.map(|is_outside| !is_outside);
+        let mut given = decoder(Config {
+            device_property: outside[0].then(|| "id".to_owned()),
+            time_property: outside[1].then(|| "at".to_owned()),
+            columns: columns(has),
+            ..inside.clone()
+        });
+        let mut whole = decoder(inside.clone());
+        for (parts, form) in &records {
+            let full = parts.payload(*form, inside.format, [true; 2]);
+            let (theirs, refused) = owned(&whole.decode(full.as_bytes()));
+            let payload = parts.payload(*form, inside.format, has);
+            let parts_given = Given { device: outside[0].then_some(&parts.device), time: outside[1].then_some(&parts.time) };
+            match owned(&given.decode_given(payload.as_bytes(), parts_given)) {
+                // What is wrong outside is wrong for all elements, and said once; before what is wrong inside.
+                (Err(reason), _) if theirs.is_ok() => {
+                    prop_assert_eq!(theirs.expect("an array").len(), 0);
+                    prop_assert!(has != [false; 2] || reason == refused.first().expect("a reject").1.reason);
+                }
+                (Err(_), _) if has != [false; 2] => prop_assert!(theirs.is_err()),
+                (ours, _) => prop_assert_eq!(ours, theirs, "{} {}", full, payload),
+            }
+        }
+    }
+}
+
+#[test]
+fn parts_outside_the_payload_are_refused_by_their_property() {
+    let mut given = decoder(Config {
+        device_property: Some("id".into()),
+        time_property: Some("at".into()),
+        id_bytes_max: 3,
+        ..Config::default()
+    });
+    let record = br#"{"device":5,"ts":"never","sensor":"s","value":1}"#;
+    let time = Some("2018-01-01T00:00:00Z");
+    for (device, time, message) in [
+        (None, time, "missing_field: the record has no property `id`"),
+        (Some(""), time, "missing_field: the property `id` is empty"),
+        (Some("four"), time, "id_too_long: the property `id` has 4 bytes, more than 3"),
+        (Some("d"), None, "missing_field: the record has no property `at`"),
+        (Some("d"), Some("2018"), "bad_time: the property `at` is `2018`: "),
+    ] {
+        let (_, refused) = owned(&given.decode_given(record, Given { device, time }));
+        let [(0, reject)] = &refused[..] else { panic!("{refused:?}") };
+        let said = format!("{}: {}", reject.reason.as_str(), reject.detail);
+        assert!(said.starts_with(message), "{said}");
+    }
+    for n in 0..10 {
+        let learned = given.templates.read(
+            &given.plan,
+            "{\"device\":5,\"ts\":\"never\",\"sensor\":\"s\",\"value\":1}",
+            Outside { device: Some("d"), time: Some(0) },
+        );
+        assert_eq!(learned.is_some(), n > 0, "such records take the fast path");
+        let (read, _) = owned(&given.decode_given(record, Given { device: Some("d"), time }));
+        assert_eq!(read, Ok(vec![(0, "d".into(), "s".into(), 1_514_764_800_000_000, 1_f64.to_bits())]));
     }
 }
 
@@ -262,7 +391,7 @@ fn records_of_one_producer_take_the_fast_path() {
     };
     for n in 0..100 {
         let record = record(n);
-        let fast = decoder.templates.read(&decoder.plan, &record).is_some();
+        let fast = decoder.templates.read(&decoder.plan, &record, Outside::default()).is_some();
         assert_eq!(fast, n > 0);
         assert!(matches!(decoder.decode(record.as_bytes()), Decoded::One(one) if one.value == f64::from(n) + 0.5));
     }

@@ -38,6 +38,10 @@ pub enum Error {
     Header { path: PathBuf, problem: String },
     #[error("the header of `{}` has no column `{name}`{}", path.display(), did_you_mean(near))]
     NoColumn { path: PathBuf, setting: &'static str, name: String, near: Vec<String>, columns: Vec<String> },
+    #[error("`{}` is an Avro file that cannot be read: {problem}", path.display())]
+    Avro { path: PathBuf, problem: String },
+    #[error("`{}` is an Avro file, whose records are read as JSON, but `ingest.decode.format` is `csv`", path.display())]
+    AvroIsNoCsv { path: PathBuf },
     #[error("`{path}` can be read only once: it is standard input or a pipe")]
     Once { path: String },
     #[error("files cannot start at `{start}`: they have no broker times and no live end")]
@@ -78,6 +82,10 @@ impl Error {
                  `ingest.decode.columns` if the file has no header",
                 list(columns)
             ),
+            Error::Avro { .. } => {
+                "the codecs are null, deflate, snappy, zstandard, bzip2 and xz; look at the header with another reader of Avro".into()
+            }
+            Error::AvroIsNoCsv { .. } => "set `ingest.decode.format` to `json`, or `auto`".into(),
             Error::Once { .. } => "write it to a file first, and read that".into(),
             Error::Start { .. } => "leave `ingest.start` at `earliest`".into(),
         };

@@ -3,6 +3,7 @@
 //! Framing happens here (a line or a CSV row is a record), decoding does not. A restart reads the same files from the
 //! beginning and skips: files have no index, and nothing is remembered about them here.
 
+mod avro;
 mod error;
 mod expand;
 mod frame;
@@ -19,7 +20,8 @@ use serde::{Deserialize, Serialize};
 use types::{PartitionId, Position};
 
 use crate::decode::{self, Format, Plan, row};
-use crate::{Polled, RawRecord, Records, Source, Start};
+use crate::{Given, Polled, RawRecord, Records, Source, Start, Wanted};
+use avro::AvroFile;
 pub use error::Error;
 use error::nearest;
 use expand::Input;
@@ -34,8 +36,9 @@ use relay::Relay;
 pub struct Config {
     /// A file, a folder (read in the order of names, recursively, without hidden files), a glob like `data/*.csv.gz` (`**` for any
     /// folders), or `-` for standard input; a pipe
-    /// (`/dev/fd/3`, a FIFO) is read like standard input. Plain, gzip and zstd are told apart by their content. JSON is one record a line,
-    /// CSV one record a row; blank lines do not count.
+    /// (`/dev/fd/3`, a FIFO) is read like standard input. Plain, gzip, zstd and Avro are told apart by their content. JSON is one record a
+    /// line, CSV one record a row; blank lines do not count. Each value of an Avro object container file is read as JSON, and each event
+    /// of an Event Hubs Capture file by its body.
     pub path: String,
     /// Each device's readings are in order of time (up to `aggregate.out_of_orderness`), so that windows may close before the end of
     /// the input and memory stays small. Readings that break the promise are late.
@@ -64,6 +67,8 @@ struct Files {
     plan: Plan,
     /// The columns' names by configuration: a file need not begin with them then.
     fixed_columns: Vec<String>,
+    /// Of Capture files.
+    wanted: Wanted,
     progress: Progress,
 }
 
@@ -81,6 +86,8 @@ struct Reading {
     next_input: usize,
     opened: Option<Opened>,
     framer: Framer,
+    /// The file at hand, if it is one of Avro; the framer has no part in it.
+    avro: Option<AvroFile>,
     /// The framer holds the first record of the file already.
     held: bool,
     columns: Option<Arc<[String]>>,
@@ -92,7 +99,7 @@ struct Reading {
 
 /// What reading on brought.
 enum Step {
-    /// It lies in the framer.
+    /// [`Reading::push_to`] knows it.
     Record,
     /// A file was opened, or ended.
     Between,
@@ -118,6 +125,7 @@ impl FilesSource {
                 inputs,
                 fixed_columns: decode.columns.clone(),
                 plan,
+                wanted: Wanted::of(decode),
             }),
             path: config.path.clone(),
             batch_records: batch_records.max(1),
@@ -236,6 +244,7 @@ impl Reading {
             next_input: 0,
             opened: None,
             framer: Framer::new(Framing::Lines, plan.record_bytes_max()),
+            avro: None,
             held: false,
             columns: None,
             position: 0,
@@ -267,8 +276,7 @@ impl Reading {
         while records.len() < batch_records && records.bytes() < BATCH_BYTES {
             match self.step(files) {
                 Ok(Step::Record) => {
-                    let payload = Some(self.framer.record());
-                    records.push(RawRecord { position: self.position, broker_time: None, key: &[], payload });
+                    self.push_to(&mut records, files);
                     self.position += 1;
                 }
                 // The next file may have another header, and a batch has one.
@@ -297,7 +305,12 @@ impl Reading {
             self.opened = Some(opened);
             return Ok(Step::Between);
         };
-        if self.framer.advance(&mut *opened.reader).map_err(|source| opened.failed(source))? {
+        if let Some(avro) = &mut self.avro {
+            if avro.advance().map_err(|source| opened.failed_as_avro(source.into()))? {
+                return Ok(Step::Record);
+            }
+            self.avro = None;
+        } else if self.framer.advance(&mut *opened.reader).map_err(|source| opened.failed(source))? {
             return Ok(Step::Record);
         }
         self.opened = None;
@@ -306,8 +319,40 @@ impl Reading {
 }
 
 impl Reading {
+    /// Appends the record at hand.
+    fn push_to(&self, records: &mut Records, files: &Files) {
+        let (record, given) = match &self.avro {
+            Some(avro) => avro.record(self.position),
+            None => {
+                let payload = Some(self.framer.record());
+                (RawRecord { position: self.position, broker_time: None, key: &[], payload }, Given::default())
+            }
+        };
+        if files.wanted.is_nothing() {
+            records.push(record);
+        } else {
+            records.push_given(record, given);
+        }
+    }
+
+    fn begin_avro(&mut self, files: &Files, opened: &mut Opened) -> Result<(), Error> {
+        let plan = &files.plan;
+        let reader = std::mem::replace(&mut opened.reader, Box::new(std::io::empty()));
+        let avro = AvroFile::open(reader, plan.record_bytes_max(), &files.wanted);
+        let avro = avro.map_err(|fault| opened.failed_as_avro(fault))?;
+        if !avro.is_capture() && plan.format_of(b"{") != Format::Json {
+            return Err(Error::AvroIsNoCsv { path: opened.path.clone() });
+        }
+        self.columns = None;
+        self.avro = Some(avro);
+        Ok(())
+    }
+
     /// How the file's records end, and what its columns are.
     fn begin(&mut self, files: &Files, opened: &mut Opened) -> Result<(), Error> {
+        if opened.is_avro {
+            return self.begin_avro(files, opened);
+        }
         let plan = &files.plan;
         let format = opened.reader.fill_buf().map(|start| plan.format_of(start));
         let framing = match format.map_err(|source| opened.failed(source))? {

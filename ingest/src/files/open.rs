@@ -1,4 +1,4 @@
-//! Opens one input: finds the compression by its first bytes, counts what is read, skips a byte order mark.
+//! Opens one input: finds the compression and Avro by the first bytes, counts what is read, skips a byte order mark.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::avro;
 use super::error::Error;
 use super::expand::{Input, STANDARD_INPUT};
 
@@ -51,6 +52,8 @@ impl Progress {
 pub(super) struct Opened {
     pub(super) path: PathBuf,
     pub(super) reader: Box<dyn BufRead + Send>,
+    /// It begins as Avro files do.
+    pub(super) is_avro: bool,
     compression: Option<&'static str>,
     /// Bytes read of this file.
     at: Arc<AtomicU64>,
@@ -78,14 +81,32 @@ impl Opened {
         } else {
             (None, Box::new(reader))
         };
-        let mut opened = Opened { path: path.clone(), reader: Box::new(io::empty()), compression, at };
+        let mut opened = Opened { path: path.clone(), reader: Box::new(io::empty()), is_avro: false, compression, at };
         let (start, mut reader) =
             begin(reader, BYTE_ORDER_MARK.len() as u64).map_err(|source| opened.failed(source))?;
         if start == BYTE_ORDER_MARK {
             reader.consume(BYTE_ORDER_MARK.len());
         }
         opened.reader = Box::new(reader);
+        if start == avro::MAGIC[..start.len()] {
+            let all = std::mem::replace(&mut opened.reader, Box::new(io::empty()));
+            let (start, reader) = begin(all, avro::MAGIC.len() as u64).map_err(|source| opened.failed(source))?;
+            opened.is_avro = start == avro::MAGIC;
+            opened.reader = Box::new(reader);
+        }
         Ok(opened)
+    }
+
+    /// What is wrong with an Avro file.
+    pub(super) fn failed_as_avro(&self, fault: avro::Fault) -> Error {
+        match fault {
+            avro::Fault::Header(problem) => Error::Avro { path: self.path.clone(), problem },
+            avro::Fault::Broken(source) if source.raw_os_error().is_none() => {
+                let at = self.at.load(Ordering::Relaxed);
+                Error::Broken { path: self.path.clone(), compression: "Avro", at, source }
+            }
+            avro::Fault::Broken(source) => self.failed(source),
+        }
     }
 
     /// What a failure to read means: the file's content, or the way to it.

@@ -13,7 +13,7 @@ use types::{PartitionId, Position};
 
 use super::error::Error;
 use super::{BATCH_BYTES, Files, Reading, Step, same};
-use crate::{Polled, RawRecord, Records};
+use crate::{Polled, Records};
 
 /// The poller's end. Dropping it lets the thread go, as soon as the pipe lets it.
 pub(super) struct Relay {
@@ -98,7 +98,7 @@ impl Feed {
         reading.skip_to(files, &self.partition, position)?;
         loop {
             match reading.step(files)? {
-                Step::Record if self.put(&reading) => reading.position += 1,
+                Step::Record if self.put(&reading, files) => reading.position += 1,
                 Step::Record | Step::End => return Ok(Position(reading.position)),
                 Step::Between => {}
             }
@@ -106,7 +106,7 @@ impl Feed {
     }
 
     /// Puts the record at hand behind the others; false if nobody takes it.
-    fn put(&self, reading: &Reading) -> bool {
+    fn put(&self, reading: &Reading, files: &Files) -> bool {
         let full = |slot: &mut Slot| {
             let records = &slot.records;
             let fits = records.is_empty()
@@ -125,8 +125,7 @@ impl Feed {
         if first {
             slot.records = Records::new(self.partition.clone()).with_columns(reading.columns.clone());
         }
-        let payload = Some(reading.framer.record());
-        slot.records.push(RawRecord { position: reading.position, broker_time: None, key: &[], payload });
+        reading.push_to(&mut slot.records, files);
         drop(slot);
         // Each notification costs a call of the system, and only an empty slot is waited at.
         if first {

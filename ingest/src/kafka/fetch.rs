@@ -11,7 +11,7 @@
 //! that offset, so that the next pause or rebalance resumes one record too late.
 #![allow(unsafe_code)]
 
-use std::ffi::{CString, c_void};
+use std::ffi::{CStr, CString, c_void};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,10 +26,30 @@ use crate::RawRecord;
 
 /// One thing that came out of the queue.
 pub(super) enum Fetched<'a> {
-    Record(RawRecord<'a>),
+    Record(RawRecord<'a>, Headers<'a>),
     /// The partition's end *at this offset* was reached: control records before it included.
     End(i64),
     Failed(RDKafkaErrorCode),
+}
+
+/// The headers of a message, looked at only when they are asked for.
+pub(super) struct Headers<'a>(&'a sys::rd_kafka_message_t);
+
+impl<'a> Headers<'a> {
+    /// The value of the first header of this name; none, too, if it is null.
+    pub(super) fn first(&self, name: &CStr) -> Option<&'a [u8]> {
+        use sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR as OK;
+        let (mut headers, mut value, mut length) = (std::ptr::null_mut(), std::ptr::null(), 0);
+        // SAFETY: the message is alive for `'a` and its headers with it: they are its own, parsed once (on this thread, nobody
+        // else has the message) and freed with it. `name` is terminated; the value is `length` bytes within the headers.
+        unsafe {
+            if sys::rd_kafka_message_headers(self.0, &raw mut headers) != OK {
+                return None;
+            }
+            let found = sys::rd_kafka_header_get(headers, 0, name.as_ptr(), &raw mut value, &raw mut length);
+            if found == OK { bytes(value, length) } else { None }
+        }
+    }
 }
 
 /// A queue that partitions are forwarded to.
@@ -150,12 +170,9 @@ unsafe fn fetched(message: &sys::rd_kafka_message_t) -> Fetched<'_> {
         let payload = bytes(message.payload, message.len);
         (key, payload, sys::rd_kafka_message_timestamp(message, std::ptr::null_mut()))
     };
-    Fetched::Record(RawRecord {
-        position: message.offset,
-        broker_time: broker_time(millis),
-        key: key.unwrap_or_default(),
-        payload,
-    })
+    let record =
+        RawRecord { position: message.offset, broker_time: broker_time(millis), key: key.unwrap_or_default(), payload };
+    Fetched::Record(record, Headers(message))
 }
 
 /// # Safety

@@ -16,6 +16,8 @@ mod errors;
 #[cfg(feature = "kafka")]
 mod fetch;
 #[cfg(feature = "kafka")]
+mod header;
+#[cfg(feature = "kafka")]
 mod inquirer;
 #[cfg(feature = "kafka")]
 mod metrics;

@@ -9,7 +9,7 @@ use types::PartitionId;
 
 use super::watch::{Looks, Past};
 use super::watermarks::AtEnd;
-use crate::{Anchor, RawRecord, Records, mutant};
+use crate::{Anchor, Given, RawRecord, Records, mutant};
 
 /// Bytes set aside at once for a batch: one large record says little of the next.
 const CAPACITY_BYTES_MAX: usize = 1 << 20;
@@ -113,9 +113,9 @@ impl Partition {
         self.at_end = None;
     }
 
-    /// Takes a record, or drops it. `capacity` is a guess at how many more come with it.
+    /// Takes a record, or drops it. `given`: none if nothing outside payloads is asked for. `capacity` is a guess at how many more come with it.
     #[inline]
-    pub(super) fn take(&mut self, record: RawRecord<'_>, capacity: usize) {
+    pub(super) fn take(&mut self, record: RawRecord<'_>, given: Option<Given<'_>>, capacity: usize) {
         let is_behind = record.position < self.next && mutant::has_position_filter();
         if self.phase != Phase::Started || is_behind {
             // What comes after a bounded read's end is no stray, only early.
@@ -137,7 +137,10 @@ impl Partition {
             let bytes = capacity.saturating_mul(bytes + 8).min(CAPACITY_BYTES_MAX);
             Open { generation, records: Records::with_capacity(self.id.clone(), capacity, bytes) }
         });
-        open.records.push(record);
+        match given {
+            None => open.records.push(record),
+            Some(given) => open.records.push_given(record, given),
+        }
     }
 
     /// The broker has nothing after `position` at the moment.
@@ -231,11 +234,11 @@ mod tests {
     #[test]
     fn nothing_is_taken_before_start_or_below_the_position() {
         let mut partition = Partition::new(PartitionId { topic: "t".into(), index: 0 });
-        partition.take(record(5), 1);
+        partition.take(record(5), None, 1);
         assert!(partition.hand_over().is_none());
         partition.start(1, 7);
         for position in [5, 6, 7, 9, 8, 9, 12] {
-            partition.take(record(position), 1);
+            partition.take(record(position), None, 1);
         }
         assert_eq!(positions(partition.hand_over()), [7, 9, 12]);
         assert_eq!(partition.strays, 5);
@@ -245,15 +248,15 @@ mod tests {
     fn a_bounded_read_ends_once_whatever_shows_it() {
         type Show = fn(&mut Partition);
         let shows: [Show; 4] = [
-            |partition| partition.take(record(4), 1),
-            |partition| partition.take(record(5), 1),
+            |partition| partition.take(record(4), None, 1),
+            |partition| partition.take(record(5), None, 1),
             |partition| partition.reach_end(5),
-            |partition| partition.take(record(90), 1),
+            |partition| partition.take(record(90), None, 1),
         ];
         for (case, show) in shows.into_iter().enumerate() {
             let mut partition = started(3);
             partition.bound = Some(5);
-            partition.take(record(3), 1);
+            partition.take(record(3), None, 1);
             assert_eq!(partition.end(), None, "{case}: records wait");
             assert_eq!(positions(partition.hand_over()), [3]);
             assert_eq!(partition.end(), None, "{case}: the end was not seen");
@@ -262,7 +265,7 @@ mod tests {
             assert!(rest.iter().all(|position| *position < 5), "{case}: {rest:?}");
             assert_eq!(partition.end(), Some(5), "{case}");
             assert_eq!(partition.end(), None, "{case}: only once");
-            partition.take(record(95), 1);
+            partition.take(record(95), None, 1);
             assert!(partition.hand_over().is_none());
         }
     }
@@ -271,7 +274,7 @@ mod tests {
     fn an_end_is_believed_only_while_nothing_happens() {
         type Happen = fn(&mut Partition);
         let happenings: [Happen; 3] = [
-            |partition| partition.take(record(10), 1),
+            |partition| partition.take(record(10), None, 1),
             |partition| {
                 partition.pause(true);
                 partition.pause(false);
@@ -281,7 +284,7 @@ mod tests {
         let now = Instant::now();
         for happen in happenings {
             let mut partition = started(0);
-            partition.take(record(9), 1);
+            partition.take(record(9), None, 1);
             partition.reach_end(10);
             assert!(partition.question(now).is_none(), "a record waits");
             partition.hand_over();
@@ -294,14 +297,14 @@ mod tests {
     #[test]
     fn what_was_taken_before_a_start_is_never_handed_over_after_it() {
         let mut partition = started(5);
-        partition.take(record(5), 1);
+        partition.take(record(5), None, 1);
         partition.stop();
         assert!(partition.hand_over().is_none());
         partition.start(2, 3);
         assert!(partition.hand_over().is_none(), "a record of an earlier start");
         partition.stop();
         partition.start(3, 2);
-        partition.take(record(2), 1);
+        partition.take(record(2), None, 1);
         assert_eq!(positions(partition.hand_over()), [2]);
     }
 
@@ -309,7 +312,7 @@ mod tests {
     fn a_record_that_was_read_is_looked_at_until_a_later_one_takes_its_place() {
         let mut partition = started(5);
         let hand_over = |partition: &mut Partition, position| {
-            partition.take(record(position), 1);
+            partition.take(record(position), None, 1);
             partition.hand_over();
         };
         let anchor = |position| Anchor::of(&record(position));
@@ -339,16 +342,16 @@ mod tests {
         let mut partition = started(5);
         partition.bound = Some(20);
         for position in [5, 6] {
-            partition.take(record(position), 1);
+            partition.take(record(position), None, 1);
         }
         partition.pause(true);
         partition.stop();
-        partition.take(record(7), 1);
+        partition.take(record(7), None, 1);
         partition.reach_end(8);
         assert!(partition.hand_over().is_none() && partition.end().is_none() && !partition.is_paused);
         partition.start(2, 3);
         for position in [3, 4, 5] {
-            partition.take(record(position), 1);
+            partition.take(record(position), None, 1);
         }
         assert_eq!(positions(partition.hand_over()), [3, 4, 5]);
         assert_eq!(partition.bound, Some(20));

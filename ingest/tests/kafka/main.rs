@@ -7,6 +7,7 @@
 mod admin;
 #[cfg(feature = "event-hubs")]
 mod event_hubs;
+mod headers;
 mod membership;
 mod positions;
 mod replaced;

@@ -146,7 +146,7 @@ impl Fold<'_> {
         // With a clock of their own devices do not know of one another, so that those of other shards need not be held.
         let own_clocks = settings.clock == aggregate::Clock::Device;
         let mut refused = Vec::new();
-        for raw in records.iter() {
+        for (number, raw) in records.iter().enumerate() {
             read.records += 1;
             let arrival = Arrival { position: raw.position, broker_time: raw.broker_time, wall: None };
             let Some(payload) = raw.payload else {
@@ -154,7 +154,7 @@ impl Fold<'_> {
                 continue;
             };
             let counts = |device: &str| !own_clocks || wanted.device(device);
-            match decoder.decode(payload) {
+            match decoder.decode_given(payload, records.given(number)) {
                 Decoded::One(reading) => {
                     let counts = counts(reading.device) && within(wanted.records, seen, std::iter::once(reading));
                     windows.observe(arrival, Some(reading).filter(|_| counts).into_iter(), &mut refused);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use aggregate::Arrival;
 use ingest::decode::Decoded;
-use ingest::{RawRecord, Records};
+use ingest::{Given, RawRecord, Records};
 use tracing::{error, info};
 use types::{Micros, Reason};
 
@@ -120,11 +120,11 @@ impl Task<'_> {
         let mut counts = Counts::default();
         let mut last = None;
         self.decoder.begin(records);
-        for raw in records.iter().skip(from).take(count) {
+        for (number, raw) in records.iter().enumerate().skip(from).take(count) {
             counts.records += 1;
             counts.bytes += (raw.key.len() + raw.payload.map_or(0, <[u8]>::len)) as u64;
             if raw.position >= self.next.0 || !self.job.guards.positions {
-                self.fold_record(raw, wall, &mut counts);
+                self.fold_record(raw, records.given(number), wall, &mut counts);
                 last = Some(raw);
             }
         }
@@ -157,7 +157,7 @@ impl Task<'_> {
     }
 
     #[inline]
-    fn fold_record(&mut self, raw: RawRecord<'_>, wall: Option<Micros>, counts: &mut Counts) {
+    fn fold_record(&mut self, raw: RawRecord<'_>, given: Given<'_>, wall: Option<Micros>, counts: &mut Counts) {
         let arrival = Arrival { position: raw.position, broker_time: raw.broker_time, wall };
         if let (Some(taken), Some(wall)) = (raw.broker_time, wall) {
             if taken > wall.saturating_add(self.job.windows.max_future_skew) {
@@ -174,7 +174,7 @@ impl Task<'_> {
         };
         let leaves = self.journal.drain.is_some();
         let Task { late, quarantine, rejects, windows, .. } = self;
-        match self.decoder.decode(payload) {
+        match self.decoder.decode_given(payload, given) {
             Decoded::One(reading) => {
                 windows.observe(arrival, std::iter::once(reading), &mut self.refused);
                 counts.readings += 1;

@@ -18,7 +18,7 @@ impl KafkaSource {
     /// Takes what the fetch queue holds, up to a batch; waits for the first message.
     pub(super) fn fetch(&mut self, wait: Duration) -> Result<(), Error> {
         let mut failures: Vec<(i32, RDKafkaErrorCode)> = Vec::new();
-        let partitions = &mut self.partitions;
+        let (partitions, names) = (&mut self.partitions, self.names.as_ref());
         let capacity = self.batch_records.div_ceil(partitions.len().max(1));
         // Messages come in runs of one partition, so the last one found is mostly the next one sought.
         let mut last = (-1, 0);
@@ -31,7 +31,12 @@ impl KafkaSource {
             }
             let partition = &mut partitions[last.1];
             match fetched {
-                Fetched::Record(record) => partition.take(record, capacity),
+                Fetched::Record(record, headers) => match names {
+                    None => partition.take(record, None, capacity),
+                    Some(names) => {
+                        names.read(|name| headers.first(name), |given| partition.take(record, Some(given), capacity));
+                    }
+                },
                 Fetched::End(position) => partition.reach_end(position),
                 Fetched::Failed(code) => failures.push((index, code)),
             }

@@ -1,5 +1,6 @@
 //! The consumer's own queue: rebalances, errors, the log; and leaving the group.
 
+use std::ffi::CStr;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
-use rdkafka::message::Message;
+use rdkafka::message::{Headers, Message};
 use tracing::warn;
 use types::PartitionId;
 
@@ -54,7 +55,16 @@ impl KafkaSource {
             payload: message.payload(),
         };
         if let Some(partition) = self.partitions.iter_mut().find(|found| found.index() == message.partition()) {
-            partition.take(record, 1);
+            match &self.names {
+                None => partition.take(record, None, 1),
+                Some(names) => {
+                    let first = |name: &CStr| {
+                        let found = message.headers()?.iter().find(|header| header.key.as_bytes() == name.to_bytes());
+                        found.and_then(|header| header.value)
+                    };
+                    names.read(first, |given| partition.take(record, Some(given), 1));
+                }
+            }
         }
     }
 

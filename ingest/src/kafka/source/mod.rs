@@ -21,12 +21,13 @@ use types::{PartitionId, Position};
 use crate::kafka::check::{self, TopicInfo};
 use crate::kafka::context::Context;
 use crate::kafka::fetch::FetchQueue;
+use crate::kafka::header::Names;
 use crate::kafka::inquirer::Inquirer;
 use crate::kafka::partition::{Partition, Phase};
 use crate::kafka::watch::Absence;
 use crate::kafka::watermarks::Watermarks;
 use crate::kafka::{Config, errors, metrics, settings};
-use crate::{Bound, Error, Extent, Held, Polled, Source, Start};
+use crate::{Bound, Error, Extent, Held, Polled, Source, Start, Wanted};
 
 /// How long records are waited for before membership is looked at again.
 const SLICE: Duration = Duration::from_millis(25);
@@ -42,6 +43,8 @@ pub struct KafkaSource {
     batch_records: usize,
     consumer: Arc<BaseConsumer<Context>>,
     fetch: FetchQueue,
+    /// The headers to read; none: they are not looked at.
+    names: Option<Names>,
     inquirer: Inquirer,
     watermarks: Option<Watermarks>,
     /// Ours, in the order gained.
@@ -88,6 +91,7 @@ impl KafkaSource {
             batch_records: batch_records.max(1),
             fetch: FetchQueue::new(Arc::clone(&consumer), length_max),
             consumer,
+            names: None,
             inquirer: Inquirer::new(config.clone()),
             watermarks: Some(watermarks),
             partitions: Vec::new(),
@@ -102,6 +106,15 @@ impl KafkaSource {
             generation: 0,
             ticked: Instant::now(),
         })
+    }
+
+    /// Hands these headers over with each record. To be called before anything is read.
+    ///
+    /// # Errors
+    /// If no header can have such a name.
+    pub fn with_headers(mut self, wanted: &Wanted) -> Result<KafkaSource, Error> {
+        self.names = Names::of(wanted)?;
+        Ok(self)
     }
 
     /// Asks for the topic with the configuration's own credentials: for checks, and for jobs that must not wait.
