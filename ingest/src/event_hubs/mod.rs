@@ -7,6 +7,8 @@ mod config;
 mod jitter;
 #[cfg(feature = "event-hubs")]
 mod membership;
+#[cfg(feature = "event-hubs")]
+pub mod ownership;
 
 pub use config::{Config, Entra, EntraMethod, Ownership, Protocol, Strategy};
 #[cfg(feature = "event-hubs")]
