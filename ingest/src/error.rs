@@ -47,6 +47,9 @@ pub enum Error {
     #[cfg(feature = "event-hubs")]
     #[error(transparent)]
     Token(#[from] event_hubs::TokenError),
+    #[cfg(feature = "event-hubs")]
+    #[error(transparent)]
+    Ownership(#[from] event_hubs::ownership::Error),
 }
 
 /// What a caller does about an error.
@@ -82,6 +85,8 @@ impl Error {
             Error::Files(error) => error.kind(),
             #[cfg(feature = "event-hubs")]
             Error::Token(error) => error.kind(),
+            #[cfg(feature = "event-hubs")]
+            Error::Ownership(error) => error.kind(),
         }
     }
 
@@ -137,6 +142,8 @@ impl Error {
             Error::Files(error) => error.hint(),
             #[cfg(feature = "event-hubs")]
             Error::Token(error) => error.hint(),
+            #[cfg(feature = "event-hubs")]
+            Error::Ownership(error) => error.hint(),
         }
     }
 }

@@ -71,9 +71,11 @@ pub(crate) fn sources(config: &Config, bound: Bound) -> anyhow::Result<Sources> 
             }
             let mut sources: Vec<Box<dyn Source>> = Vec::new();
             for worker in 0..wanted.clamp(1, partitions) {
-                sources.push(Box::new(KafkaSource::new(kafka, worker, bound, batch)
+                sources.push(Box::new(
+                    KafkaSource::new(kafka, worker, bound, batch)
                         .and_then(|source| source.with_headers(&ingest::Wanted::of(&config.ingest.decode)))
-                        .context("open the Kafka source")?));
+                        .context("open the Kafka source")?,
+                ));
             }
             Ok(Sources { sources, partitions, read: None })
         }

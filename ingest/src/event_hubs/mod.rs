@@ -16,6 +16,8 @@ mod kafka;
 #[cfg(feature = "event-hubs")]
 mod membership;
 #[cfg(feature = "event-hubs")]
+pub mod ownership;
+#[cfg(feature = "event-hubs")]
 mod place;
 #[cfg(feature = "event-hubs")]
 mod token;
