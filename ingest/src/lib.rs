@@ -20,5 +20,5 @@ mod source;
 pub use anchor::{Anchor, Extent, Held};
 pub use config::{Config, OnGap, SourceKind};
 pub use error::{Error, Kind};
-pub use records::{Given, RawRecord, Records};
+pub use records::{Given, RawRecord, Records, Wanted};
 pub use source::{Bound, Claim, Polled, Source, Start};

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use types::{Micros, PartitionId, Position};
 
+use crate::decode;
+
 /// Raw records of one partition in log order. `Send`; decoding happens where the batch is consumed.
 #[derive(Debug, Clone)]
 pub struct Records {
@@ -50,11 +52,32 @@ pub struct RawRecord<'a> {
     pub payload: Option<&'a [u8]>,
 }
 
-/// Parts of a reading that a record carries outside its payload: properties that the service or the sender gave it.
+/// Parts of a reading that a record carries outside its payload: properties that the service or the sender gave it, as text. A
+/// property that is a timestamp is RFC 3339 text here, so that it needs no unit; a number is its digits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Given<'a> {
     pub device: Option<&'a str>,
     pub time: Option<&'a str>,
+}
+
+/// The properties that a source hands over with each record, by name: those that `[ingest.decode]` asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    pub device: Option<String>,
+    pub time: Option<String>,
+}
+
+impl Wanted {
+    #[must_use]
+    pub fn of(config: &decode::Config) -> Wanted {
+        Wanted { device: config.device_property.clone(), time: config.time_property.clone() }
+    }
+
+    /// Nothing outside payloads is asked for: records are pushed without.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.device.is_none() && self.time.is_none()
+    }
 }
 
 impl Records {

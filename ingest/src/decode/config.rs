@@ -23,12 +23,21 @@ pub struct Config {
     pub device: Path,
     /// The device of all records, for inputs of a single device that do not name it. `device` is not read then.
     pub device_name: Option<String>,
+    /// The device id is not in the payload but in the record's property of this name; `device` is not read then. Event Hubs and IoT Hub:
+    /// a message annotation (`iothub-connection-device-id`, `x-opt-partition-key`), or an application property. Kafka: the first
+    /// header of this name, UTF-8 text; where its bytes are exactly one AMQP string, symbol, integer, uuid or timestamp, as the Kafka
+    /// endpoint of Event Hubs hands properties over, what they hold. Event Hubs Capture: an entry of `SystemProperties`, or of `Properties`.
+    /// Other files have no properties. Without the property, or with an empty one, all the record holds is refused as `missing_field`.
+    pub device_property: Option<String>,
     /// Where the sensor's name is (`long`). The same rules as for `device`.
     pub sensor: Path,
     /// Where the event time is: RFC 3339 text with any offset (`Z`, `+02:00`, `+0200`, `+02`), with a space for the `T`, or without
     /// zone (taken as UTC); or an epoch number, also as text, also with fraction or exponent. What is finer than a
     /// microsecond is cut off. A leap second counts as the second after it. Years 1 to 9999.
     pub time: Path,
+    /// The event time is not in the payload but in the record's property of this name (`iothub-enqueuedtime`, `x-opt-enqueued-time`, or
+    /// one that the sender sets), found as for `device_property` and written as for `time`; `time` is not read then.
+    pub time_property: Option<String>,
     /// Where the value is (`long`): a finite number, or such a number as text.
     pub value: Path,
     /// Unit of epoch numbers: `s`, `ms`, `us`, `ns`, or `auto`: by magnitude, below 1e11 seconds, below 1e14 milliseconds, below
@@ -63,8 +72,10 @@ impl Default for Config {
             shape: Shape::Long,
             device: Path::from("device"),
             device_name: None,
+            device_property: None,
             sensor: Path::from("sensor"),
             time: Path::from("ts"),
+            time_property: None,
             value: Path::from("value"),
             time_unit: TimeUnit::Auto,
             sensors: Vec::new(),
