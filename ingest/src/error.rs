@@ -2,6 +2,8 @@
 
 use types::{PartitionId, Position};
 
+#[cfg(feature = "event-hubs")]
+use crate::event_hubs;
 use crate::{Anchor, decode, files};
 
 /// A source's failure. `Display` is the error itself; [`Error::hint`] the remedy.
@@ -41,6 +43,9 @@ pub enum Error {
     Undelivered { failed: u64, sent: u64, reason: String },
     #[error(transparent)]
     Files(#[from] files::Error),
+    #[cfg(feature = "event-hubs")]
+    #[error(transparent)]
+    Token(#[from] event_hubs::TokenError),
 }
 
 /// What a caller does about an error.
@@ -74,6 +79,8 @@ impl Error {
             | Error::InstanceTaken { .. }
             | Error::Setting { .. } => Kind::Input,
             Error::Files(error) => error.kind(),
+            #[cfg(feature = "event-hubs")]
+            Error::Token(error) => error.kind(),
         }
     }
 
@@ -138,6 +145,8 @@ impl Error {
             Error::Undelivered { .. } => Some("the records that failed are not in the topic: send them again".into()),
             Error::NotAssigned { .. } | Error::NoPartition { .. } | Error::Setting { .. } | Error::Kafka { .. } => None,
             Error::Files(error) => error.hint(),
+            #[cfg(feature = "event-hubs")]
+            Error::Token(error) => error.hint(),
         }
     }
 }

@@ -13,7 +13,11 @@ mod jitter;
 mod membership;
 #[cfg(feature = "event-hubs")]
 mod place;
+#[cfg(feature = "event-hubs")]
+mod token;
 
 pub use config::{Config, Entra, EntraMethod, Ownership, Protocol, Strategy};
 #[cfg(feature = "event-hubs")]
 pub use membership::{Change, Membership, Static, Wake};
+#[cfg(feature = "event-hubs")]
+pub use token::Error as TokenError;
