@@ -46,6 +46,9 @@ pub enum Error {
     #[cfg(feature = "event-hubs")]
     #[error(transparent)]
     Token(#[from] event_hubs::TokenError),
+    #[cfg(feature = "event-hubs")]
+    #[error(transparent)]
+    EventHubs(#[from] event_hubs::Error),
 }
 
 /// What a caller does about an error.
@@ -81,6 +84,8 @@ impl Error {
             Error::Files(error) => error.kind(),
             #[cfg(feature = "event-hubs")]
             Error::Token(error) => error.kind(),
+            #[cfg(feature = "event-hubs")]
+            Error::EventHubs(error) => error.kind(),
         }
     }
 
@@ -147,6 +152,8 @@ impl Error {
             Error::Files(error) => error.hint(),
             #[cfg(feature = "event-hubs")]
             Error::Token(error) => error.hint(),
+            #[cfg(feature = "event-hubs")]
+            Error::EventHubs(error) => error.hint(),
         }
     }
 }
