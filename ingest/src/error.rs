@@ -50,6 +50,9 @@ pub enum Error {
     #[cfg(feature = "event-hubs")]
     #[error(transparent)]
     Ownership(#[from] event_hubs::ownership::Error),
+    #[cfg(feature = "event-hubs")]
+    #[error(transparent)]
+    EventHubs(#[from] event_hubs::Error),
 }
 
 /// What a caller does about an error.
@@ -87,6 +90,8 @@ impl Error {
             Error::Token(error) => error.kind(),
             #[cfg(feature = "event-hubs")]
             Error::Ownership(error) => error.kind(),
+            #[cfg(feature = "event-hubs")]
+            Error::EventHubs(error) => error.kind(),
         }
     }
 
@@ -144,6 +149,8 @@ impl Error {
             Error::Token(error) => error.hint(),
             #[cfg(feature = "event-hubs")]
             Error::Ownership(error) => error.hint(),
+            #[cfg(feature = "event-hubs")]
+            Error::EventHubs(error) => error.hint(),
         }
     }
 }

@@ -3,11 +3,14 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+/// A number that no one else is likely to draw: each state has keys of its own, which the process drew at random.
+pub(crate) fn random() -> u64 {
+    RandomState::new().hash_one(0)
+}
+
 /// Anything between the two, each as likely.
 pub(crate) fn between(min: Duration, max: Duration) -> Duration {
-    // Each state has keys of its own, which the process drew at random.
-    let random = RandomState::new().hash_one(0) >> 11;
-    let share = random as f64 / (1_u64 << 53) as f64;
+    let share = (random() >> 11) as f64 / (1_u64 << 53) as f64;
     min + max.saturating_sub(min).mul_f64(share)
 }
 

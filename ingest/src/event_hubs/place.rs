@@ -77,6 +77,11 @@ impl Place {
         }
     }
 
+    /// Whether the port is the one of AMQP over TLS, named or not.
+    pub(crate) fn has_usual_port(&self) -> bool {
+        self.port == PORT_OF_TLS
+    }
+
     /// For messages.
     pub(crate) fn address(&self) -> String {
         format!("{}:{}", self.host, self.port)

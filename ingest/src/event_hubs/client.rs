@@ -1,0 +1,277 @@
+//! What a member, a check or a producer holds: a connection that is made when it is needed and made anew when it broke,
+//! with tokens that are renewed before they expire.
+//!
+//! Whoever finds the connection broken says so with the number it had; the next one that needs it makes another, after a wait
+//! that grows from failure to failure. Questions to `$management` are asked here, too, since they go over the same connection.
+
+mod open;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use fe2o3_amqp::session::SessionHandle;
+use fe2o3_amqp_types::messaging::ApplicationProperties;
+use fe2o3_amqp_types::primitives::SimpleValue;
+use jiff::Timestamp;
+use serde_amqp::Value;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use tracing::debug;
+
+use self::open::Open;
+use super::config::Config;
+use super::connection::Way;
+use super::error::Error;
+use super::facts::{HubFacts, PartitionFacts};
+use super::failure::{Class, Failure};
+use super::token::Tokens;
+use super::{jitter, metrics};
+
+/// Waits between attempts to connect: the first, doubled from failure to failure up to the last, each drawn anew.
+const RETRY_FIRST: Duration = Duration::from_millis(200);
+const RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// What is to be done with the hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Listen,
+    Send,
+}
+
+pub(crate) struct Client {
+    pub(crate) way: Way,
+    pub(crate) group: String,
+    purpose: Purpose,
+    tokens: Arc<Tokens>,
+    /// Unlike that of any other client.
+    container: String,
+    names: AtomicU64,
+    connection: Mutex<Slot>,
+    /// When the hub was made: another time is another hub.
+    created: OnceLock<Timestamp>,
+    /// The service has let us in before: so the settings are right, and what it says now may pass.
+    was_let_in: AtomicBool,
+}
+
+#[derive(Default)]
+struct Slot {
+    open: Option<Arc<Open>>,
+    made: u64,
+    failures: u32,
+    not_before: Option<Instant>,
+}
+
+/// A session of its own for a link, with the number of the connection it is on.
+pub(crate) struct Session {
+    pub(crate) handle: SessionHandle<()>,
+    pub(crate) connection: u64,
+}
+
+impl Client {
+    /// # Errors
+    /// If a setting is refused. Nothing is connected yet.
+    pub(crate) fn new(config: &Config, purpose: Purpose) -> Result<Self, crate::Error> {
+        let way = Way::new(config)?;
+        let tokens = Tokens::new(config, &way.place)?;
+        Ok(Client {
+            group: config.consumer_group.clone(),
+            purpose,
+            tokens: Arc::new(tokens),
+            container: format!("atalaia-{:016x}", jitter::random()),
+            names: AtomicU64::new(0),
+            connection: Mutex::default(),
+            created: OnceLock::new(),
+            was_let_in: AtomicBool::new(false),
+            way,
+        })
+    }
+
+    /// A link's name that no other one has.
+    pub(crate) fn link_name(&self, what: &str) -> String {
+        format!("{}-{what}-{}", self.container, self.names.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn was_let_in(&self) -> bool {
+        self.was_let_in.load(Ordering::Relaxed)
+    }
+
+    /// The hub has answered before.
+    pub(crate) fn was_found(&self) -> bool {
+        self.created.get().is_some()
+    }
+
+    /// Begins a session, on a new connection if there is none.
+    pub(crate) async fn session(&self) -> Result<Session, Failure> {
+        let open = self.open().await?;
+        match open.session().await {
+            Ok(handle) => Ok(Session { handle, connection: open.number }),
+            Err(failure) => {
+                // A connection on which no session begins is of no use, whatever the reason.
+                self.abandon(open.number, &failure.condition).await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// The connection of this number is of no use any more. The others on it will find out, or be told so.
+    pub(crate) async fn abandon(&self, number: u64, condition: &str) {
+        let mut slot = self.connection.lock().await;
+        if let Some(open) = slot.open.take_if(|open| open.number == number) {
+            debug!(number, condition, "connection to the event hub given up");
+            metrics::disconnected(condition);
+            drop(open);
+        }
+    }
+
+    /// Closes the connection in good order.
+    pub(crate) async fn close(&self) {
+        let open = self.connection.lock().await.open.take();
+        if let Some(open) = open {
+            open.close().await;
+        }
+    }
+
+    async fn open(&self) -> Result<Arc<Open>, Failure> {
+        // Whoever comes while another connects waits for the same connection: connecting is bounded.
+        let mut slot = self.connection.lock().await;
+        if let Some(open) = &slot.open {
+            if open.is_usable() {
+                return Ok(Arc::clone(open));
+            }
+            metrics::disconnected("closed");
+            slot.open = None;
+        }
+        if let Some(time) = slot.not_before {
+            tokio::time::sleep_until(time).await;
+        }
+        slot.made += 1;
+        match Open::new(self, slot.made).await {
+            Ok(open) => {
+                metrics::connected();
+                self.was_let_in.store(true, Ordering::Relaxed);
+                (slot.failures, slot.not_before) = (0, None);
+                Ok(Arc::clone(slot.open.insert(open)))
+            }
+            Err(failure) => {
+                let mut wait = jitter::back_off(slot.failures, RETRY_FIRST, RETRY_MAX);
+                if let Class::Busy(least) = failure.class {
+                    wait += least;
+                }
+                slot.failures = slot.failures.saturating_add(1);
+                slot.not_before = Some(Instant::now() + wait);
+                metrics::connection_failed(&failure.condition);
+                Err(failure)
+            }
+        }
+    }
+
+    /// For what tokens are put before the service.
+    fn audiences(&self) -> Vec<String> {
+        let hub = self.way.place.audience();
+        match self.purpose {
+            Purpose::Listen => vec![format!("{hub}/ConsumerGroups/{}", self.group), hub],
+            Purpose::Send => vec![hub],
+        }
+    }
+
+    // === Questions ===
+
+    pub(crate) async fn hub(&self) -> Result<HubFacts, Failure> {
+        let facts = HubFacts::of(&self.read("com.microsoft:eventhub", None).await?)?;
+        let created = self.created.get_or_init(|| facts.created_at);
+        if *created != facts.created_at {
+            return Err(Failure::new(Class::Replaced, "replaced", facts.created_at.to_string()));
+        }
+        Ok(facts)
+    }
+
+    pub(crate) async fn partition(&self, index: u32) -> Result<PartitionFacts, Failure> {
+        PartitionFacts::of(&self.read("com.microsoft:partition", Some(index)).await?)
+    }
+
+    async fn read(&self, kind: &str, partition: Option<u32>) -> Result<Value, Failure> {
+        let open = self.open().await?;
+        let token = open::get_token(&self.tokens, &self.way.place.audience()).await?;
+        let mut properties = ApplicationProperties::builder()
+            .insert("operation", "READ")
+            .insert("type", kind)
+            .insert("name", self.way.place.hub.as_str())
+            .insert("security_token", token.text.reveal());
+        if let Some(index) = partition {
+            properties = properties.insert("partition", SimpleValue::String(index.to_string()));
+        }
+        let answer = open.manage(&self.link_name("management"), properties.build()).await;
+        metrics::managed(answer.as_ref().err().map(|failure| failure.condition.as_str()));
+        if let Err(failure) = &answer
+            && failure.breaks_connection()
+        {
+            self.abandon(open.number, &failure.condition).await;
+        }
+        answer
+    }
+
+    // === Meanings ===
+
+    /// What a failure means to a user, when it is not waited for.
+    pub(crate) fn error(&self, action: &'static str, failure: &Failure) -> Error {
+        let (address, hub, reason) = (self.way.place.address(), self.way.place.hub.clone(), failure.reason.clone());
+        match failure.class {
+            Class::Lost | Class::Silent => Error::Unreachable { address, reason },
+            Class::Tls => Error::Tls { address, reason },
+            Class::Unauthorized if is_about_rights(&reason) => Error::NotAllowed { action: self.right(), hub, reason },
+            Class::Unauthorized => Error::Authentication { address, reason },
+            Class::NotFound if is_about_group(&reason, &self.group) => {
+                Error::GroupMissing { hub, group: self.group.clone(), reason }
+            }
+            Class::NotFound => Error::HubMissing { hub, address, reason },
+            Class::Replaced => Error::HubReplaced { hub, address, created: reason },
+            Class::Detached | Class::Busy(_) | Class::Stolen | Class::Refused => Error::Failed { action, reason },
+        }
+    }
+
+    fn right(&self) -> &'static str {
+        match self.purpose {
+            Purpose::Listen => "listen to",
+            Purpose::Send => "send to",
+        }
+    }
+
+    /// The error in a failure, if waiting does not heal it: one that was not there when the service let us in may.
+    pub(crate) fn verdict(&self, action: &'static str, failure: &Failure) -> Option<Error> {
+        if failure.is_transient() {
+            return None;
+        }
+        let is_new = matches!(failure.class, Class::Unauthorized | Class::Tls) && self.was_let_in();
+        (!is_new).then(|| self.error(action, failure))
+    }
+}
+
+/// The service tells a wrong token (`InvalidSignature`, `ExpiredToken`) from one without the right ("'Listen' claim(s) are required").
+fn is_about_rights(reason: &str) -> bool {
+    reason.to_ascii_lowercase().contains("claim")
+}
+
+fn is_about_group(reason: &str, group: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    reason.contains("consumergroup")
+        || reason.contains("consumer group")
+        || reason.contains(&format!("|{}", group.to_ascii_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_and_groups_are_told_from_keys_and_hubs() {
+        // As the service says it.
+        assert!(is_about_rights(
+            "amqp:unauthorized-access: Unauthorized access. 'Listen' claim(s) are required to perform this operation."
+        ));
+        assert!(!is_about_rights("status 401: InvalidSignature: The token has an invalid signature."));
+        let group = "The messaging entity 'sb://ns/hub/ConsumerGroups/x/Partitions/0' could not be found.";
+        assert!(is_about_group(group, "x"));
+        assert!(!is_about_group("The messaging entity 'sb://ns/hub' could not be found.", "$Default"));
+    }
+}

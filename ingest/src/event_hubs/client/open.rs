@@ -1,0 +1,172 @@
+//! One open connection with its `$cbs` and `$management` links, and the task that renews its tokens.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, SystemTime};
+
+use fe2o3_amqp::Session;
+use fe2o3_amqp::connection::ConnectionHandle;
+use fe2o3_amqp::session::SessionHandle;
+use fe2o3_amqp_types::messaging::ApplicationProperties;
+use fe2o3_amqp_types::primitives::SimpleValue;
+use serde_amqp::Value;
+use serde_amqp::primitives::Timestamp;
+use tokio::sync::Mutex;
+use tokio::task::AbortHandle;
+use tracing::warn;
+
+use super::Client;
+use crate::Kind;
+use crate::event_hubs::failure::{Class, Failure};
+use crate::event_hubs::rpc::{Rpc, within};
+use crate::event_hubs::token::{self, Token, TokenKind, Tokens};
+use crate::event_hubs::{jitter, metrics};
+
+/// A token is renewed when this share of its life is over.
+const RENEWED_AFTER: f64 = 0.75;
+/// Between attempts to renew one.
+const RENEW_RETRY_MIN: Duration = Duration::from_secs(1);
+const RENEW_RETRY_MAX: Duration = Duration::from_secs(15);
+/// How long saying goodbye may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+pub(super) struct Open {
+    pub(super) number: u64,
+    request_timeout: Duration,
+    handle: Mutex<ConnectionHandle<()>>,
+    cbs: Mutex<Rpc>,
+    management: Mutex<Option<Rpc>>,
+    /// Of `$cbs` and `$management`. Dropping it would end it.
+    session: Mutex<SessionHandle<()>>,
+    /// No token could be had before the last one expired.
+    is_expired: AtomicBool,
+    renewal: OnceLock<AbortHandle>,
+}
+
+impl Open {
+    /// Connects, and puts tokens for all audiences, now and before they expire.
+    pub(super) async fn new(client: &Client, number: u64) -> Result<Arc<Self>, Failure> {
+        let request_timeout = client.way.patience.request;
+        let mut handle = client.way.open(&client.container).await?;
+        let mut session = begin(&mut handle, request_timeout).await?;
+        let cbs = Rpc::attach(&mut session, "$cbs", &client.link_name("cbs"), request_timeout).await?;
+        let open = Arc::new(Open {
+            number,
+            request_timeout,
+            handle: Mutex::new(handle),
+            cbs: Mutex::new(cbs),
+            management: Mutex::new(None),
+            session: Mutex::new(session),
+            is_expired: AtomicBool::new(false),
+            renewal: OnceLock::new(),
+        });
+        let audiences = client.audiences();
+        let expires = open.put_tokens(&client.tokens, &audiences).await?;
+        let renewal = renew(Arc::downgrade(&open), Arc::clone(&client.tokens), audiences, expires);
+        let _ = open.renewal.set(tokio::spawn(renewal).abort_handle());
+        Ok(open)
+    }
+
+    pub(super) fn is_usable(&self) -> bool {
+        // Whoever holds the handle is beginning a session, and will find out.
+        let is_closed = self.handle.try_lock().is_ok_and(|handle| handle.is_closed());
+        !is_closed && !self.is_expired.load(Ordering::Relaxed)
+    }
+
+    pub(super) async fn session(&self) -> Result<SessionHandle<()>, Failure> {
+        begin(&mut *self.handle.lock().await, self.request_timeout).await
+    }
+
+    pub(super) async fn close(&self) {
+        if let Ok(mut handle) = self.handle.try_lock() {
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, handle.close()).await;
+        }
+    }
+
+    /// Asks `$management`, over links that are attached when they are needed.
+    pub(super) async fn manage(&self, name: &str, properties: ApplicationProperties) -> Result<Value, Failure> {
+        let mut management = self.management.lock().await;
+        let mut rpc = match management.take() {
+            Some(rpc) => rpc,
+            None => Rpc::attach(&mut *self.session.lock().await, "$management", name, self.request_timeout).await?,
+        };
+        let answer = rpc.call(properties, Value::Null).await;
+        // An answer with a status is one; after any other failure the links are not trusted.
+        if answer.as_ref().err().is_none_or(Failure::is_status) {
+            *management = Some(rpc);
+        }
+        answer
+    }
+
+    /// Returns when the first of them expires.
+    async fn put_tokens(&self, tokens: &Tokens, audiences: &[String]) -> Result<SystemTime, Failure> {
+        let mut first: Option<SystemTime> = None;
+        for audience in audiences {
+            let token = get_token(tokens, audience).await?;
+            let kind = match token.kind {
+                TokenKind::Sas => "servicebus.windows.net:sastoken",
+                TokenKind::Jwt => "jwt",
+            };
+            let expires = token.expires.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+            let expires = Timestamp::from_milliseconds(i64::try_from(expires).unwrap_or(i64::MAX));
+            let properties = ApplicationProperties::builder()
+                .insert("operation", "put-token")
+                .insert("type", kind)
+                .insert("name", audience.as_str())
+                .insert("expiration", SimpleValue::Timestamp(expires))
+                .build();
+            let body = Value::String(token.text.reveal().to_owned());
+            self.cbs.lock().await.call(properties, body).await?;
+            first = Some(first.map_or(token.expires, |first| first.min(token.expires)));
+        }
+        Ok(first.unwrap_or_else(token::wall))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some(renewal) = self.renewal.get() {
+            renewal.abort();
+        }
+    }
+}
+
+async fn begin(handle: &mut ConnectionHandle<()>, timeout: Duration) -> Result<SessionHandle<()>, Failure> {
+    within(timeout, "begin", async { Ok(Session::begin(handle).await?) }).await
+}
+
+/// For as long as the connection is held.
+async fn renew(open: Weak<Open>, tokens: Arc<Tokens>, audiences: Vec<String>, mut expires: SystemTime) {
+    loop {
+        let life = expires.duration_since(token::wall()).unwrap_or_default();
+        tokio::time::sleep(life.mul_f64(RENEWED_AFTER).max(RENEW_RETRY_MIN)).await;
+        loop {
+            let Some(open) = open.upgrade() else { return };
+            let renewed = open.put_tokens(&tokens, &audiences).await;
+            metrics::renewed(renewed.is_ok());
+            match renewed {
+                Ok(until) => {
+                    expires = until;
+                    break;
+                }
+                Err(failure) => {
+                    warn!(reason = failure.reason, "token for the event hub not renewed, trying again");
+                    if failure.breaks_connection() && failure.class != Class::Unauthorized || expires <= token::wall() {
+                        open.is_expired.store(true, Ordering::Relaxed);
+                        return;
+                    }
+                }
+            }
+            drop(open);
+            tokio::time::sleep(jitter::between(RENEW_RETRY_MIN, RENEW_RETRY_MAX)).await;
+        }
+    }
+}
+
+/// A token, or why there is none in the words of a failure.
+pub(super) async fn get_token(tokens: &Tokens, audience: &str) -> Result<Token, Failure> {
+    tokens.get(audience).await.map_err(|error| {
+        let class = if error.kind() == Kind::Retry { Class::Detached } else { Class::Unauthorized };
+        Failure::new(class, "token", error.to_string())
+    })
+}
