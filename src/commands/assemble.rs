@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use config::Config;
 use ingest::SourceKind;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::input::Sources;
 use crate::pipeline::{self, Cadence, Ending, Guards, Job, Progress, SystemClock};
@@ -18,7 +18,7 @@ pub(crate) struct Assembly {
     _reload: Option<Reload>,
     pub(crate) config: Config,
     /// Kept running for as long as the sinks need it.
-    _runtime: Runtime,
+    runtime: Runtime,
     pub(crate) sinks: sink::Sinks,
     pub(crate) models: Arc<score::Models>,
 }
@@ -39,14 +39,18 @@ impl Assembly {
         let sinks = open_sinks(&config, &runtime)?;
         let set = load_models(&config, &runtime)?;
         let models = Arc::new(score::Models::new(set));
-        Ok(Assembly { config, _runtime: runtime, sinks, models, _reload: None })
+        Ok(Assembly { config, runtime: runtime, sinks, models, _reload: None })
     }
 
     /// The same for the service, which waits for its models and takes newer ones while it runs.
     pub(crate) fn service(config: Config, runtime: Runtime) -> anyhow::Result<Self> {
         let sinks = open_sinks(&config, &runtime)?;
         let (models, reload) = reload::begin(&config, &runtime)?;
-        Ok(Assembly { config, _runtime: runtime, sinks, models, _reload: reload })
+        Ok(Assembly { config, runtime: runtime, sinks, models, _reload: reload })
+    }
+
+    pub(crate) fn runtime(&self) -> &Handle {
+        self.runtime.handle()
     }
 
     pub(crate) fn job(&self, ending: Ending, workers: usize) -> anyhow::Result<Job> {

@@ -64,7 +64,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let models = learn::train(&config, &runtime)?;
     let trained = begun.elapsed().as_secs_f64();
 
-    let sources = input::sources(&config, Bound::PresentEnd)?;
+    let sources = input::sources(&config, Bound::PresentEnd, runtime.handle())?;
     let assembly = assemble::Assembly::new(config, runtime)?;
     let ending = Ending::WhenRead { close: aggregate::Close::All, partitions: sources.partitions };
     let job = assembly.job(ending, sources.sources.len())?;

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use config::Config;
+use ingest::event_hubs::{self, EventHubsSource, HubInfo, Protocol};
 use ingest::kafka::KafkaSource;
-use ingest::{Bound, Source, SourceKind};
+use ingest::{Bound, Source, SourceKind, Wanted};
+use tokio::runtime::Handle;
 
 use super::output::grouped;
 
@@ -35,7 +37,7 @@ impl Sources {
 }
 
 /// The configured source, once a worker. A bounded job asks the broker first, so that what is wrong is said at once.
-pub(crate) fn sources(config: &Config, bound: Bound) -> anyhow::Result<Sources> {
+pub(crate) fn sources(config: &Config, bound: Bound, runtime: &Handle) -> anyhow::Result<Sources> {
     let batch = config.run.batch_records;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let wanted = config.run.workers.unwrap_or(cores);
@@ -58,28 +60,68 @@ pub(crate) fn sources(config: &Config, bound: Bound) -> anyhow::Result<Sources> 
             }
             Ok(Sources { sources, partitions, read: None })
         }
-        SourceKind::Kafka => {
-            let kafka = &config.ingest.kafka;
-            let partitions = match bound {
-                Bound::PresentEnd => {
-                    KafkaSource::check(kafka, BROKER_TIMEOUT).context("ask the broker for the topic")?.partitions
-                }
-                Bound::Unbounded => usize::MAX,
-            };
-            if partitions == 0 {
-                bail!("topic `{}` has no partitions", kafka.topic);
-            }
-            let mut sources: Vec<Box<dyn Source>> = Vec::new();
-            for worker in 0..wanted.clamp(1, partitions) {
-                sources.push(Box::new(
-                    KafkaSource::new(kafka, worker, bound, batch)
-                        .and_then(|source| source.with_headers(&ingest::Wanted::of(&config.ingest.decode)))
-                        .context("open the Kafka source")?,
-                ));
-            }
-            Ok(Sources { sources, partitions, read: None })
-        }
+        SourceKind::Kafka => kafka_sources(config, &config.ingest.kafka, wanted, bound),
+        SourceKind::EventHubs => match over_kafka(&config.ingest).context("read `ingest.event_hubs`")? {
+            Some(kafka) => kafka_sources(config, &kafka, wanted, bound),
+            None => event_hubs_sources(config, &config.ingest.event_hubs, wanted, bound, runtime),
+        },
     }
+}
+
+fn kafka_sources(
+    config: &Config,
+    kafka: &ingest::kafka::Config,
+    workers: usize,
+    bound: Bound,
+) -> anyhow::Result<Sources> {
+    let partitions = match bound {
+        Bound::PresentEnd => {
+            KafkaSource::check(kafka, BROKER_TIMEOUT).context("ask the broker for the topic")?.partitions
+        }
+        Bound::Unbounded => usize::MAX,
+    };
+    if partitions == 0 {
+        bail!("topic `{}` has no partitions", kafka.topic);
+    }
+    let headers = Wanted::of(&config.ingest.decode);
+    let mut sources: Vec<Box<dyn Source>> = Vec::new();
+    for worker in 0..workers.clamp(1, partitions) {
+        let source = KafkaSource::new(kafka, worker, bound, config.run.batch_records)
+            .and_then(|source| source.with_headers(&headers))
+            .context("open the Kafka source")?;
+        sources.push(Box::new(source));
+    }
+    Ok(Sources { sources, partitions, read: None })
+}
+
+fn event_hubs_sources(
+    config: &Config,
+    hubs: &event_hubs::Config,
+    workers: usize,
+    bound: Bound,
+    runtime: &Handle,
+) -> anyhow::Result<Sources> {
+    // A service that is away is waited for, by a service of ours; a job says so.
+    let partitions = match bound {
+        Bound::PresentEnd => asked(hubs)?.partitions as usize,
+        Bound::Unbounded => usize::MAX,
+    };
+    let workers = workers.clamp(1, partitions.max(1));
+    let mut sources: Vec<Box<dyn Source>> = Vec::new();
+    for worker in 0..workers {
+        let membership = event_hubs::membership(hubs, &config.storage, worker, workers, runtime.clone())
+            .context("read `ingest.event_hubs.ownership`")?;
+        let wanted = Wanted::of(&config.ingest.decode);
+        let batch = config.run.batch_records;
+        let source = EventHubsSource::new(hubs, worker, bound, batch, wanted, membership, runtime.clone())
+            .context("open the Event Hubs source")?;
+        sources.push(Box::new(source));
+    }
+    Ok(Sources { sources, partitions, read: None })
+}
+
+fn asked(hubs: &event_hubs::Config) -> anyhow::Result<HubInfo> {
+    EventHubsSource::check(hubs, BROKER_TIMEOUT).context("ask the service for the event hub")
 }
 
 /// How many partitions the input has now.
@@ -91,6 +133,12 @@ pub(crate) fn partitions(config: &Config) -> anyhow::Result<usize> {
         SourceKind::Kafka => {
             KafkaSource::check(&ingest.kafka, BROKER_TIMEOUT).context("ask the broker for the topic")?.partitions
         }
+        SourceKind::EventHubs => match over_kafka(ingest)? {
+            Some(kafka) => {
+                KafkaSource::check(&kafka, BROKER_TIMEOUT).context("ask the broker for the topic")?.partitions
+            }
+            None => asked(&ingest.event_hubs)?.partitions as usize,
+        },
     })
 }
 
@@ -98,10 +146,18 @@ pub(crate) fn partitions(config: &Config) -> anyhow::Result<usize> {
 pub(crate) fn apart(config: &mut Config, purpose: &str) {
     // Not by the process' id: in a container it is always the same, and two jobs would share the partitions.
     let unique = RandomState::new().build_hasher().finish();
+    // Consumer groups of an event hub are not made by naming them: a looker-on reads in the group that it is told.
+    config.ingest.event_hubs.ownership.url = None;
     let kafka = &mut config.ingest.kafka;
     kafka.group = format!("{}-{purpose}-{unique:016x}", kafka.group);
     kafka.instance_id = None;
     config.run.workers = Some(1);
+}
+
+/// The configuration of a Kafka source, where an event hub is read by that face.
+pub(crate) fn over_kafka(ingest: &ingest::Config) -> Result<Option<ingest::kafka::Config>, ingest::Error> {
+    let hubs = &ingest.event_hubs;
+    (hubs.protocol == Protocol::Kafka).then(|| event_hubs::over_kafka(hubs)).transpose()
 }
 
 /// What it is, without asking it.
@@ -114,6 +170,20 @@ pub(crate) fn described(ingest: &ingest::Config) -> String {
                 kafka.topic, kafka.brokers, kafka.group, ingest.start
             )
         }
+        SourceKind::EventHubs => {
+            let hubs = &ingest.event_hubs;
+            let hub = hubs
+                .hub
+                .as_ref()
+                .map_or("the event hub of the connection string".into(), |hub| format!("event hub `{hub}`"));
+            let face = match hubs.protocol {
+                Protocol::Amqp => "AMQP",
+                Protocol::AmqpWebsockets => "AMQP over websockets",
+                Protocol::Kafka => "the Kafka endpoint",
+            };
+            let group = &hubs.consumer_group;
+            format!("{hub} by {face}, consumer group `{group}`; a new partition begins at {}", ingest.start)
+        }
         SourceKind::Files if ingest.files.assume_sorted => format!("files `{}`, in order of time", ingest.files.path),
         SourceKind::Files => format!("files `{}`, as one input: windows close at its end", ingest.files.path),
         SourceKind::Simulated => {
@@ -124,7 +194,7 @@ pub(crate) fn described(ingest: &ingest::Config) -> String {
 }
 
 /// What it is, by its own answer.
-pub(crate) fn checked(config: &Config) -> anyhow::Result<String> {
+pub(crate) fn checked(config: &Config, runtime: &Handle) -> anyhow::Result<String> {
     let ingest = &config.ingest;
     match ingest.source {
         SourceKind::Kafka => {
@@ -134,6 +204,21 @@ pub(crate) fn checked(config: &Config) -> anyhow::Result<String> {
                 ingest.kafka.topic, topic.partitions, topic.brokers
             ))
         }
+        SourceKind::EventHubs => match over_kafka(ingest)? {
+            Some(kafka) => {
+                let topic = KafkaSource::check(&kafka, BROKER_TIMEOUT)?;
+                Ok(format!("event hub `{}` has {} partitions, by its Kafka endpoint", kafka.topic, topic.partitions))
+            }
+            None => {
+                let hub = EventHubsSource::check(&ingest.event_hubs, BROKER_TIMEOUT)?;
+                let notes = event_hubs::notes(&ingest.event_hubs, &config.storage)?;
+                if let Some(notes) = &notes {
+                    runtime.block_on(notes.checkpoints()).context("look at `ingest.event_hubs.ownership.url`")?;
+                }
+                let shared = if notes.is_some() { "; instances share them by notes" } else { "" };
+                Ok(format!("event hub `{}` has {} partitions{shared}", hub.name, hub.partitions))
+            }
+        },
         // Reading it would take it away from the run.
         SourceKind::Files if ingest.files.path == "-" => Ok("standard input".into()),
         SourceKind::Files => {

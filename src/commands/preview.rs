@@ -12,7 +12,7 @@ use serde::Serialize;
 use types::PartitionId;
 
 use super::output::{Output, grouped};
-use super::{ConfigArgs, Format, input};
+use super::{ConfigArgs, Format, assemble, input};
 
 /// Shows what becomes of the first records: the readings they decode to, or why they are refused
 ///
@@ -76,7 +76,8 @@ struct Reject {
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut config = args.config.load()?;
     input::apart(&mut config, "preview");
-    let sources = input::sources(&config, Bound::PresentEnd)?;
+    let runtime = assemble::runtime()?;
+    let sources = input::sources(&config, Bound::PresentEnd, runtime.handle())?;
     let mut source = sources.sources.into_iter().next().context("the source has no partitions")?;
     let mut decoder = Decoder::new(&config.ingest.decode).context("read `ingest.decode`")?;
 

@@ -60,7 +60,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         true => Ending::WhenRead { close: args.close.into(), partitions: input::partitions(&assembly.config)? },
         false => Ending::Never,
     };
-    let sources = input::sources(&assembly.config, Bound::Unbounded)?;
+    let sources = input::sources(&assembly.config, Bound::Unbounded, assembly.runtime())?;
     let job = assembly.job(ending, sources.sources.len())?;
     info!(
         pipeline = assembly.config.pipeline,

@@ -40,7 +40,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let close =
         args.close.unwrap_or(if config.ingest.source == SourceKind::Files { CloseArg::All } else { CloseArg::Due });
 
-    let sources = input::sources(&config, Bound::PresentEnd)?;
+    let sources = input::sources(&config, Bound::PresentEnd, runtime.handle())?;
     let assembly = assemble::Assembly::new(config, runtime)?;
     let job = assembly
         .job(Ending::WhenRead { close: close.into(), partitions: sources.partitions }, sources.sources.len())?;

@@ -1,7 +1,8 @@
-//! `atalaia simulate`: a simulated fleet, written to a topic or to files, with the truth about its faults beside it.
+//! `atalaia simulate`: a simulated fleet, written to a topic, an event hub or files, with the truth about its faults beside it.
 
 mod files;
 mod fleet;
+mod hub;
 mod pace;
 mod topic;
 
@@ -14,6 +15,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
 use ingest::simulated::{self, Content, Event, Fleet};
+use types::Secret;
 
 use self::pace::Pace;
 use super::output::{Output, grouped};
@@ -21,7 +23,7 @@ use super::{assemble, progress};
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 
-/// Writes the readings of a simulated fleet of devices to a Kafka topic or to files
+/// Writes the readings of a simulated fleet of devices to a Kafka topic, an event hub or files
 ///
 /// Sensors have daily cycles and noise, some devices have faults (spikes, stuck values, drift, dropouts) or odd habits
 /// (offline and uploading later, bursts, clocks that run slow or fast). The same settings give the same records, byte
@@ -34,6 +36,7 @@ Examples:
   atalaia simulate --kafka localhost:9092 --topic readings --truth truth.csv
   atalaia simulate --kafka localhost:9092 --topic readings --endless --rate 200
                                                              a live fleet: event time is now, 200 records a second
+  atalaia simulate --event-hubs env:EVENT_HUBS_CONNECTION --endless
   atalaia simulate --out backlog --habits offline=0.5,newest_first=0.2 --late 0.001 --malformed 0.001
                                                              a fleet that misbehaves")]
 pub(crate) struct Args {
@@ -43,12 +46,15 @@ pub(crate) struct Args {
     #[command(flatten)]
     topic: topic::Options,
 
+    #[command(flatten)]
+    hub: hub::Options,
+
     /// What the files of a folder hold: jsonl or csv, plain or with .gz or .zst
-    #[arg(long, value_name = "ENDING", default_value = "jsonl", conflicts_with = "kafka", help_heading = "Files")]
+    #[arg(long, value_name = "ENDING", default_value = "jsonl", conflicts_with_all = ["kafka", "event_hubs"], help_heading = "Files")]
     format: files::Ending,
 
     /// Replace files that are there already
-    #[arg(long, conflicts_with = "kafka", help_heading = "Files")]
+    #[arg(long, conflicts_with_all = ["kafka", "event_hubs"], help_heading = "Files")]
     force: bool,
 
     /// Write every fault's device, sensor, kind, start and end to this file: CSV, or JSON lines if it ends in .jsonl
@@ -66,6 +72,10 @@ struct Target {
     /// Brokers of the cluster to write to, host:port, comma-separated
     #[arg(long, value_name = "BROKERS", requires = "topic")]
     kafka: Option<String>,
+
+    /// The place of a connection string with the right to send, env:NAME or file:PATH; the event hub must exist
+    #[arg(long, value_name = "PLACE", value_parser = Secret::parse)]
+    event_hubs: Option<Secret>,
 
     /// A folder, filled with one file a partition; or one file, if the name ends in .jsonl or .csv (then also .gz, .zst)
     #[arg(long, value_name = "PATH")]
@@ -92,15 +102,16 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     telemetry::logs(&config::Config::default().telemetry)?;
     let runtime = assemble::runtime()?;
     let shutdown = Shutdown::on_signals(runtime.handle());
-    let config = args.fleet.config(args.target.kafka.is_some())?;
+    let config = args.fleet.config(args.target.out.is_none())?;
     let fleet = Fleet::new(&config).context("make the fleet")?;
     if let Some(path) = &args.truth {
         write_truth(&fleet, path)?;
     }
-    let mut destination: Box<dyn Destination> = match (&args.target.kafka, &args.target.out) {
-        (Some(brokers), _) => Box::new(topic::Topic::open(brokers, &args.topic, &fleet)?),
-        (None, Some(out)) => Box::new(files::Files::create(out, args.format, args.force, &fleet)?),
-        (None, None) => bail!("say where the records go, with --kafka or --out"),
+    let mut destination: Box<dyn Destination> = match &args.target {
+        Target { kafka: Some(brokers), .. } => Box::new(topic::Topic::open(brokers, &args.topic, &fleet)?),
+        Target { event_hubs: Some(place), .. } => Box::new(hub::Hub::open(place, &args.hub, &fleet)?),
+        Target { out: Some(out), .. } => Box::new(files::Files::create(out, args.format, args.force, &fleet)?),
+        _ => bail!("say where the records go, with --kafka, --event-hubs or --out"),
     };
     let begun = Instant::now();
     let written = write(&fleet, destination.as_mut(), &shutdown)?;
@@ -223,12 +234,23 @@ mod tests {
     #[test]
     fn options_agree_with_each_other() {
         Line::command().debug_assert();
-        for line in
-            ["--out a", "--kafka b:9092 --topic t --property a=b --secret c=env:D --endless", "--out a.csv.gz --force"]
-        {
+        for line in [
+            "--out a",
+            "--kafka b:9092 --topic t --property a=b --secret c=env:D --endless",
+            "--out a.csv.gz --force",
+            "--event-hubs env:A --hub h",
+        ] {
             assert!(Line::try_parse_from(["simulate"].into_iter().chain(line.split(' '))).is_ok(), "{line}");
         }
-        for line in ["--devices 3", "--out a --kafka b:9092 --topic t", "--kafka b:9092", "--out a --topic t"] {
+        for line in [
+            "--devices 3",
+            "--event-hubs Endpoint=sb",
+            "--hub h --out a",
+            "--event-hubs env:A --force",
+            "--out a --kafka b:9092 --topic t",
+            "--kafka b:9092",
+            "--out a --topic t",
+        ] {
             assert!(Line::try_parse_from(["simulate"].into_iter().chain(line.split(' '))).is_err(), "{line}");
         }
     }

@@ -211,7 +211,7 @@ fn process(run: &config::run::Config) -> String {
 
 fn online(config: &Config) -> anyhow::Result<Vec<Finding>> {
     let runtime = assemble::runtime()?;
-    let mut findings = vec![Finding::of("source", input::checked(config))];
+    let mut findings = vec![Finding::of("source", input::checked(config, runtime.handle()))];
     match sink::Places::open(&config.sink, &config.storage).context("open the places of the results") {
         Ok(sink::Places { predictions, late, quarantine, runs, state }) => {
             let places = [

@@ -30,6 +30,8 @@ mod filter;
 mod hidden;
 #[cfg(feature = "event-hubs")]
 mod jitter;
+#[cfg(feature = "event-hubs")]
+mod joining;
 #[cfg(all(feature = "event-hubs", feature = "kafka"))]
 mod kafka;
 #[cfg(feature = "event-hubs")]
@@ -64,6 +66,8 @@ mod token;
 pub use config::{Config, Entra, EntraMethod, Ownership, Protocol, Strategy};
 #[cfg(feature = "event-hubs")]
 pub use error::Error;
+#[cfg(feature = "event-hubs")]
+pub use joining::{hub, membership, notes};
 #[cfg(all(feature = "event-hubs", feature = "kafka"))]
 pub use kafka::over_kafka;
 #[cfg(feature = "event-hubs")]

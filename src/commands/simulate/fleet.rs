@@ -91,7 +91,7 @@ const CLEAN_LEAD_ENDLESS: Span = Span::from_secs(600);
 impl Options {
     pub(super) fn config(&self, to_topic: bool) -> anyhow::Result<Config> {
         if self.endless && !to_topic {
-            bail!("--endless needs --kafka: a folder would fill up");
+            bail!("--endless needs --kafka or --event-hubs: a folder would fill up");
         }
         let sensors = sensors(&self.sensors)?;
         let plain = Config::default();

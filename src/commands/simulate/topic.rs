@@ -16,15 +16,15 @@ use crate::commands::input::BROKER_TIMEOUT;
 #[group(skip)]
 pub(super) struct Options {
     /// The topic to write to; made if it is not there
-    #[arg(long, conflicts_with = "out")]
+    #[arg(long, conflicts_with_all = ["out", "event_hubs"])]
     topic: Option<String>,
 
     /// A property of the Kafka client, such as security.protocol=SASL_SSL; may be given several times
-    #[arg(long = "property", value_name = "NAME=VALUE", value_parser = pair, conflicts_with = "out")]
+    #[arg(long = "property", value_name = "NAME=VALUE", value_parser = pair, conflicts_with_all = ["out", "event_hubs"])]
     properties: Vec<(String, String)>,
 
     /// A property whose value is secret, by its place: sasl.password=env:KAFKA_PASSWORD, or file:PATH
-    #[arg(long = "secret", value_name = "NAME=PLACE", value_parser = secret, conflicts_with = "out")]
+    #[arg(long = "secret", value_name = "NAME=PLACE", value_parser = secret, conflicts_with_all = ["out", "event_hubs"])]
     secrets: Vec<(String, Secret)>,
 }
 

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use config::Config;
-use ingest::kafka::{KafkaSource, Questions};
-use ingest::{Extent, Held, Polled, Source, SourceKind, Start};
+use ingest::kafka::{self, KafkaSource};
+use ingest::{Extent, Held, Polled, Source, SourceKind, Start, event_hubs};
 use types::{PartitionId, Position};
+
+use crate::commands::input;
 
 /// The configured source.
 pub(super) enum Inquiry {
-    Kafka(Box<Questions>),
+    Kafka(Box<kafka::Questions>),
+    EventHubs(Box<event_hubs::Questions>),
     /// Files and simulated fleets answer by themselves.
     Other(Box<dyn Source>),
 }
@@ -19,17 +22,25 @@ pub(super) enum Inquiry {
 impl Inquiry {
     /// Fails within the time if no broker answers.
     pub(super) fn open(config: &Config, within: Duration) -> anyhow::Result<Inquiry> {
-        if config.ingest.source == SourceKind::Kafka {
-            KafkaSource::check(&config.ingest.kafka, within).context("ask the broker for the topic")?;
-            return Ok(Inquiry::Kafka(Box::new(Questions::new(&config.ingest.kafka))));
-        }
-        own_source(config).map(|(source, _)| Inquiry::Other(source))
+        let kafka = match config.ingest.source {
+            SourceKind::Kafka => Some(config.ingest.kafka.clone()),
+            SourceKind::EventHubs => input::over_kafka(&config.ingest)?,
+            _ => return own_source(config).map(|(source, _)| Inquiry::Other(source)),
+        };
+        let Some(kafka) = kafka else {
+            let hubs = &config.ingest.event_hubs;
+            event_hubs::Questions::check(hubs, within).context("ask the service for the event hub")?;
+            return Ok(Inquiry::EventHubs(Box::new(event_hubs::Questions::new(hubs)?)));
+        };
+        KafkaSource::check(&kafka, within).context("ask the broker for the topic")?;
+        Ok(Inquiry::Kafka(Box::new(kafka::Questions::new(&kafka))))
     }
 
     /// How many partitions the topic has, if the source knows.
     pub(super) fn partitions(&mut self) -> anyhow::Result<Option<u32>> {
         Ok(match self {
             Inquiry::Kafka(questions) => Some(questions.partitions()?),
+            Inquiry::EventHubs(questions) => Some(questions.partitions()?),
             Inquiry::Other(source) => source.partitions()?,
         })
     }
@@ -37,6 +48,7 @@ impl Inquiry {
     pub(super) fn extent(&mut self, partition: &PartitionId) -> anyhow::Result<Option<Extent>> {
         Ok(match self {
             Inquiry::Kafka(questions) => Some(questions.extent(partition)?),
+            Inquiry::EventHubs(questions) => Some(questions.extent(partition)?),
             Inquiry::Other(source) => source.extent(partition)?,
         })
     }
@@ -44,6 +56,7 @@ impl Inquiry {
     pub(super) fn resolve(&mut self, partition: &PartitionId, start: Start) -> anyhow::Result<Position> {
         Ok(match self {
             Inquiry::Kafka(questions) => questions.resolve(partition, start)?,
+            Inquiry::EventHubs(questions) => questions.resolve(partition, start)?,
             Inquiry::Other(source) => source.resolve(partition, start)?,
         })
     }
@@ -51,6 +64,7 @@ impl Inquiry {
     pub(super) fn record_at(&mut self, partition: &PartitionId, position: Position) -> anyhow::Result<Held> {
         Ok(match self {
             Inquiry::Kafka(questions) => questions.record_at(partition, position)?,
+            Inquiry::EventHubs(questions) => questions.record_at(partition, position)?,
             Inquiry::Other(source) => source.record_at(partition, position)?,
         })
     }

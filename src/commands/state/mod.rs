@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use config::Config;
-use ingest::SourceKind;
+use ingest::{SourceKind, event_hubs};
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use types::{Micros, PartitionId};
@@ -104,6 +104,9 @@ impl Desk {
     fn partition(&self, index: u32) -> anyhow::Result<PartitionId> {
         let topic = match self.config.ingest.source {
             SourceKind::Kafka => self.config.ingest.kafka.topic.clone().into(),
+            SourceKind::EventHubs => {
+                event_hubs::hub(&self.config.ingest.event_hubs).context("read `ingest.event_hubs`")?.into()
+            }
             _ => inquiry::topic_of(&self.config)?,
         };
         Ok(PartitionId { topic, index })

@@ -14,7 +14,7 @@ use types::{Micros, PartitionId, Reading};
 
 use super::exclude::Excluded;
 use super::history::History;
-use crate::commands::input;
+use crate::commands::{assemble, input};
 use crate::shutdown::Shutdown;
 
 /// Closed windows that may wait before they are taken into the history.
@@ -75,7 +75,8 @@ pub(crate) fn read(
     let mut config = config.clone();
     input::apart(&mut config, "train");
     let files = config.ingest.source == SourceKind::Files;
-    let sources = input::sources(&config, Bound::PresentEnd)?;
+    let runtime = assemble::runtime()?;
+    let sources = input::sources(&config, Bound::PresentEnd, runtime.handle())?;
     let (partitions, share) = (sources.partitions, sources.share());
     let mut source = sources.sources.into_iter().next().context("the source has no partitions")?;
     let mut fold = Fold {

@@ -1,0 +1,45 @@
+//! From the configuration to a member of the consumer group.
+
+use tokio::runtime::Handle;
+
+use super::ownership::{CheckpointStore, Group, Member, Settings};
+use super::place::Place;
+use super::{Config, Membership, Static};
+use crate::Error;
+
+/// Worker `worker` of `workers`: it shares with all members whose notes lie in the container, or, where none is configured, the
+/// hub is this process's alone.
+///
+/// # Errors
+/// If a setting is refused, or the container cannot hold notes. Nothing is asked of it yet.
+pub fn membership(
+    config: &Config,
+    storage: &store::Config,
+    worker: usize,
+    workers: usize,
+    runtime: Handle,
+) -> Result<Box<dyn Membership>, Error> {
+    Ok(match notes(config, storage)? {
+        None => Box::new(Static::new(worker, workers)),
+        Some(notes) => Box::new(Member::new(runtime, notes, Settings::new(&config.ownership)?, worker)),
+    })
+}
+
+/// The event hub's name, from the connection string or from the settings.
+///
+/// # Errors
+/// As [`membership`].
+pub fn hub(config: &Config) -> Result<String, Error> {
+    Ok(Place::of(config)?.hub)
+}
+
+/// Where members note what they read; none if they do not.
+///
+/// # Errors
+/// As [`membership`].
+pub fn notes(config: &Config, storage: &store::Config) -> Result<Option<CheckpointStore>, Error> {
+    let Some(url) = &config.ownership.url else { return Ok(None) };
+    let Place { host, hub, .. } = Place::of(config)?;
+    let group = Group { namespace: host, hub, consumer_group: config.consumer_group.clone() };
+    Ok(Some(CheckpointStore::open(url, storage, &group)?))
+}
