@@ -13,7 +13,7 @@ const PAGE: &str = "docs/metrics.md";
 const STAGES: [(&str, &str); 4] = [
     (
         "ingest",
-        "Records as they come, and what they were decoded to. Lag, assignments, rebalances and broker errors are of Kafka.",
+        "Records as they come, and what they were decoded to. Lag, assignments, rebalances and broker errors are of Kafka, what is called ownership of Azure Event Hubs.",
     ),
     ("aggregate", "What is held in windows at present."),
     ("score", "Models, and the rows that they judged."),
@@ -22,7 +22,10 @@ const STAGES: [(&str, &str); 4] = [
 
 const LABELS: [(&str, &str); 8] = [
     ("dataset", "`predictions`, `late` or `quarantine`"),
-    ("kind", "of rebalances `gained`, `revoked` or `lost`; of broker errors the client's name for the error"),
+    (
+        "kind",
+        "of rebalances `gained`, `revoked` or `lost`; of broker errors the client's name for the error; of claims on an event hub's partitions `won` (nobody's), `taken` (from a member with more), `refused` (another was quicker), `lost` (to another), `expired` (not renewed in time) or `stolen` (another reader took the link); of failures `list`, `claim`, `renew`, `release` or `checkpoint`",
+    ),
     ("model_set", "id of the set of models, as in the column of that name; `none` without models"),
     ("partition", "number of the partition; 0 for files. A partition that was given up shows 0"),
     ("reason", "why a record or reading was refused, as in the column `reason` of the quarantine"),

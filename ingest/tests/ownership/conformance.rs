@@ -79,7 +79,7 @@ fn we_read_what_microsofts_client_writes_and_take_over_what_it_lets_expire() {
     assert_eq!(found, (0..PARTITIONS).map(|partition| (partition, expected(partition))).collect());
 
     // Its share at once, from one that is alive as far as we know; the rest once it has not been renewed for so long.
-    let expiry = Duration::from_secs(8);
+    let expiry = Duration::from_secs(10);
     let mut member = place.member(Strategy::Greedy, expiry, PARTITIONS);
     member.until("its share", |member| member.held.len() >= 16);
     let theirs: Vec<String> = (0..PARTITIONS)
@@ -107,12 +107,14 @@ fn we_read_what_microsofts_client_writes_and_take_over_what_it_lets_expire() {
 }
 
 #[test]
-fn microsofts_client_takes_over_what_we_let_expire_and_takes_from_us_while_we_live() {
+fn microsofts_client_takes_over_what_died_and_takes_from_us_while_we_live() {
     let Some(place) = Place::new() else { return };
     let Some(judge) = place.judge() else { return };
-    let mut died = greedy(&place);
+    // Long enough that nothing comes back while the judge is at it; that client claims what it wants to.
+    let patient = || place.member(Strategy::Greedy, Duration::from_secs(120), PARTITIONS);
+    let mut died = patient();
     died.until("all", |died| died.held.len() == PARTITIONS as usize);
-    let mut lives = greedy(&place);
+    let mut lives = patient();
     lives.until("its share", |lives| lives.held.len() >= 16);
     let theirs: Vec<String> = (0..PARTITIONS)
         .filter(|partition| !lives.held.contains(partition))

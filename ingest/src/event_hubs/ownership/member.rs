@@ -164,3 +164,6 @@ impl Shared {
         changed
     }
 }
+
+#[cfg(test)]
+mod tests;

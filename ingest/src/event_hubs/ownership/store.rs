@@ -97,13 +97,16 @@ impl CheckpointStore {
         owner: &str,
         seen: Option<&Version>,
     ) -> Result<Option<Version>, store::Error> {
+        let path = self.ownership_path(partition);
         let metadata = layout::metadata([(layout::OWNER_ID, owner)]);
-        if let Some(version) = self.put(&self.ownership_path(partition), metadata, seen).await? {
+        if let Some(version) = self.put(&path, metadata.clone(), seen).await? {
             return Ok(Some(version));
         }
-        // It may have been ourselves: a request whose answer was lost is sent again.
-        let found = self.record(partition).await?;
-        Ok(found.filter(|found| found.owner == owner).map(|found| found.version))
+        // It may have been ourselves: a request whose answer was lost is sent again. That one may be old, so it is renewed.
+        match self.record(partition).await?.filter(|found| found.owner == owner) {
+            Some(ours) => self.put(&path, metadata, Some(&ours.version)).await,
+            None => Ok(None),
+        }
     }
 
     /// Gives back a partition that `owner` claimed in the version `seen`, or a later one: a renewal may still have been under way.
@@ -208,8 +211,9 @@ mod tests {
             let store = open("memory://claims").unwrap();
             let first = store.claim(1, "a", None).await.unwrap().expect("nobody was there");
             assert_eq!(store.claim(1, "b", None).await.unwrap(), None);
-            assert_eq!(store.claim(1, "a", None).await.unwrap(), Some(first.clone()), "its answer was lost");
-            let second = store.claim(1, "b", Some(&first)).await.unwrap().expect("it was seen as it is");
+            let again = store.claim(1, "a", None).await.unwrap().expect("its answer was lost");
+            assert_eq!(store.claim(1, "b", Some(&first)).await.unwrap(), None, "it is renewed");
+            let second = store.claim(1, "b", Some(&again)).await.unwrap().expect("it was seen as it is");
             assert_eq!(store.claim(1, "a", Some(&first)).await.unwrap(), None);
             assert_eq!(store.claim(2, "a", Some(&first)).await.unwrap(), None, "it is gone");
 
