@@ -68,12 +68,16 @@ impl Service {
     }
 
     pub(crate) fn pause(&self, span: Duration) {
-        self.runtime.block_on(tokio::time::sleep(span));
+        self.runtime.block_on(async { tokio::time::sleep(span).await });
     }
 
     pub(crate) fn apply(&self, command: Command) -> String {
         let _inside = self.runtime.enter();
         self.emulator.as_ref().unwrap().apply(command).unwrap().to_string()
+    }
+
+    pub(crate) fn connection_string(&self) -> String {
+        self.emulator.as_ref().unwrap().connection_string(HUB)
     }
 
     pub(crate) fn config(&self) -> Config {
