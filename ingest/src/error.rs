@@ -4,6 +4,7 @@ use types::{PartitionId, Position};
 
 #[cfg(feature = "event-hubs")]
 use crate::event_hubs;
+use crate::kafka::Face;
 use crate::{Anchor, decode, files};
 
 /// A source's failure. `Display` is the error itself; [`Error::hint`] the remedy.
@@ -24,13 +25,13 @@ pub enum Error {
     #[error("partition `{partition}` is not assigned to this worker")]
     NotAssigned { partition: PartitionId },
     #[error("cannot reach any broker of `{brokers}`: {reason}")]
-    Unreachable { brokers: String, reason: String },
+    Unreachable { brokers: String, reason: String, face: Face },
     #[error("topic `{topic}` does not exist on `{brokers}`")]
-    TopicMissing { topic: String, brokers: String },
+    TopicMissing { topic: String, brokers: String, face: Face },
     #[error("brokers of `{brokers}` refuse the credentials: {reason}")]
-    Authentication { brokers: String, reason: String },
+    Authentication { brokers: String, reason: String, face: Face },
     #[error("no trusted TLS connection to `{brokers}`: {reason}")]
-    Tls { brokers: String, reason: String },
+    Tls { brokers: String, reason: String, face: Face },
     #[error("no permission for {what}: {reason}")]
     NotAllowed { what: String, reason: String },
     #[error("another member of the group took the instance id `{instance}`")]
@@ -126,21 +127,10 @@ impl Error {
                     .into(),
             ),
             Error::Decode(error) => Some(error.hint()),
-            Error::Unreachable { .. } => Some(
-                "check `ingest.kafka.brokers`, that the brokers run, and `security.protocol` in `ingest.kafka.properties`"
-                    .into(),
-            ),
-            Error::TopicMissing { .. } => Some("check `ingest.kafka.topic`, or create the topic".into()),
-            Error::Authentication { .. } => Some(
-                "check `sasl.mechanisms` and `sasl.username` in `ingest.kafka.properties`, and `sasl.password` in \
-                 `ingest.kafka.secrets`"
-                    .into(),
-            ),
-            Error::Tls { .. } => Some(
-                "set `ssl.ca.location` in `ingest.kafka.properties` to the certificate of the authority that signed the \
-                 brokers', and use the host names in them"
-                    .into(),
-            ),
+            Error::Unreachable { face, .. } => Some(face.hint_unreachable().into()),
+            Error::TopicMissing { face, .. } => Some(face.hint_missing().into()),
+            Error::Authentication { face, .. } => Some(face.hint_credentials().into()),
+            Error::Tls { face, .. } => Some(face.hint_tls().into()),
             Error::NotAllowed { .. } => {
                 Some("the credentials need to read and describe the topic, and to read the group".into())
             }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ingest::kafka::Face;
 use ingest::{Anchor, Error, Extent, Held, Polled, Records, Source, Start};
 use rand::RngExt;
 use types::{PartitionId, Position};
@@ -61,7 +62,7 @@ impl SimSource {
     }
 
     fn unreachable() -> Error {
-        Error::Unreachable { brokers: "simulated".into(), reason: "cut off".into() }
+        Error::Unreachable { brokers: "simulated".into(), reason: "cut off".into(), face: Face::Kafka }
     }
 
     fn ask(&self) -> Result<std::sync::MutexGuard<'_, World>, Error> {

@@ -2,6 +2,8 @@
 //!
 //! AMQP 1.0 natively (`amqp`), or the service's Kafka endpoint, which is the Kafka source with other settings.
 
+#[cfg(all(feature = "event-hubs", feature = "kafka"))]
+mod bearer;
 mod config;
 
 #[cfg(feature = "event-hubs")]
@@ -28,6 +30,8 @@ mod filter;
 mod hidden;
 #[cfg(feature = "event-hubs")]
 mod jitter;
+#[cfg(all(feature = "event-hubs", feature = "kafka"))]
+mod kafka;
 #[cfg(feature = "event-hubs")]
 mod link;
 #[cfg(feature = "event-hubs")]
@@ -56,6 +60,8 @@ mod tls;
 mod token;
 
 pub use config::{Config, Entra, EntraMethod, Ownership, Protocol, Strategy};
+#[cfg(all(feature = "event-hubs", feature = "kafka"))]
+pub use kafka::over_kafka;
 #[cfg(feature = "event-hubs")]
 pub use error::Error;
 #[cfg(feature = "event-hubs")]

@@ -4,8 +4,8 @@ use super::config::Config;
 use super::connection_string::{ConnectionString, host_and_port};
 use crate::Error;
 
-const PORT_OF_TLS: u16 = 5671;
-const PORT_OF_EMULATOR: u16 = 5672;
+pub(super) const PORT_OF_TLS: u16 = 5671;
+pub(super) const PORT_OF_EMULATOR: u16 = 5672;
 
 /// One event hub, with the way to it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::context::Context;
 use super::{Config, errors, settings};
-use crate::Error;
+use crate::{Error, Kind};
 
 /// What the brokers say of the topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct TopicInfo {
 /// Unreachable, wrong credentials, untrusted certificate, no such topic, no permission: each its own.
 pub(super) fn check(config: &Config, timeout: Duration) -> Result<TopicInfo, Error> {
     let consumer: BaseConsumer<Context> = settings::inquirer(config)?
-        .create_with_context(Context::default())
+        .create_with_context(Context::new(config))
         .map_err(|error| errors::of_action(config, "start", &error))?;
     let deadline = Instant::now() + timeout;
     loop {
@@ -33,15 +33,18 @@ pub(super) fn check(config: &Config, timeout: Duration) -> Result<TopicInfo, Err
         while let Some(event) = consumer.poll(Duration::ZERO) {
             if let Err(error) = event {
                 let failure = errors::of_action(config, "connect", &error);
-                let failure = errors::with_reason(failure, consumer.context().last_reason());
-                if matches!(failure, Error::Authentication { .. } | Error::Tls { .. }) {
+                let failure = errors::explained(config, failure, consumer.context().last_reason());
+                // Not what heals, such as an identity's endpoint that is away.
+                if failure.kind() == Kind::Input {
                     return Err(failure);
                 }
             }
         }
         match result {
             Err(Error::Unreachable { .. } | Error::Kafka { .. }) if Instant::now() < deadline => {}
-            result => return result.map_err(|error| errors::with_reason(error, consumer.context().last_reason())),
+            result => {
+                return result.map_err(|error| errors::explained(config, error, consumer.context().last_reason()));
+            }
         }
     }
 }

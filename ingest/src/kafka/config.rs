@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use types::Secret;
 
+use super::access::{Face, Tokens};
+
 /// Apache Kafka, or any service that speaks its protocol.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -23,6 +25,11 @@ pub struct Config {
     /// Group instance id for static membership, so that a restart within the session timeout moves no partition.
     /// Each worker appends its number.
     pub instance_id: Option<String>,
+    /// Set by what stands before this source, never by a user.
+    #[serde(skip)]
+    pub face: Face,
+    #[serde(skip)]
+    pub tokens: Tokens,
 }
 
 impl Default for Config {
@@ -34,6 +41,8 @@ impl Default for Config {
             properties: BTreeMap::new(),
             secrets: BTreeMap::new(),
             instance_id: None,
+            face: Face::default(),
+            tokens: Tokens::default(),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -19,7 +19,7 @@ use serde::Deserialize;
 use tracing::{debug, error, info, warn};
 
 use super::quiet::Quiet;
-use super::{errors, metrics};
+use super::{Config, Tokens, errors, metrics};
 
 /// A change of the assignment, in the order it came.
 #[derive(Debug)]
@@ -39,9 +39,14 @@ pub(super) struct Context {
     /// What the group gave us: others' lag is not ours to tell.
     ours: Mutex<BTreeSet<i32>>,
     pub(super) quiet: Quiet,
+    tokens: Tokens,
 }
 
 impl Context {
+    pub(super) fn new(config: &Config) -> Self {
+        Context { tokens: config.tokens.clone(), ..Context::default() }
+    }
+
     pub(super) fn take_changes(&self) -> Vec<Change> {
         std::mem::take(&mut lock(&self.changes))
     }
@@ -91,6 +96,8 @@ impl Context {
 }
 
 impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.served.fetch_add(1, Ordering::Relaxed);
         // The group's own memory of positions serves lag displays only: losing a note of it in a rebalance is nothing to act on.
@@ -116,6 +123,11 @@ impl ClientContext for Context {
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
             *lock(&self.reason) = Some(reason.to_owned());
         }
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        self.served.fetch_add(1, Ordering::Relaxed);
+        self.tokens.token()
     }
 
     fn stats_raw(&self, statistics: &[u8]) {

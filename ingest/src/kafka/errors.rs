@@ -3,7 +3,7 @@
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use super::Config;
-use crate::Error;
+use crate::{Error, Kind};
 
 /// What an error code asks for.
 pub(super) enum Verdict {
@@ -17,12 +17,14 @@ pub(super) enum Verdict {
 /// credentials and permissions were right once, and a complaint about them now is weather: a restarting broker, keys
 /// being exchanged, permissions being edited.
 pub(super) fn judge(config: &Config, code: Code, reason: &str, fatal: bool, joined: bool) -> Verdict {
-    let error = of_code(config, code, reason);
+    let error = of_token(config, of_code(config, code, reason));
     let may_heal = match error {
         Error::Kafka { .. } | Error::Unreachable { .. } => true,
         Error::TopicMissing { .. } | Error::Authentication { .. } | Error::Tls { .. } | Error::NotAllowed { .. } => {
             joined
         }
+        #[cfg(feature = "event-hubs")]
+        Error::Token(ref error) => joined || error.kind() == Kind::Retry,
         _ => false,
     };
     if may_heal && !fatal { Verdict::Transient } else { Verdict::Final(error) }
@@ -40,11 +42,11 @@ pub(super) fn of_question(config: &Config, action: &'static str, error: &KafkaEr
 pub(super) fn of_action(config: &Config, action: &'static str, error: &KafkaError) -> Error {
     match error {
         KafkaError::ClientConfig(_, what, key, _) if !key.is_empty() => Error::Setting {
-            setting: format!("ingest.kafka.properties.\"{key}\""),
+            setting: format!("{}.\"{key}\"", config.face.setting("properties")),
             reason: format!("is refused by librdkafka: {what}"),
         },
         KafkaError::ClientCreation(what) | KafkaError::ClientConfig(_, what, _, _) => Error::Setting {
-            setting: "ingest.kafka.properties".into(),
+            setting: config.face.setting("properties"),
             reason: format!("is refused by librdkafka: {what}"),
         },
         _ => {
@@ -62,6 +64,7 @@ fn of_code(config: &Config, code: Code, reason: &str) -> Error {
     let reason = reason.to_owned();
     let brokers = config.brokers.clone();
     let topic = config.topic.clone();
+    let face = config.face;
     match code {
         Code::AllBrokersDown
         | Code::BrokerTransportFailure
@@ -69,13 +72,13 @@ fn of_code(config: &Config, code: Code, reason: &str) -> Error {
         | Code::OperationTimedOut
         | Code::RequestTimedOut
         | Code::TimedOutQueue
-        | Code::CriticalSystemResource => Error::Unreachable { brokers, reason },
+        | Code::CriticalSystemResource => Error::Unreachable { brokers, reason, face },
         Code::Authentication | Code::SaslAuthenticationFailed | Code::UnsupportedSASLMechanism => {
-            Error::Authentication { brokers, reason }
+            Error::Authentication { brokers, reason, face }
         }
-        Code::SSL => Error::Tls { brokers, reason },
+        Code::SSL => Error::Tls { brokers, reason, face },
         Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition | Code::InvalidTopic => {
-            Error::TopicMissing { topic, brokers }
+            Error::TopicMissing { topic, brokers, face }
         }
         Code::TopicAuthorizationFailed => Error::NotAllowed { what: format!("topic `{topic}`"), reason },
         Code::GroupAuthorizationFailed => Error::NotAllowed { what: format!("group `{}`", config.group), reason },
@@ -88,10 +91,31 @@ fn of_code(config: &Config, code: Code, reason: &str) -> Error {
 /// What the client said beside the code, where the code alone says little.
 pub(super) fn with_reason(error: Error, said: Option<String>) -> Error {
     match (error, said) {
-        (Error::Unreachable { brokers, .. }, Some(reason)) => Error::Unreachable { brokers, reason },
-        (Error::Authentication { brokers, .. }, Some(reason)) => Error::Authentication { brokers, reason },
-        (Error::Tls { brokers, .. }, Some(reason)) => Error::Tls { brokers, reason },
+        (Error::Unreachable { brokers, face, .. }, Some(reason)) => Error::Unreachable { brokers, reason, face },
+        (Error::Authentication { brokers, face, .. }, Some(reason)) => Error::Authentication { brokers, reason, face },
+        (Error::Tls { brokers, face, .. }, Some(reason)) => Error::Tls { brokers, reason, face },
         (error, _) => error,
+    }
+}
+
+/// The same; where there is no token, why there is none: the brokers were not asked at all.
+pub(super) fn explained(config: &Config, error: Error, said: Option<String>) -> Error {
+    match (error, config.tokens.failure()) {
+        (Error::Unreachable { .. } | Error::Kafka { .. }, Some(failure)) => failure,
+        (error, _) => of_token(config, with_reason(error, said)),
+    }
+}
+
+/// How librdkafka begins to say that there was no token. To it, that is a failure to authenticate.
+const NO_TOKEN: &str = "Failed to acquire SASL OAUTHBEARER token";
+
+fn of_token(config: &Config, error: Error) -> Error {
+    match error {
+        Error::Authentication { reason, .. } if config.tokens.is_given() && reason.starts_with(NO_TOKEN) => {
+            // There may be one by now.
+            config.tokens.failure().unwrap_or(Error::Kafka { action: "authenticate", reason })
+        }
+        error => error,
     }
 }
 
@@ -138,7 +162,7 @@ mod tests {
     fn questions_about_partitions_of_ours_are_asked_again() {
         for code in REFUSALS.into_iter().chain([Code::AllBrokersDown, Code::NotCoordinator]) {
             let error = of_question(&Config::default(), "ask", &KafkaError::OffsetFetch(code));
-            assert_eq!(error.kind(), crate::error::Kind::Retry, "{code:?}: {error}");
+            assert_eq!(error.kind(), Kind::Retry, "{code:?}: {error}");
         }
     }
 }

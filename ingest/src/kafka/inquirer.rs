@@ -163,7 +163,7 @@ impl Inquirer {
 
 fn connect(config: &Config, mut settings: ClientConfig) -> Result<BaseConsumer<Context>, Error> {
     settings.set_log_level(RDKafkaLogLevel::Critical);
-    let client = settings.create_with_context(Context::default());
+    let client = settings.create_with_context(Context::new(config));
     client.map_err(|error| errors::of_action(config, "start a client", &error))
 }
 

@@ -4,6 +4,7 @@
 //! through a queue of their own (`fetch`), so that either half can be replaced. Positions are always explicit; what the
 //! broker remembers of them is for lag displays only.
 
+mod access;
 mod config;
 
 #[cfg(feature = "kafka")]
@@ -35,6 +36,7 @@ mod watch;
 #[cfg(feature = "kafka")]
 mod watermarks;
 
+pub use access::{Bearer, BearerTokens, Face, Tokens};
 pub use config::Config;
 
 #[cfg(feature = "kafka")]

@@ -9,7 +9,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
@@ -17,7 +17,7 @@ use tracing::{debug, warn};
 use types::Micros;
 
 use super::quiet::Quiet;
-use super::{Config, errors, settings};
+use super::{Config, Tokens, errors, settings};
 use crate::Error;
 
 /// What a partition of a topic made here holds at most.
@@ -35,7 +35,7 @@ impl Producer {
     /// If a setting is refused. Brokers are contacted later.
     pub fn new(config: &Config) -> Result<Self, Error> {
         let producer = settings::producer(config)?
-            .create_with_context(Deliveries::default())
+            .create_with_context(Deliveries { tokens: config.tokens.clone(), ..Deliveries::default() })
             .map_err(|error| errors::of_action(config, "start a producer", &error))?;
         Ok(Producer { config: config.clone(), producer, sent: 0 })
     }
@@ -190,9 +190,16 @@ pub struct Outgoing<'a> {
 struct Deliveries {
     failed: AtomicU64,
     quieted: Quieted,
+    tokens: Tokens,
 }
 
 impl ClientContext for Deliveries {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        self.tokens.token()
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.quieted.log(level, facility, message);
     }

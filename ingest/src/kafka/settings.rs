@@ -2,7 +2,7 @@
 
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 
-use super::Config;
+use super::{Config, Face};
 use crate::Error;
 
 /// Set by us and by nobody else: exactly-once rests on them.
@@ -15,13 +15,12 @@ const OWNED: [(&str, &str); 6] = [
     ("enable.partition.eof", "true"),
 ];
 
-/// Owned too, with the field of `[ingest.kafka]` that sets them.
-const FIELDS: [(&str, &str); 5] = [
-    ("bootstrap.servers", "ingest.kafka.brokers"),
-    ("metadata.broker.list", "ingest.kafka.brokers"),
-    ("group.id", "ingest.kafka.group"),
-    ("group.instance.id", "ingest.kafka.instance_id"),
-    ("auto.commit.interval.ms", "sink.commit_interval"),
+/// Owned too, with the field of the configuration that sets them.
+const FIELDS: [(&str, &str); 4] = [
+    ("bootstrap.servers", "brokers"),
+    ("metadata.broker.list", "brokers"),
+    ("group.id", "group"),
+    ("group.instance.id", "instance_id"),
 ];
 
 /// How keys of secrets end. Written out in the configuration they would end in a log or a repository.
@@ -50,6 +49,18 @@ pub const SUGGESTED: [(&str, &str); 11] = [
 
 const QUEUED: &str = "queued.min.messages";
 
+/// What Microsoft recommends for Event Hubs, where our own differ or librdkafka's are others: the service is slower to tell
+/// members of a group apart, closes connections that are silent for four minutes, and has no batch above a megabyte.
+/// (Azure/azure-event-hubs-for-kafka, CONFIGURATION.md.)
+const OF_EVENT_HUBS: [(&str, &str); 4] = [
+    ("session.timeout.ms", "30000"),
+    (HEARTBEAT, "3000"),
+    ("connections.max.idle.ms", "180000"),
+    ("max.partition.fetch.bytes", "1048576"),
+];
+
+const HEARTBEAT: &str = "heartbeat.interval.ms";
+
 /// For one record, whatever a user tunes for throughput. A broker sends at least one batch, however small this is.
 const ONE_RECORD: [(&str, &str); 5] = [
     ("queued.min.messages", "1"),
@@ -62,7 +73,7 @@ const ONE_RECORD: [(&str, &str); 5] = [
 /// Settings of worker `worker`'s consumer: one member of the group.
 pub(super) fn consumer(config: &Config, worker: usize) -> Result<ClientConfig, Error> {
     if config.group.trim().is_empty() {
-        return Err(setting("ingest.kafka.group", "is empty"));
+        return Err(setting(config, "group", "is empty"));
     }
     let mut client = common(config)?;
     client.set("client.id", format!("atalaia-{worker}")).set("group.id", &config.group);
@@ -74,7 +85,12 @@ pub(super) fn consumer(config: &Config, worker: usize) -> Result<ClientConfig, E
         // Partitions that stay keep flowing while others move.
         client.set("partition.assignment.strategy", "cooperative-sticky");
         // Members hear of a rebalance with their next heartbeat. The new protocol leaves this to the broker.
-        client.set("heartbeat.interval.ms", "1000");
+        client.set(HEARTBEAT, "1000");
+    }
+    if config.face == Face::EventHubs {
+        for (key, value) in OF_EVENT_HUBS {
+            client.set(key, value);
+        }
     }
     if let Some(instance) = &config.instance_id {
         client.set("group.instance.id", format!("{instance}-{worker}"));
@@ -118,7 +134,8 @@ pub(super) fn producer(config: &Config) -> Result<ClientConfig, Error> {
     client
         .set("client.id", "atalaia-producer")
         .set("enable.idempotence", "true")
-        .set("compression.type", "lz4")
+        // Event Hubs knows none but gzip, and that in its dearer tiers only.
+        .set("compression.type", if config.face == Face::EventHubs { "none" } else { "lz4" })
         .set("linger.ms", "20")
         .set("batch.num.messages", "10000")
         .set("queue.buffering.max.messages", "200000")
@@ -129,10 +146,10 @@ pub(super) fn producer(config: &Config) -> Result<ClientConfig, Error> {
 
 fn common(config: &Config) -> Result<ClientConfig, Error> {
     if config.brokers.trim().is_empty() {
-        return Err(setting("ingest.kafka.brokers", "is empty"));
+        return Err(setting(config, "brokers", "is empty"));
     }
     if config.topic.trim().is_empty() {
-        return Err(setting("ingest.kafka.topic", "is empty"));
+        return Err(setting(config, "topic", "is empty"));
     }
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", &config.brokers);
@@ -142,41 +159,48 @@ fn common(config: &Config) -> Result<ClientConfig, Error> {
 
 fn pass_through(config: &Config, client: &mut ClientConfig) -> Result<(), Error> {
     for key in config.properties.keys().chain(config.secrets.keys()) {
-        refuse_owned(key)?;
+        refuse_owned(config, key)?;
     }
     for (key, value) in &config.properties {
         if SECRET.iter().any(|secret| key.ends_with(secret)) {
-            return Err(property(
-                key,
-                "is a secret: give its place in `ingest.kafka.secrets`, as `env:NAME` or `file:path`",
-            ));
+            let remedy = match config.face {
+                Face::Kafka => "give its place in `ingest.kafka.secrets`, as `env:NAME` or `file:path`",
+                Face::EventHubs => "`ingest.event_hubs` has settings of its own for those",
+            };
+            return Err(property(config, key, &format!("is a secret: {remedy}")));
         }
         client.set(key, value);
     }
     for (key, secret) in &config.secrets {
-        let value = secret
-            .reveal()
-            .map_err(|reason| Error::Setting { setting: format!("ingest.kafka.secrets.\"{key}\""), reason })?;
+        let value = secret.reveal().map_err(|reason| setting(config, &format!("secrets.\"{key}\""), &reason))?;
         client.set(key, value);
     }
-    check_security(client)
+    check_security(config, client)
 }
 
-fn refuse_owned(key: &str) -> Result<(), Error> {
-    if let Some((_, field)) = FIELDS.iter().find(|(owned, _)| *owned == key) {
-        return Err(property(key, &format!("is set by `{field}`: leave it out")));
+fn refuse_owned(config: &Config, key: &str) -> Result<(), Error> {
+    if config.face == Face::EventHubs && key == "group.instance.id" {
+        return Err(property(config, key, "is not known to work with Event Hubs: leave it out"));
+    }
+    let owner = match FIELDS.iter().find(|(owned, _)| *owned == key) {
+        Some((_, field)) => Some(config.face.setting(field)),
+        None => (key == "auto.commit.interval.ms").then(|| "sink.commit_interval".to_owned()),
+    };
+    if let Some(owner) = owner {
+        return Err(property(config, key, &format!("is set by `{owner}`: leave it out")));
     }
     if let Some((_, value)) = OWNED.iter().find(|(owned, _)| *owned == key) {
-        return Err(property(key, &format!("is always `{value}`, since delivery rests on it: leave it out")));
+        return Err(property(config, key, &format!("is always `{value}`, since delivery rests on it: leave it out")));
     }
     Ok(())
 }
 
-fn check_security(client: &mut ClientConfig) -> Result<(), Error> {
+fn check_security(config: &Config, client: &mut ClientConfig) -> Result<(), Error> {
     let protocol = client.get("security.protocol").unwrap_or("plaintext").to_ascii_lowercase();
     let mechanism = client.get("sasl.mechanisms").or(client.get("sasl.mechanism"));
     if protocol.starts_with("sasl") && mechanism.is_none() {
         return Err(property(
+            config,
             "sasl.mechanisms",
             "is needed with a SASL `security.protocol`: `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `OAUTHBEARER`",
         ));
@@ -189,12 +213,12 @@ fn check_security(client: &mut ClientConfig) -> Result<(), Error> {
     Ok(())
 }
 
-fn setting(setting: &str, reason: &str) -> Error {
-    Error::Setting { setting: setting.into(), reason: reason.into() }
+fn setting(config: &Config, field: &str, reason: &str) -> Error {
+    Error::Setting { setting: config.face.setting(field), reason: reason.into() }
 }
 
-fn property(key: &str, reason: &str) -> Error {
-    Error::Setting { setting: format!("ingest.kafka.properties.\"{key}\""), reason: reason.into() }
+fn property(config: &Config, key: &str, reason: &str) -> Error {
+    setting(config, &format!("properties.\"{key}\""), reason)
 }
 
 #[cfg(test)]

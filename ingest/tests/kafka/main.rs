@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::print_stdout)]
 
 mod admin;
+#[cfg(feature = "event-hubs")]
+mod event_hubs;
 mod membership;
 mod positions;
 mod replaced;

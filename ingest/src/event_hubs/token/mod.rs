@@ -112,6 +112,16 @@ impl Tokens {
     /// # Errors
     /// If there is none: with [`crate::Kind::Retry`], asking again later may help.
     pub(crate) async fn get(&self, audience: &str) -> Result<Token, crate::Error> {
+        Ok(self.find(audience).await?)
+    }
+
+    /// One that is for no resource in particular, as those of Entra ID are.
+    #[cfg(feature = "kafka")]
+    pub(super) async fn bearer(&self) -> Result<Token, Error> {
+        self.find("").await
+    }
+
+    async fn find(&self, audience: &str) -> Result<Token, Error> {
         let now = (self.now)();
         Ok(match &self.way {
             Way::Key { policy, key } => sas::sign(audience, policy, key, now),

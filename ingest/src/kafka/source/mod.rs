@@ -75,7 +75,7 @@ impl KafkaSource {
         let failed = |error: KafkaError| errors::of_action(config, "start a consumer", &error);
         let client = settings::consumer(config, worker)?;
         let length_max = settings::queue_length_max(&client);
-        let consumer: BaseConsumer<Context> = client.create_with_context(Context::default()).map_err(failed)?;
+        let consumer: BaseConsumer<Context> = client.create_with_context(Context::new(config)).map_err(failed)?;
         let consumer = Arc::new(consumer);
         consumer.subscribe(&[&config.topic]).map_err(failed)?;
         let watermarks = Watermarks::spawn(Arc::clone(&consumer), config.clone(), worker)
