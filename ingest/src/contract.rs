@@ -187,7 +187,7 @@ fn pauses_without_losing(subject: &Subject<'_>, whole: &Reads) {
                 break Some(partition);
             }
             event if whole.values().all(|read| read.records.is_empty()) => {
-                drop(event);
+                end(&mut reads, &event);
                 break None;
             }
             event => end(&mut reads, &event),

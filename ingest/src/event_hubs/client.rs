@@ -15,7 +15,7 @@ use fe2o3_amqp_types::messaging::ApplicationProperties;
 use fe2o3_amqp_types::primitives::SimpleValue;
 use jiff::Timestamp;
 use serde_amqp::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -66,6 +66,8 @@ struct Slot {
 pub(crate) struct Session {
     pub(crate) handle: SessionHandle<()>,
     pub(crate) connection: u64,
+    /// Closes when the connection was given up.
+    pub(crate) gone: watch::Receiver<()>,
 }
 
 impl Client {
@@ -105,7 +107,7 @@ impl Client {
     pub(crate) async fn session(&self) -> Result<Session, Failure> {
         let open = self.open().await?;
         match open.session().await {
-            Ok(handle) => Ok(Session { handle, connection: open.number }),
+            Ok(handle) => Ok(Session { handle, connection: open.number, gone: open.gone() }),
             Err(failure) => {
                 // A connection on which no session begins is of no use, whatever the reason.
                 self.abandon(open.number, &failure.condition).await;

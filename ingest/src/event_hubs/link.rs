@@ -17,9 +17,10 @@ use fe2o3_amqp_types::definitions::{Fields, ReceiverSettleMode, SenderSettleMode
 use fe2o3_amqp_types::messaging::{Body, Source};
 use serde_amqp::Value;
 use serde_amqp::primitives::Symbol;
+use tokio::sync::watch;
 use tracing::warn;
 
-use super::client::Client;
+use super::client::{Client, Session};
 use super::event::Event;
 use super::failure::{Class, Failure};
 use super::filter::From;
@@ -36,6 +37,7 @@ pub(super) struct Link {
     /// Events that were asked for and have not come yet.
     pub(super) credit: u32,
     timeout: Duration,
+    gone: watch::Receiver<()>,
 }
 
 /// Where and as whom to read.
@@ -54,7 +56,8 @@ impl Link {
         let attached = within(timeout, "attach", attach(client, reading, &mut session.handle)).await;
         match attached {
             Ok(receiver) => {
-                Ok(Link { receiver, _session: session.handle, connection: session.connection, credit: 0, timeout })
+                let Session { handle, connection, gone } = session;
+                Ok(Link { receiver, _session: handle, connection, credit: 0, timeout, gone })
             }
             Err(failure) => {
                 if failure.breaks_connection() {
@@ -78,7 +81,10 @@ impl Link {
     /// is expected.
     pub(super) async fn read(&mut self, mut next: i64, events: &mut Vec<Event>) -> Result<(), Failure> {
         let mut settled = Vec::new();
-        let first = self.receiver.recv::<Body<Value>>().await;
+        let first = tokio::select! {
+            first = self.receiver.recv::<Body<Value>>() => first,
+            _ = self.gone.changed() => return Err(Failure::new(Class::Lost, "given up", "the connection was given up")),
+        };
         let mut received = Some(first);
         while let Some(delivery) = received.take() {
             self.credit = self.credit.saturating_sub(1);

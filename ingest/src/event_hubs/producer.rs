@@ -121,7 +121,19 @@ impl Producer {
                 self.turn
             }
         };
-        let event = encode::event(key, record.payload);
+        self.keep(index, encode::event(key, record.payload))
+    }
+
+    /// Sends a message that somebody else encoded, with whatever properties and body.
+    ///
+    /// # Errors
+    /// As `send`.
+    pub fn send_encoded(&mut self, partition: u32, message: &[u8]) -> Result<(), Error> {
+        self.partitions(PATIENCE)?;
+        self.keep(partition as usize, message.to_vec())
+    }
+
+    fn keep(&mut self, index: usize, event: Vec<u8>) -> Result<(), Error> {
         let bytes = event.len() + SECTION_BYTES;
         let Some(Some(lane)) = self.lanes.get_mut(index) else {
             return Err(failed("send a record", format!("there is no partition {index}")));

@@ -2,7 +2,7 @@
 //! check here; what it gives, for how long, and that it is asked again in time, it does.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -14,7 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ingest::contract::{self, Subject};
 use ingest::event_hubs::{Config, Entra, EntraMethod, Protocol, TokenError, over_kafka};
 use ingest::kafka::{KafkaSource, Outgoing};
-use ingest::{Bound, Error, Polled, Source};
+use ingest::{Bound, Error, Kind, Polled, Source};
 use types::{Position, Secret};
 
 use super::{POLL, WAIT, brokers, config as plain, create, fill, first_error};
@@ -29,6 +29,7 @@ struct Shared {
     lifetime_seconds: u64,
     /// What is said before the first token.
     refusals: Mutex<Vec<(u16, &'static str)>>,
+    is_busy: AtomicBool,
     asked: AtomicU64,
 }
 
@@ -37,6 +38,7 @@ impl Authority {
         let shared = Arc::new(Shared {
             lifetime_seconds,
             refusals: Mutex::new(refusals.iter().rev().copied().collect()),
+            is_busy: AtomicBool::new(false),
             asked: AtomicU64::new(0),
         });
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -65,6 +67,9 @@ impl Shared {
         if let Some((status, body)) = self.refusals.lock().unwrap().pop() {
             return (StatusCode::from_u16(status).unwrap(), body.into());
         }
+        if self.is_busy.load(Ordering::Relaxed) {
+            return (StatusCode::SERVICE_UNAVAILABLE, String::new());
+        }
         let now = wall().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let claims = format!(r#"{{"sub":"atalaia","iat":{now},"exp":{}}}"#, now + self.lifetime_seconds);
         let [header, claims] = [r#"{"alg":"none"}"#, &claims].map(|part| URL_SAFE_NO_PAD.encode(part));
@@ -90,6 +95,7 @@ fn hub(topic: &str) -> Option<Config> {
         protocol: Protocol::Kafka,
         connection_string: Some(Secret::parse("env:ATALAIA_TEST_KAFKA_PASSWORD").unwrap()),
         ca_file: Some(std::env::var("ATALAIA_TEST_KAFKA_CA").expect("it is set beside the address")),
+        properties: [("reconnect.backoff.max.ms".to_owned(), "1000".to_owned())].into(),
         ..Config::default()
     })
 }
@@ -149,7 +155,7 @@ fn reading_goes_on_when_tokens_expire() {
     let partition = contract::gain(&mut source, 1).remove(0);
     source.start(&partition, Position(0)).unwrap();
     let mut read = 0;
-    for number in 1..=20 {
+    for number in 1..=12 {
         producer.send(Outgoing { partition: Some(0), payload: Some(b"{}"), ..Outgoing::default() }).unwrap();
         producer.flush(WAIT).unwrap();
         let second = Instant::now() + Duration::from_secs(1);
@@ -165,8 +171,38 @@ fn reading_goes_on_when_tokens_expire() {
             }
         }
     }
-    assert_eq!(read, 20);
-    assert!(authority.asked() >= 4, "20 s of tokens that last 6 s: asked {} times", authority.asked());
+    assert_eq!(read, 12);
+    assert!(authority.asked() >= 3, "12 s of tokens that last 6 s: asked {} times", authority.asked());
+
+    // Without a new token the broker does cut the connection; that is waited out.
+    authority.shared.is_busy.store(true, Ordering::Relaxed);
+    let mut is_waiting = false;
+    let mut poll_for = |duration: Duration| {
+        let until = Instant::now() + duration;
+        let mut records = 0;
+        while Instant::now() < until && records == 0 {
+            match source.poll(POLL).unwrap() {
+                Polled::Records(found) => records = found.len(),
+                // The group may have given up on us meanwhile.
+                Polled::Gained(gained) => is_waiting = !gained.is_empty(),
+                Polled::Lost(_) => is_waiting = false,
+                _ => {}
+            }
+            if is_waiting {
+                match source.start(&partition, Position(12)) {
+                    Ok(()) => is_waiting = false,
+                    Err(error) => assert_eq!(error.kind(), Kind::Retry, "{error}"),
+                }
+            }
+        }
+        records
+    };
+    assert_eq!(poll_for(Duration::from_secs(8)), 0);
+    producer.send(Outgoing { partition: Some(0), payload: Some(b"{}"), ..Outgoing::default() }).unwrap();
+    producer.flush(WAIT).unwrap();
+    assert_eq!(poll_for(Duration::from_secs(3)), 0, "the broker serves an expired session");
+    authority.shared.is_busy.store(false, Ordering::Relaxed);
+    assert_eq!(poll_for(Duration::from_secs(60)), 1);
     source.leave();
 }
 

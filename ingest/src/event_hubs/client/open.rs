@@ -11,7 +11,7 @@ use fe2o3_amqp_types::messaging::ApplicationProperties;
 use fe2o3_amqp_types::primitives::SimpleValue;
 use serde_amqp::Value;
 use serde_amqp::primitives::Timestamp;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::task::AbortHandle;
 use tracing::warn;
 
@@ -41,6 +41,8 @@ pub(super) struct Open {
     /// No token could be had before the last one expired.
     is_expired: AtomicBool,
     renewal: OnceLock<AbortHandle>,
+    /// Closes with the connection.
+    gone: watch::Sender<()>,
 }
 
 impl Open {
@@ -59,6 +61,7 @@ impl Open {
             session: Mutex::new(session),
             is_expired: AtomicBool::new(false),
             renewal: OnceLock::new(),
+            gone: watch::Sender::new(()),
         });
         let audiences = client.audiences();
         let expires = open.put_tokens(&client.tokens, &audiences).await?;
@@ -75,6 +78,11 @@ impl Open {
 
     pub(super) async fn session(&self) -> Result<SessionHandle<()>, Failure> {
         begin(&mut *self.handle.lock().await, self.request_timeout).await
+    }
+
+    /// Whoever waits for the peer has to hear that nobody believes in it any more: a peer that is gone half says nothing.
+    pub(super) fn gone(&self) -> watch::Receiver<()> {
+        self.gone.subscribe()
     }
 
     pub(super) async fn close(&self) {

@@ -1,0 +1,204 @@
+//! What happens to connections and links: nothing is lost, nothing comes twice, and whoever was cut off hears of it.
+
+use std::time::{Duration, Instant};
+
+use emulator::{Command, Links, Options};
+use ingest::contract::{gain, wait_for};
+use ingest::event_hubs::{Producer, Static};
+use ingest::{Bound, Claim, Polled, Wanted};
+use types::Position;
+
+use crate::memberships::Manual;
+use crate::{HUB, POLL, Service, partition, read};
+
+const RECORDS: usize = 20_000;
+
+/// Reads all that a partition gets while things happen to it, in parts.
+fn survives(service: &mut Service, happen: &mut dyn FnMut(&mut Service, usize)) {
+    let mut source = service.source(Bound::Unbounded);
+    gain(&mut *source, 1);
+    source.claimed(&partition(0), Claim { number: 5, next: Position(0), offset: None });
+    source.start(&partition(0), Position(0)).unwrap();
+    let mut positions = Vec::new();
+    const PARTS: usize = 4;
+    for part in 0..PARTS {
+        let fill = Command::Fill { hub: HUB.into(), partition: 0, count: RECORDS / PARTS, bytes: 100 };
+        service.apply(fill);
+        // In the middle of it.
+        positions.extend(read(&mut *source, 0, RECORDS / PARTS / 3));
+        happen(service, part);
+        let left = RECORDS / PARTS * (part + 1) - positions.len();
+        positions.extend(read(&mut *source, 0, left));
+    }
+    let expected: Vec<i64> = (0..).take(RECORDS).collect();
+    assert!(positions == expected, "lost or repeated records");
+    wait_for(&mut *source, |event| match event {
+        Polled::CaughtUp { position, .. } => Some(*position),
+        _ => None,
+    });
+    source.leave();
+}
+
+#[test]
+fn dropped_connections() {
+    survives(&mut Service::start(1), &mut |service, _| {
+        service.apply(Command::Drop { connection: None });
+    });
+}
+
+#[test]
+fn half_open_connections() {
+    let mut times = 0;
+    survives(&mut Service::start(1), &mut |service, part| {
+        // Once: it takes a while to be sure that nobody answers.
+        if part == 1 {
+            service.apply(Command::HalfOpen { connection: None });
+            times += 1;
+        }
+    });
+    assert_eq!(times, 1);
+}
+
+#[test]
+fn closed_connections_and_detached_links() {
+    let detach = |condition: &str| Command::Detach {
+        hub: None,
+        partition: Some(0),
+        links: Links::All,
+        condition: condition.into(),
+        description: None,
+    };
+    let commands = [
+        Command::Close { connection: None, condition: "amqp:connection:forced".into(), description: None },
+        detach("amqp:link:detach-forced"),
+        detach("amqp:internal-error"),
+        detach("com.microsoft:timeout"),
+    ];
+    survives(&mut Service::start(1), &mut |service, part| {
+        service.apply(commands[part].clone());
+    });
+}
+
+#[test]
+fn a_busy_service() {
+    survives(&mut Service::start(1), &mut |service, part| {
+        if part == 1 {
+            service.apply(Command::Throttle { seconds: 2.0 });
+            service.apply(Command::Drop { connection: None });
+        }
+    });
+}
+
+#[test]
+fn tokens_that_expire_in_mid_stream() {
+    survives(&mut Service::start(1), &mut |service, part| {
+        if part == 1 {
+            service.apply(Command::RefuseTokens { seconds: 1.0 });
+        }
+        service.apply(Command::ExpireTokens);
+    });
+}
+
+#[test]
+fn a_service_that_was_restarted_with_its_data() {
+    let data = tempfile::tempdir().unwrap();
+    let mut service = Service::with(Options {
+        data: Some(data.path().to_owned()),
+        consumer_groups: vec!["atalaia".into()],
+        ..Options::hub(HUB, 1)
+    });
+    survives(&mut service, &mut |service, part| {
+        if part.is_multiple_of(2) {
+            service.restart();
+        }
+    });
+}
+
+#[test]
+fn a_higher_epoch_takes_the_partition_away() {
+    let service = Service::start(1);
+    service.fill(1, 100);
+    let manual = Manual::default();
+    let mut source =
+        service.source_with(&service.config(), Bound::Unbounded, Wanted::default(), Box::new(manual.member()));
+    manual.gain(&[0]);
+    gain(&mut *source, 1);
+    source.claimed(&partition(0), Claim { number: 3, next: Position(0), offset: None });
+    source.start(&partition(0), Position(0)).unwrap();
+    assert_eq!(read(&mut *source, 0, 100).len(), 100);
+
+    let mut other = service.source(Bound::Unbounded);
+    gain(&mut *other, 1);
+    other.claimed(&partition(0), Claim { number: 4, next: Position(100), offset: None });
+    other.start(&partition(0), Position(100)).unwrap();
+    wait_for(&mut *source, |event| matches!(event, Polled::Lost(lost) if *lost == [partition(0)]).then_some(()));
+    assert_eq!(manual.notes(), ["0 stolen"]);
+
+    // Under the old claim it cannot come back: it is lost again, and the other one reads on.
+    manual.gain(&[0]);
+    wait_for(&mut *source, |event| matches!(event, Polled::Gained(gained) if *gained == [partition(0)]).then_some(()));
+    source.claimed(&partition(0), Claim { number: 3, next: Position(0), offset: None });
+    source.start(&partition(0), Position(0)).unwrap();
+    wait_for(&mut *source, |event| matches!(event, Polled::Lost(_)).then_some(()));
+    service.fill(1, 20);
+    assert_eq!(read(&mut *other, 0, 20), (100..120).collect::<Vec<i64>>());
+    source.leave();
+    other.leave();
+}
+
+#[test]
+fn a_static_member_comes_back_for_what_was_stolen() {
+    let service = Service::start(1);
+    let mut source = service.source(Bound::Unbounded);
+    gain(&mut *source, 1);
+    source.start(&partition(0), Position(0)).unwrap();
+    service.fill(1, 10);
+    read(&mut *source, 0, 10);
+    service.apply(Command::Steal { hub: HUB.into(), partition: 0, group: "atalaia".into(), epoch: None, seconds: 0.5 });
+    wait_for(&mut *source, |event| matches!(event, Polled::Lost(_)).then_some(()));
+    wait_for(&mut *source, |event| matches!(event, Polled::Gained(_)).then_some(()));
+    source.start(&partition(0), Position(4)).unwrap();
+    assert_eq!(read(&mut *source, 0, 6), [4, 5, 6, 7, 8, 9]);
+    source.leave();
+}
+
+#[test]
+fn a_paused_partition_stops_asking_and_loses_nothing() {
+    let service = Service::start(1);
+    let config = ingest::event_hubs::Config { prefetch: 300, ..service.config() };
+    let member = Box::new(Static::new(0, 1));
+    let mut source = service.source_with(&config, Bound::Unbounded, Wanted::default(), member);
+    gain(&mut *source, 1);
+    source.start(&partition(0), Position(0)).unwrap();
+    source.pause(&partition(0));
+    service.apply(Command::Fill { hub: HUB.into(), partition: 0, count: 5000, bytes: 50 });
+    let until = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < until {
+        assert!(matches!(source.poll(POLL).unwrap(), Polled::Idle), "while it is paused");
+    }
+    source.resume(&partition(0));
+    assert_eq!(read(&mut *source, 0, 5000).len(), 5000);
+    source.leave();
+}
+
+#[test]
+fn a_producer_repeats_what_the_service_had_no_time_for() {
+    let service = Service::start(1);
+    let mut producer: Producer = service.producer();
+    for number in 0..3_u32 {
+        let payload = number.to_string();
+        let record = ingest::event_hubs::Outgoing { payload: Some(payload.as_bytes()), ..Default::default() };
+        producer.send(record).unwrap();
+        match number {
+            0 => drop(service.apply(Command::Throttle { seconds: 1.0 })),
+            1 => drop(service.apply(Command::Drop { connection: None })),
+            _ => drop(service.apply(Command::ExpireTokens)),
+        }
+        assert_eq!(producer.flush(Duration::from_secs(40)).unwrap(), 1);
+    }
+    let mut source = service.source(Bound::Unbounded);
+    gain(&mut *source, 1);
+    source.start(&partition(0), Position(0)).unwrap();
+    assert_eq!(read(&mut *source, 0, 3), [0, 1, 2]);
+    source.leave();
+}
