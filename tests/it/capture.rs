@@ -17,8 +17,8 @@ fn score(input: &str, results: &Path) -> Atalaia {
 }
 
 fn parquet_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
         if path.is_dir() {
             parquet_files(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "parquet") {
@@ -33,8 +33,8 @@ fn rows(results: &Path) -> Vec<String> {
     parquet_files(&results.join("predictions"), &mut files);
     let mut rows = Vec::new();
     for file in files {
-        let reader = SerializedFileReader::new(File::open(file).unwrap()).unwrap();
-        rows.extend(reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()));
+        let reader = SerializedFileReader::new(File::open(file).expect("a file")).expect("Parquet");
+        rows.extend(reader.get_row_iter(None).expect("rows").map(|row| row.expect("a row").to_string()));
     }
     rows.sort();
     rows
