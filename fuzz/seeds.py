@@ -53,6 +53,12 @@ def decoders():
         write("decode_differential", b"\xff".join(2 * records[at : at + 3]))
 
 
+def avro():
+    # Without the magic, which the target puts in front.
+    for path in sorted((ROOT / "ingest" / "tests" / "avro").glob("*.avro")):
+        write("avro_file", path.read_bytes()[4:])
+
+
 def reference():
     return sorted((ROOT / "tests" / "data" / "reference" / "models").iterdir())
 
@@ -129,6 +135,7 @@ def records():
 def main():
     shutil.rmtree(SEEDS, ignore_errors=True)
     decoders()
+    avro()
     models()
     registry()
     configurations()

@@ -27,12 +27,12 @@ pub fn config(input: &mut Input<'_>, format: Format) -> Config {
         value: if nested { "body.value".into() } else { "value".into() },
         time_unit: input.one_of(&[TimeUnit::Auto, TimeUnit::S, TimeUnit::Ms, TimeUnit::Us, TimeUnit::Ns]),
         sensors: if listed { vec!["temp".into(), "é".into(), "a b".into()] } else { Vec::new() },
-        columns: Vec::new(),
         delimiter: if format == Format::Json { ',' } else { input.one_of(&[',', ';', '\t', '|', ' ', 'x']) },
         record_bytes_max: small(1, 300, 1 << 20),
         depth_max: small(2, 2, 128),
         id_bytes_max: small(4, 4, 1024),
         fields_max: small(8, 3, 1024),
+        ..Config::default()
     }
 }
 

@@ -121,3 +121,20 @@ pub(crate) fn fingerprint(config: &Config) -> String {
     let key = serde_json::json!([device, decode.sensor, decode.shape]);
     format!("window={} offset={} clock={:?} key={key}", aggregate.window, aggregate.offset, aggregate.clock)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// State says it of itself: another text, and no state that was made before goes on.
+    #[test]
+    fn the_fingerprint_says_where_the_device_is() {
+        let mut config = Config::default();
+        let plain = fingerprint(&config);
+        assert!(plain.ends_with(r#" key=["device","sensor","long"]"#), "{plain}");
+        config.ingest.decode.time_property = Some("at".into());
+        assert_eq!(fingerprint(&config), plain);
+        config.ingest.decode.device_property = Some("id".into());
+        assert!(fingerprint(&config).ends_with(r#" key=[{"property":"id"},"sensor","long"]"#));
+    }
+}

@@ -44,6 +44,9 @@ mod local_stack;
 // Between other programs: what is piped in and out.
 mod pipes;
 
+// Avro files of Event Hubs Capture, as a backfill.
+mod capture;
+
 // Models from history: a machine's own file, its predictions, what is known of its faults.
 mod train;
 

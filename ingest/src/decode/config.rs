@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// `json`, `csv`, or `auto`: a record (of files: a file) that begins with `{` or `[` is JSON, any other is CSV. With `auto`, paths are plain
-    /// names, dots and all, because they stand for columns too.
+    /// names, dots and all, because they stand for columns too. Avro files are known by their content: their values are JSON here, which
+    /// `csv` contradicts; for Event Hubs Capture files this is the format of the bodies.
     pub format: Format,
     /// `long`: one reading a record. `wide`: one field a sensor. In JSON both also take an array of such objects; a bad
     /// element is refused by itself and the others count.

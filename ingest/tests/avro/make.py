@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the Avro files beside it with fastavro, and what fastavro reads of them as JSON:  make.py
+"""Makes the Avro files beside it, or in FOLDER, with fastavro, and what fastavro reads of them as JSON:  make.py [FOLDER]
 
 The packages are those of tests/requirements.txt. The files are committed; make them anew when a type or a codec is added.
 """
@@ -10,11 +10,12 @@ import json
 import math
 import pathlib
 import random
+import sys
 import uuid
 
 import fastavro
 
-HERE = pathlib.Path(__file__).parent
+HERE = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent
 UTC = datetime.timezone.utc
 # Without them each run would make other bytes.
 MARKER = bytes(range(16))
@@ -112,7 +113,7 @@ def fraction(value):
 
 
 def as_json(value):
-    """What a value becomes, by the rules of docs/configuration.md."""
+    """What a value becomes, by the rules of docs/avro.md."""
     if isinstance(value, datetime.datetime):
         return f"{value:%Y-%m-%dT%H:%M:%S}{fraction(value)}{'Z' if value.tzinfo else ''}"
     if isinstance(value, datetime.time):
