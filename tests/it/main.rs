@@ -28,6 +28,9 @@ mod registry;
 // However the work is cut into jobs, restarts and uploads, the same rows come out.
 mod jobs;
 
+// Event Hubs: Microsoft's client on one side, rows on the other.
+mod event_hubs;
+
 // Commands that look at what is committed, and mend what keeps it from going on.
 mod state;
 

@@ -100,7 +100,8 @@ pub enum EntraMethod {
 pub struct Ownership {
     /// The container, such as `az://checkpoints`. It must exist.
     pub url: Option<String>,
-    /// `balanced` takes one partition each `renew_interval` until the share is fair; `greedy` takes the whole share at once.
+    /// `greedy` takes a fair share at once; `balanced` one partition each `renew_interval`, which moves fewer partitions while many
+    /// instances come and go.
     pub strategy: Strategy,
     /// How often each claim is renewed, and others are looked at.
     pub renew_interval: Span,
@@ -123,7 +124,7 @@ impl Default for Ownership {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
-    #[default]
     Balanced,
+    #[default]
     Greedy,
 }

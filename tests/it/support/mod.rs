@@ -9,6 +9,7 @@ pub(crate) mod binary;
 pub(crate) mod blobs;
 pub(crate) mod fleet;
 pub(crate) mod http;
+pub(crate) mod hub;
 pub(crate) mod judge;
 pub(crate) mod services;
 pub(crate) mod topic;
@@ -16,5 +17,6 @@ pub(crate) mod wait;
 
 pub(crate) use binary::{Atalaia, Outcome, Running};
 pub(crate) use blobs::{Azurite, Container};
+pub(crate) use hub::Hub;
 pub(crate) use judge::Judge;
 pub(crate) use topic::{Kafka, Message, Topic};
