@@ -1,6 +1,8 @@
 """Microsoft's Python client against the emulator: one line an operation, `python OPERATION ok` or `python OPERATION FAILED why`.
 
-usage: python_client.py CONNECTION_STRING CONTROL_ADDRESS BLOB_ENDPOINT    (tests/clients.rs starts what it needs)
+usage: python_client.py CONNECTION_STRING CONTROL_ADDRESS BLOB_ENDPOINT EMULATOR    (tests/clients.rs starts what it needs)
+
+EMULATOR is the program, for operations that need one of their own.
 
 The client is azure-eventhub as it is published; nothing of it is replaced.
 """
@@ -9,16 +11,20 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import ipaddress
 import json
 import logging
 import socket
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.parse
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 from azure.core.credentials import AccessToken
 from azure.eventhub import EventData, EventHubConsumerClient, EventHubProducerClient
@@ -27,8 +33,11 @@ from azure.eventhub.amqp import AmqpAnnotatedMessage
 from azure.eventhub.exceptions import AuthenticationError, ConnectError, EventHubError
 from azure.eventhub.extensions.checkpointstoreblob import BlobCheckpointStore
 from azure.storage.blob import ContainerClient
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
-CONNECTION, CONTROL, BLOBS = sys.argv[1:4]
+CONNECTION, CONTROL, BLOBS, EMULATOR = sys.argv[1:5]
 ACCOUNT = "devstoreaccount1"
 # The key that every Azurite has, published with it.
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -452,6 +461,80 @@ def web_tokens():
     raise AssertionError("an expired token was taken")
 
 
+# === Operations with an emulator of their own ===
+
+
+@contextlib.contextmanager
+def emulator(*arguments):
+    """A process, and what it says of itself; killed outright at the end."""
+    command = [EMULATOR, "--hub", "hub:4", *arguments]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    try:
+        yield json.loads(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()
+
+
+def texts_of(client, count):
+    with Reading(0, client=client) as reading:
+        reading.until(lambda r: len(r.events) >= count, f"{count} events")
+        return reading.texts()
+
+
+def kill_and_restart():
+    """What was confirmed is there after a kill, under the same numbers, and its clients go on."""
+    with tempfile.TemporaryDirectory() as folder:
+        with emulator("--data", folder) as first:
+            address, string = first["address"], first["connection_string"]
+            client = EventHubProducerClient.from_connection_string(string, **RETRY)
+            for n in range(20):
+                client.send_event(EventData(f"{n}"), partition_id="0")
+        with emulator("--data", folder, "--listen", address) as second:
+            client.send_event(EventData("20"), partition_id="0")
+            client.close()
+            found = texts_of(EventHubConsumerClient.from_connection_string(second["connection_string"], "$Default"), 21)
+    assert found == [f"{n}" for n in range(21)], found
+
+
+def authority(folder):
+    """A certificate of an authority of its own for 127.0.0.1, as PEM files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"test {uuid.uuid4()}")])
+    now = datetime.now(timezone.utc)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
+    builder = builder.not_valid_after(now + timedelta(days=1))
+    addresses = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = builder.add_extension(addresses, critical=False).sign(key, hashes.SHA256())
+    pem = serialization.Encoding.PEM
+    form = (pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    paths = Path(folder, f"{uuid.uuid4()}.pem"), Path(folder, f"{uuid.uuid4()}.key")
+    paths[0].write_bytes(certificate.public_bytes(pem))
+    paths[1].write_bytes(key.private_bytes(*form))
+    return paths
+
+
+def encrypted():
+    with tempfile.TemporaryDirectory() as folder:
+        (certificate, key), (other, _) = authority(folder), authority(folder)
+        with emulator("--tls-cert", certificate, "--tls-key", key, "--geo-offsets") as started:
+            options = {"custom_endpoint_address": f"sb://{started['address']}", "connection_verify": str(certificate), **RETRY}
+            string = started["connection_string"]
+            with EventHubProducerClient.from_connection_string(string, **options) as client:
+                client.send_event(EventData("x"), partition_id="0")
+                assert not client.get_partition_properties("0")["last_enqueued_offset"].isdigit()
+            assert texts_of(EventHubConsumerClient.from_connection_string(string, "$Default", **options), 1) == ["x"]
+            options |= {"connection_verify": str(other), "retry_total": 0}
+            with EventHubProducerClient.from_connection_string(string, **options) as client:
+                try:
+                    client.get_eventhub_properties()
+                except EventHubError as error:
+                    assert "certificate" in str(error).lower(), error
+                else:
+                    raise AssertionError("a certificate of another authority was taken")
+
+
 # === Operations that disturb all connections ===
 
 
@@ -528,6 +611,8 @@ ALONE = [
     unknown_partition_refused,
     token_renewal,
     web_tokens,
+    kill_and_restart,
+    encrypted,
 ]
 DISTURBING = [reconnect, closed_by_force, token_expiry, detached_as_busy, throttled, add_partitions]
 
@@ -546,7 +631,7 @@ def judge(operation):
 def main():
     logging.disable(logging.CRITICAL)
     # Those that take their time run beside the others, which follow one another: they look at the same partitions.
-    slow = [processor, token_renewal]
+    slow = [processor, token_renewal, kill_and_restart, encrypted]
     with ThreadPoolExecutor(len(slow) + 1) as pool:
         for operation in slow:
             pool.submit(judge, operation)

@@ -37,8 +37,9 @@ const OPERATIONS: [&str; 23] = [
     "throttled",
     "add-partitions",
 ];
-/// The JavaScript client renews tokens two minutes before they end, and takes a credential over TLS alone.
-const PYTHON_ONLY: [&str; 2] = ["token-renewal", "web-tokens"];
+/// The JavaScript client renews tokens two minutes before they end, and takes a credential over TLS alone; the last two need
+/// an emulator of their own, once.
+const PYTHON_ONLY: [&str; 4] = ["token-renewal", "web-tokens", "kill-and-restart", "encrypted"];
 
 /// What a script said, by operation.
 type Verdicts = BTreeMap<String, String>;
@@ -92,6 +93,7 @@ fn run(client: &str, mut command: Command, script: &str, blobs: &str) -> Verdict
     let emulator = runtime.block_on(Emulator::start(options())).expect("the emulator starts");
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("judges").join(script);
     command.arg(path).arg(emulator.connection_string("hub")).arg(emulator.control_address().to_string()).arg(blobs);
+    command.arg(env!("CARGO_BIN_EXE_event-hubs-emulator"));
     let done = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("the script runs");
     let text = String::from_utf8_lossy(&done.stdout);
     assert!(done.status.success(), "{script} ended with {}:\n{text}", done.status);
