@@ -11,8 +11,24 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::log::Event;
+use crate::clock;
 
 const HEAD_BYTES: usize = 4 + 3 * 8;
+
+/// When the hub in a folder was made: written down by the first that opens it, since clients take another time for another hub.
+pub(crate) fn created_ms(folder: &Path) -> io::Result<i64> {
+    fs::create_dir_all(folder)?;
+    let path = folder.join("created");
+    match fs::read_to_string(&path) {
+        Ok(text) => text.trim().parse().map_err(io::Error::other),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let now = clock::now_ms();
+            fs::write(&path, now.to_string())?;
+            Ok(now)
+        }
+        Err(error) => Err(error),
+    }
+}
 
 pub(crate) struct File {
     path: PathBuf,

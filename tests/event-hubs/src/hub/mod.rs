@@ -88,7 +88,7 @@ impl Hub {
         groups.extend(options.consumer_groups.iter().cloned());
         let new = Self {
             name: hub.name.clone(),
-            created_ms: clock::now_ms(),
+            created_ms: folder.as_deref().map_or_else(|| Ok(clock::now_ms()), file::created_ms)?,
             groups,
             partitions: RwLock::new(Vec::new()),
             next: AtomicUsize::new(0),
