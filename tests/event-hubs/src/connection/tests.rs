@@ -385,3 +385,17 @@ async fn a_client_of_another_protocol_is_told_which_one_is_spoken() {
     client.stream.write_all(&[0xff; 64]).await.unwrap();
     assert_eq!(error(&client.expect(frames::CLOSE).await.fields[0]).0, "amqp:connection:framing-error");
 }
+
+#[tokio::test]
+async fn another_emulator_takes_the_place_of_one_that_stopped() {
+    let data = tempfile::tempdir().unwrap();
+    let options = Options { data: Some(data.path().to_owned()), ..Options::hub("hub", 2) };
+    let first = Emulator::start(options.clone()).await.unwrap();
+    fill(&first, 10, 100);
+    let mut client = Client::connect(&first).await;
+    let options = Options { listen: first.address(), control: first.control_address(), ..options };
+    first.stop().await;
+    assert!(client.try_receive().await.is_err());
+    let second = Emulator::start(options).await.unwrap();
+    assert_eq!(second.apply(Command::Statistics).unwrap()["hubs"]["hub"]["partitions"][0]["last"], 9);
+}
