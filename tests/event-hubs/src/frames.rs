@@ -43,6 +43,13 @@ impl Performative {
         self.fields.field(index)
     }
 
+    /// A field as it came, null included.
+    #[cfg(test)]
+    pub(crate) fn value(&self, index: usize) -> Option<Value> {
+        let Value::List(fields) = &self.fields else { return None };
+        fields.get(index).cloned()
+    }
+
     pub(crate) fn uint(&self, index: usize) -> Option<u32> {
         self.field(index)?.unsigned().and_then(|n| u32::try_from(n).ok())
     }

@@ -75,6 +75,15 @@ impl Emulator {
         )
     }
 
+    /// Ends it and waits until its ports are free again, for another one in its place.
+    pub async fn stop(mut self) {
+        for task in std::mem::take(&mut self.tasks) {
+            task.abort();
+            // Cancelled, which is no news.
+            let _ = task.await;
+        }
+    }
+
     /// Does what the control channel can do, directly; steals that last need the runtime.
     pub fn apply(&self, command: Command) -> Result<serde_json::Value, String> {
         self.shared.apply(command)

@@ -37,8 +37,9 @@ const OPERATIONS: [&str; 23] = [
     "throttled",
     "add-partitions",
 ];
-/// The JavaScript client renews tokens two minutes before they end, and takes a credential over TLS alone.
-const PYTHON_ONLY: [&str; 2] = ["token-renewal", "web-tokens"];
+/// The JavaScript client renews tokens two minutes before they end, and takes a credential over TLS alone; the last two need
+/// an emulator of their own, once.
+const PYTHON_ONLY: [&str; 4] = ["token-renewal", "web-tokens", "kill-and-restart", "encrypted"];
 
 /// What a script said, by operation.
 type Verdicts = BTreeMap<String, String>;
@@ -46,13 +47,13 @@ type Verdicts = BTreeMap<String, String>;
 #[test]
 fn python() {
     let Some(python) = service("ATALAIA_TEST_PYTHON", "Python with judges") else { return };
-    judge("python", Command::new(python), "python_client.py", OPERATIONS.iter().chain(&PYTHON_ONLY));
+    judge("python", Command::new(python), "python/judge.py", OPERATIONS.iter().chain(&PYTHON_ONLY));
 }
 
 #[test]
 fn javascript() {
     if service("ATALAIA_TEST_EVENT_HUBS_JS", "Microsoft's JavaScript client").is_some() {
-        judge("javascript", Command::new("node"), "javascript_client.mjs", OPERATIONS.iter());
+        judge("javascript", Command::new("node"), "javascript/judge.mjs", OPERATIONS.iter());
     }
 }
 
@@ -92,6 +93,7 @@ fn run(client: &str, mut command: Command, script: &str, blobs: &str) -> Verdict
     let emulator = runtime.block_on(Emulator::start(options())).expect("the emulator starts");
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("judges").join(script);
     command.arg(path).arg(emulator.connection_string("hub")).arg(emulator.control_address().to_string()).arg(blobs);
+    command.env("PYTHONDONTWRITEBYTECODE", "1").arg(env!("CARGO_BIN_EXE_event-hubs-emulator"));
     let done = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("the script runs");
     let text = String::from_utf8_lossy(&done.stdout);
     assert!(done.status.success(), "{script} ended with {}:\n{text}", done.status);

@@ -10,6 +10,8 @@ mod link;
 mod receive;
 mod send;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;

@@ -68,12 +68,13 @@ fn a_folder_brings_back_events_after_a_cut_tail() {
     before.partition("1").unwrap().log().expire(1).unwrap();
     before.add_partitions(1).unwrap();
     drop(before);
+    std::fs::write(folder.path().join("hub/created"), "5").unwrap();
     let path = folder.path().join("hub/1.events");
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
 
     let after = open();
-    assert_eq!(after.partitions().len(), 3);
+    assert_eq!((after.partitions().len(), after.created_ms), (3, 5));
     let partition = after.partition("1").unwrap();
     append(&mut partition.log(), 1);
     let numbers: Vec<i64> = partition.log().from(0).map(|event| event.sequence_number).collect();
