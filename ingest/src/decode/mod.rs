@@ -24,7 +24,6 @@ pub use config::{Config, Format, Path, Shape, TimeUnit};
 use decoded::{Buffers, Text};
 pub use decoded::{Decoded, Many, Reject};
 use object::{Outcome, Scratch};
-use outside::Outside;
 pub(crate) use plan::Plan;
 pub use plan::SettingError;
 use row::Columns;
@@ -104,45 +103,42 @@ impl Decoder {
         if self.plan.outside.is_something() {
             return self.decode_outside(record, given);
         }
-        if let Some(reading) = self.templates.read(&self.plan, record, Outside::default()) {
+        if let Some(reading) = self.templates.read::<false>(&self.plan, record, None) {
             return Decoded::One(reading);
         }
-        self.decode_fully(record, given)
+        self.decode_fully(record, given, None)
     }
 
     /// Apart, so that records which hold all their parts do not pay for it.
     #[inline(never)]
     fn decode_outside<'a>(&'a mut self, record: &'a str, given: Given<'a>) -> Decoded<'a> {
-        // The device is put in at the end: a reading that borrowed the plan's would keep the full parser from it.
-        let judged = self.plan.outside(given);
-        let outside = judged.ok().map(|outside| Outside { device: outside.device.map(|_| ""), ..outside });
-        match outside.and_then(|outside| self.templates.read(&self.plan, record, outside)) {
+        let time = match self.plan.judge(given) {
+            Ok(time) => time,
+            Err(reject) => return Decoded::Reject(reject),
+        };
+        match self.templates.read::<true>(&self.plan, record, time) {
             Some(reading) => {
                 Decoded::One(Reading { device: self.plan.device_of(given).unwrap_or(reading.device), ..reading })
             }
-            None => self.decode_fully(record, given),
+            None => self.decode_fully(record, given, time),
         }
     }
 
-    /// Without the fast path: what it must agree with.
-    fn decode_fully<'a>(&'a mut self, record: &'a str, given: Given<'a>) -> Decoded<'a> {
+    /// Without the fast path: what it must agree with. `time` is that of the whole record, if it stands outside.
+    fn decode_fully<'a>(&'a mut self, record: &'a str, given: Given<'a>, time: Option<Micros>) -> Decoded<'a> {
         if record.trim_start_matches('\u{feff}').trim_ascii().is_empty() {
             let detail = if record.is_empty() { "no bytes" } else { "only blanks" };
             return Decoded::Reject(Reject::new(Reason::Empty, detail));
         }
-        let outside = match self.plan.outside(given) {
-            Ok(outside) => outside,
-            Err(reject) => return Decoded::Reject(reject),
-        };
         self.scratch.clear();
         let format = self.plan.format_of(record.as_bytes());
         let outcome = match format {
-            Format::Json => object::decode(&self.plan, record, outside, &mut self.scratch),
+            Format::Json => object::decode(&self.plan, record, time, &mut self.scratch),
             _ if self.columns.names.is_empty() => {
                 Err(Reject::new(Reason::InvalidCsv, "the columns' names are not known: set `ingest.decode.columns`"))
             }
             Format::Csv | Format::Auto => {
-                row::decode(&self.plan, &self.columns, record, outside, &mut self.scratch, &mut self.cells)
+                row::decode(&self.plan, &self.columns, record, time, &mut self.scratch, &mut self.cells)
             }
         };
         // A column's name is a sensor's where no sensors are listed.
@@ -150,8 +146,12 @@ impl Decoder {
             Format::Csv if self.plan.sensors.is_empty() => &self.columns.names,
             _ => &self.plan.sensors,
         };
-        let buffers =
-            Buffers { record, scratch: &self.scratch.text, names, device: outside.device.unwrap_or_default() };
+        let buffers = Buffers {
+            record,
+            scratch: &self.scratch.text,
+            names,
+            device: self.plan.device_of(given).unwrap_or_default(),
+        };
         match outcome {
             Err(reject) => Decoded::Reject(reject),
             Ok(Outcome::One { item, fields }) => {

@@ -2,13 +2,12 @@
 //!
 //! Nothing counts until the record is known to be valid to its last byte.
 
-use types::Reason;
+use types::{Micros, Reason};
 
 use super::Shape;
 use super::decoded::{Buffers, Item, Reject, Text};
 use super::fields::{self, Field};
 use super::json::{Fault, Key, Scanner, Span, Token, unescape};
-use super::outside::Outside;
 use super::plan::{Plan, Role};
 
 /// Buffers for one record, used again for the next.
@@ -69,18 +68,19 @@ pub(super) enum Outcome {
 pub(super) fn decode(
     plan: &Plan,
     record: &str,
-    outside: Outside<'_>,
+    time: Option<Micros>,
     scratch: &mut Scratch,
 ) -> Result<Outcome, Reject> {
     let mut scanner = Scanner::new(record, plan.depth_max, plan.fields_max);
-    let mut walk = Walk { plan, record, outside, scratch };
+    let mut walk = Walk { plan, record, time, scratch };
     walk.record(&mut scanner)
 }
 
 struct Walk<'a> {
     plan: &'a Plan,
     record: &'a str,
-    outside: Outside<'a>,
+    /// Of the whole record, if it stands outside.
+    time: Option<Micros>,
     scratch: &'a mut Scratch,
 }
 
@@ -145,8 +145,11 @@ impl Walk<'_> {
         })
     }
 
-    fn time(&self, field: Field) -> Result<types::Micros, Reject> {
-        self.outside.time.map_or_else(|| fields::time(self.plan, field, self.buffers()), Ok)
+    fn time(&self, field: Field) -> Result<Micros, Reject> {
+        match self.time {
+            Some(time) => Ok(time),
+            None => fields::time(self.plan, field, self.buffers()),
+        }
     }
 
     /// Turns the row whose sensors' fields lie in the scratch into readings.
@@ -161,7 +164,7 @@ impl Walk<'_> {
         }
     }
 
-    fn wide_found(&mut self, device: Text, time: types::Micros) -> Result<(), Reject> {
+    fn wide_found(&mut self, device: Text, time: Micros) -> Result<(), Reject> {
         if self.scratch.found.is_empty() {
             return Err(Reject::new(Reason::MissingField, "no field besides device and time holds a number"));
         }
@@ -311,7 +314,8 @@ impl Walk<'_> {
             record: self.record,
             scratch: &self.scratch.text,
             names: &self.plan.sensors,
-            device: self.outside.device.unwrap_or_default(),
+            // Looked at by nobody until all is read.
+            device: "",
         }
     }
 }
@@ -321,7 +325,7 @@ pub(super) fn wide_slots(
     plan: &Plan,
     record: &str,
     scratch: &mut Scratch,
-    (device, time): (Text, types::Micros),
+    (device, time): (Text, Micros),
 ) -> Result<(), Reject> {
     if scratch.slots.iter().all(|field| *field == Field::Absent) {
         return Err(Reject::new(Reason::MissingField, "none of the listed sensors is there"));

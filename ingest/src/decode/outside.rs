@@ -22,13 +22,6 @@ enum Device {
     Property(String),
 }
 
-/// The parts themselves, of one record; none: in the payload.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Outside<'a> {
-    pub(super) device: Option<&'a str>,
-    pub(super) time: Option<Micros>,
-}
-
 // === impl Named ===
 
 impl Named {
@@ -69,13 +62,12 @@ impl Named {
 }
 
 impl Plan {
-    /// The parts that this record's payload need not hold.
-    pub(super) fn outside<'a>(&'a self, given: Given<'a>) -> Result<Outside<'a>, Reject> {
+    /// Whether what stands outside will do for this record; and the time, if it stands there.
+    pub(super) fn judge(&self, given: Given<'_>) -> Result<Option<Micros>, Reject> {
         if let Some(Device::Property(name)) = &self.outside.device {
             self.check_device(name, given.device)?;
         }
-        let time = self.outside.time_property.as_deref().map(|name| self.time_in(name, given.time)).transpose()?;
-        Ok(Outside { device: self.device_of(given), time })
+        self.outside.time_property.as_deref().map(|name| self.time_in(name, given.time)).transpose()
     }
 
     /// The device outside the payload, good or bad.

@@ -8,7 +8,6 @@ use super::fields::{self, Field};
 use super::json::Span;
 use super::number;
 use super::object::{Outcome, Scratch, wide_slots};
-use super::outside::Outside;
 use super::plan::{Plan, Role};
 
 /// What the columns of the present batch are.
@@ -44,13 +43,12 @@ pub(super) fn decode(
     plan: &Plan,
     columns: &Columns,
     record: &str,
-    outside: Outside<'_>,
+    time: Option<Micros>,
     scratch: &mut Scratch,
     cells: &mut Vec<Text>,
 ) -> Result<Outcome, Reject> {
     split(record, plan.delimiter, &mut scratch.text, cells)?;
-    let buffers =
-        Buffers { record, scratch: &scratch.text, names: &plan.sensors, device: outside.device.unwrap_or_default() };
+    let buffers = Buffers { record, scratch: &scratch.text, names: &plan.sensors, device: "" };
     if let Some(surplus) = cells.get(columns.names.len()..)
         && surplus.iter().any(|cell| !cell.of(buffers).is_empty())
     {
@@ -61,15 +59,18 @@ pub(super) fn decode(
         let text = columns.roles[role as usize].and_then(|at| cells.get(at));
         text.map_or(Field::Absent, |text| Field::Text(*text))
     };
-    let time = || outside.time.map_or_else(|| fields::time(plan, cell(Role::Time), buffers), Ok);
+    let read_time = || match time {
+        Some(time) => Ok(time),
+        None => fields::time(plan, cell(Role::Time), buffers),
+    };
     let device = fields::id(plan, Role::Device, cell(Role::Device), buffers)?;
     if plan.shape == Shape::Long {
         let sensor = fields::id(plan, Role::Sensor, cell(Role::Sensor), buffers)?;
-        let time = time()?;
+        let time = read_time()?;
         let value = fields::value(&plan.path(Role::Value)[0], cell(Role::Value), buffers)?;
         return Ok(Outcome::One { item: Item { device, sensor, time, value }, fields: [Field::Absent; 4] });
     }
-    let time = time()?;
+    let time = read_time()?;
     if plan.sensors.is_empty() {
         wide_numbers(plan, columns, record, scratch, cells, (device, time))?;
     } else {

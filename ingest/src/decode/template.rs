@@ -5,12 +5,11 @@
 //! at the same places of the grammar, and a hole takes nothing but a plain text or a number. Whatever else turns up, the
 //! full parser decides.
 
-use types::Reading;
+use types::{Micros, Reading};
 
 use super::decoded::Text;
 use super::fields::Field;
 use super::json::{Span, text_stop};
-use super::outside::Outside;
 use super::plan::{Plan, Role};
 use super::{number, time};
 
@@ -59,15 +58,23 @@ enum Kind {
 }
 
 impl Templates {
-    /// The reading of a record that is like one seen before.
+    /// The reading of a record that is like one seen before. `OUTSIDE`: some parts may stand outside the payload; the time is given
+    /// then, and the device, which is empty here, is the caller's to fill in.
     #[inline]
-    pub(super) fn read<'a>(&mut self, plan: &Plan, record: &'a str, outside: Outside<'a>) -> Option<Reading<'a>> {
-        if let Some(reading) = self.learned.get(self.last).and_then(|template| template.read(plan, record, outside)) {
+    pub(super) fn read<'a, const OUTSIDE: bool>(
+        &mut self,
+        plan: &Plan,
+        record: &'a str,
+        time: Option<Micros>,
+    ) -> Option<Reading<'a>> {
+        if let Some(reading) =
+            self.learned.get(self.last).and_then(|template| template.read::<OUTSIDE>(plan, record, time))
+        {
             self.pause_after = 0;
             return Some(reading);
         }
         for (at, template) in self.learned.iter().enumerate().filter(|(at, _)| *at != self.last) {
-            if let Some(reading) = template.read(plan, record, outside) {
+            if let Some(reading) = template.read::<OUTSIDE>(plan, record, time) {
                 self.last = at;
                 return Some(reading);
             }
@@ -140,7 +147,12 @@ impl Template {
     }
 
     #[inline]
-    fn read<'a>(&self, plan: &Plan, record: &'a str, outside: Outside<'a>) -> Option<Reading<'a>> {
+    fn read<'a, const OUTSIDE: bool>(
+        &self,
+        plan: &Plan,
+        record: &'a str,
+        given_time: Option<Micros>,
+    ) -> Option<Reading<'a>> {
         let bytes = record.as_bytes();
         let mut spans = [(Kind::Text, Span::default()); 4];
         let mut at = 0;
@@ -167,11 +179,11 @@ impl Template {
             let text = span.of(record);
             (!text.is_empty() && text.len() <= plan.id_bytes_max).then_some(text)
         };
-        let device = outside.device.map_or_else(|| id(device), Some)?;
-        let time = match (outside.time, time_kind) {
-            (Some(time), _) => time,
-            (None, Kind::Text) => time::of_text(time.of(record), plan.unit).ok()?,
-            (None, Kind::Number) => time::of_number(time.of(record), plan.unit).ok()?,
+        let device = if OUTSIDE && plan.outside.has_device() { "" } else { id(device)? };
+        let time = match (given_time, time_kind) {
+            (Some(time), _) if OUTSIDE => time,
+            (_, Kind::Text) => time::of_text(time.of(record), plan.unit).ok()?,
+            (_, Kind::Number) => time::of_number(time.of(record), plan.unit).ok()?,
         };
         let value = match value_kind {
             Kind::Text => number::of_text(value.of(record)),
