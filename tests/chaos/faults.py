@@ -177,7 +177,7 @@ class Conductor:
     def forgives(self, worker, sent_away):
         """A worker that could not start while storage failed, or that the group sent away, is started again; gives whether that was so."""
         if sent_away:
-            self.count("sent_away", f"the group sent worker {worker.number} away")
+            self.count("sent_away", f"worker {worker.number} was sent away")
             self.after(self.random.uniform(1, 4), worker.start)
             return True
         recent = time.monotonic() - self.storage_failed < AFTERMATH_SECONDS

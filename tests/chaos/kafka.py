@@ -16,6 +16,8 @@ class Kafka:
     # Times a minute, and at least so many in a run.
     rates = {"broker_kill": (0.29, 1)}
     counted = {"broker_kills": "broker_kill"}
+    # A coordinator that took over may know an older member under a static name.
+    sends_away = "took the instance id"
     # The producer is idempotent.
     may_repeat = False
 

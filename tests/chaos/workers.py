@@ -112,8 +112,8 @@ class Worker:
         # One that was asked before it was at work ends by the signal itself, or because a store failed at its start.
         if self.leaving_since and (status == 0 or status in (1, 130, -signal.SIGTERM) and not at_work):
             return None
-        # A coordinator that took over may know an older member under a static name: the one that is sent away is started again.
-        sent_away = status == 1 and "took the instance id" in self.log().read_text(errors="replace")
+        # Whom the source sent away for a moment, that one is started again.
+        sent_away = status == 1 and self.source.sends_away in self.log().read_text(errors="replace")
         if status == 1 and (not at_work or sent_away) and forgives(self, sent_away):
             return None
         lines = self.log().read_text(errors="replace").splitlines()[-30:]

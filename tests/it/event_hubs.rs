@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::golden::{records, reference, reference_config};
@@ -180,14 +179,13 @@ fn first_records_are_shown() {
     let hub = Hub::start("readings", 4);
     hub.simulate().args(["--devices", "3", "--duration", "10m"]).run().success();
     let held: i64 = hub.last().iter().map(|last| last + 1).sum();
-    let shown = hub.read_by(Atalaia::new("preview").config("")).args(["--format", "json"]).run().success();
+    let shown = hub.read_by(Atalaia::new("preview").config("sink.url = \"out\"\n")).args(["--format", "json"]).run().success();
     let records: u64 = shown.json_lines().len() as u64;
     assert!(held > 0 && records >= held as u64, "{records} lines of {held} records");
     let bounded = hub
-        .read_by(Atalaia::new("score").config(""))
+        .read_by(Atalaia::new("score").config("sink.url = \"out\"\n"))
         .args(["--format", "json", "--close", "all"])
         .set("score.models", "")
-        .set("sink.url", Path::new("out").display())
         .run()
         .success();
     assert_eq!(bounded.json_lines()[0]["counts"]["records"].as_i64(), Some(held));
