@@ -20,9 +20,13 @@ const STAGES: [(&str, &str); 4] = [
     ("sink", "What became durable, and how long that took."),
 ];
 
-const LABELS: [(&str, &str); 8] = [
+const LABELS: [(&str, &str); 9] = [
     ("dataset", "`predictions`, `late` or `quarantine`"),
-    ("kind", "of rebalances `gained`, `revoked` or `lost`; of broker errors the client's name for the error"),
+    (
+        "kind",
+        "of rebalances `gained`, `revoked` or `lost`; of broker errors the client's name for the error; of connections and links of Event Hubs the service's",
+    ),
+    ("outcome", "of requests to Event Hubs: `ok`, else `failed` or what failed"),
     ("model_set", "id of the set of models, as in the column of that name; `none` without models"),
     ("partition", "number of the partition; 0 for files. A partition that was given up shows 0"),
     ("reason", "why a record or reading was refused, as in the column `reason` of the quarantine"),

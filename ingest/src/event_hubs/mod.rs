@@ -60,10 +60,10 @@ mod tls;
 mod token;
 
 pub use config::{Config, Entra, EntraMethod, Ownership, Protocol, Strategy};
-#[cfg(all(feature = "event-hubs", feature = "kafka"))]
-pub use kafka::over_kafka;
 #[cfg(feature = "event-hubs")]
 pub use error::Error;
+#[cfg(all(feature = "event-hubs", feature = "kafka"))]
+pub use kafka::over_kafka;
 #[cfg(feature = "event-hubs")]
 pub use membership::{Change, Membership, Static, Wake};
 #[cfg(feature = "event-hubs")]
