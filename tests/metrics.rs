@@ -20,12 +20,13 @@ const STAGES: [(&str, &str); 4] = [
     ("sink", "What became durable, and how long that took."),
 ];
 
-const LABELS: [(&str, &str); 8] = [
+const LABELS: [(&str, &str); 10] = [
     ("dataset", "`predictions`, `late` or `quarantine`"),
     (
         "kind",
-        "of rebalances `gained`, `revoked` or `lost`; of broker errors the client's name for the error; of claims on an event hub's partitions `won` (nobody's), `taken` (from a member with more), `refused` (another was quicker), `lost` (to another), `expired` (not renewed in time) or `stolen` (another reader took the link); of failures `list`, `claim`, `renew`, `release` or `checkpoint`",
+        "of rebalances `gained`, `revoked` or `lost`; of broker errors the client's name for the error; of connections and links of Event Hubs the service's; of claims on its partitions `won` (nobody's), `taken` (from a member with more), `refused` (another was quicker), `lost` (to another), `expired` (not renewed in time) or `stolen` (another reader took the link); of failures `list`, `claim`, `renew`, `release` or `checkpoint`",
     ),
+    ("outcome", "of requests to Event Hubs: `ok`, else `failed` or what failed"),
     ("model_set", "id of the set of models, as in the column of that name; `none` without models"),
     ("partition", "number of the partition; 0 for files. A partition that was given up shows 0"),
     ("reason", "why a record or reading was refused, as in the column `reason` of the quarantine"),

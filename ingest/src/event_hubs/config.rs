@@ -10,9 +10,11 @@ use types::{Secret, Span};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// The namespace's full host name, `plant.servicebus.windows.net`. Left out where a connection string names it.
+    /// The namespace's full host name, `plant.servicebus.windows.net`, with `:PORT` where it is not the usual one. Left out where a
+    /// connection string names it.
     pub namespace: Option<String>,
-    /// The event hub. Left out where the connection string has an `EntityPath`.
+    /// The event hub. Left out where the connection string has an `EntityPath`. Its partitions must have numbers for names, as the
+    /// service gives them.
     pub hub: Option<String>,
     /// The consumer group: instances of one pipeline share it, and no other program may read in it.
     pub consumer_group: String,
@@ -27,7 +29,8 @@ pub struct Config {
     pub sas_token: Option<Secret>,
     /// Microsoft Entra ID, where there is neither a connection string nor a signature.
     pub entra: Entra,
-    /// Events that a partition may have on the way to us before it is asked for more.
+    /// Events of a partition that may be on the way to us or wait here. Fewer where events are large: all partitions of a worker share
+    /// 64 MiB, of which each has at least 2 MiB.
     pub prefetch: u32,
     /// Instances share the partitions by notes in a blob container. Without, all partitions are this instance's.
     pub ownership: Ownership,

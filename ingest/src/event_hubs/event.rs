@@ -50,6 +50,12 @@ impl Event {
         Event { sequence_number, offset: None, enqueued: None, message }
     }
 
+    #[cfg(test)]
+    pub(super) fn test(sequence_number: i64, payload: &[u8]) -> Self {
+        let message = Message::builder().body(Body::Value(AmqpValue(Value::Binary(payload.to_vec().into())))).build();
+        Event { sequence_number, offset: Some(format!("o{sequence_number}")), enqueued: Some(1), message }
+    }
+
     /// About what it takes in memory.
     pub(super) fn bytes(&self) -> usize {
         const REST: usize = 256;

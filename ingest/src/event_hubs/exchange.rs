@@ -170,3 +170,6 @@ impl State {
 
 /// Wakes a task when its lane has room.
 pub(super) type Bell = Arc<Notify>;
+
+#[cfg(test)]
+mod tests;

@@ -7,13 +7,13 @@ pub fn describe() {
     describe_counter!("atalaia_ingest_connections_total", "Connections to the event hub that were opened");
     describe_counter!(
         "atalaia_ingest_connection_failures_total",
-        "Attempts to connect to the event hub that failed, and were repeated, by reason"
+        "Attempts to connect to the event hub that failed, and were repeated, by kind"
     );
-    describe_counter!("atalaia_ingest_disconnects_total", "Connections to the event hub that were lost, by reason");
+    describe_counter!("atalaia_ingest_disconnects_total", "Connections to the event hub that were lost, by kind");
     describe_gauge!("atalaia_ingest_links", "Partitions of the event hub that are being read over a link at present");
     describe_counter!(
         "atalaia_ingest_link_failures_total",
-        "Links to partitions that were lost or refused, and attached anew, by reason"
+        "Links to partitions that were lost or refused, and attached anew, by kind"
     );
     describe_counter!("atalaia_ingest_partitions_stolen_total", "Partitions whose link another reader took");
     describe_counter!(
@@ -31,11 +31,11 @@ pub(super) fn connected() {
 }
 
 pub(super) fn connection_failed(reason: &str) {
-    counter!("atalaia_ingest_connection_failures_total", "reason" => reason.to_owned()).increment(1);
+    counter!("atalaia_ingest_connection_failures_total", "kind" => reason.to_owned()).increment(1);
 }
 
 pub(super) fn disconnected(reason: &str) {
-    counter!("atalaia_ingest_disconnects_total", "reason" => reason.to_owned()).increment(1);
+    counter!("atalaia_ingest_disconnects_total", "kind" => reason.to_owned()).increment(1);
 }
 
 pub(super) fn link_attached() {
@@ -47,7 +47,7 @@ pub(super) fn link_gone() {
 }
 
 pub(super) fn link_failed(reason: &str) {
-    counter!("atalaia_ingest_link_failures_total", "reason" => reason.to_owned()).increment(1);
+    counter!("atalaia_ingest_link_failures_total", "kind" => reason.to_owned()).increment(1);
 }
 
 pub(super) fn stolen() {

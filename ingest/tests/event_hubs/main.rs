@@ -9,9 +9,11 @@ mod contract;
 mod faults;
 mod memberships;
 mod positions;
+mod transports;
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use emulator::{Command, Emulator, Options};
@@ -74,6 +76,14 @@ impl Service {
     pub(crate) fn apply(&self, command: Command) -> String {
         let _inside = self.runtime.enter();
         self.emulator.as_ref().unwrap().apply(command).unwrap().to_string()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.emulator.as_ref().unwrap().address()
+    }
+
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
     }
 
     pub(crate) fn connection_string(&self) -> String {
