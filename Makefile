@@ -3,11 +3,12 @@
 
 SECONDS ?= 300
 MINUTES ?= 2
+SOURCE ?= kafka
 SEEDS ?= 30000
 WHAT ?= speed
 PROFILE ?= kafka
 
-.PHONY: help demo test search sim sweep chaos fuzz fmt lint doc deny ci up down bless bench bench-peers microbench instructions compose-check
+.PHONY: help demo test test-event-hubs search sim sweep chaos fuzz fmt lint doc deny ci up down bless bench bench-peers microbench instructions compose-check
 
 help: ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -15,11 +16,14 @@ help: ## list the recipes
 demo: ## the whole pipeline in one process, on a simulated fleet
 	@scripts/need build && cargo run --release --locked -- demo
 
-test: ## every test, against real Kafka and blob storage and judged by pandas, Polars and DuckDB; then two minutes of chaos
-	@scripts/need test && scripts/services run -- cargo test --workspace --locked && tests/chaos/run.py --binary $${CARGO_TARGET_DIR:-target}/debug/atalaia --minutes 2
+test: ## every test, against real Kafka and blob storage and judged by pandas, Polars and DuckDB; then three minutes of chaos
+	@scripts/need test && scripts/services run -- cargo test --workspace --locked && tests/chaos/run.py --binary $${CARGO_TARGET_DIR:-target}/debug/atalaia --minutes 2 && tests/chaos/run.py --source event-hubs --binary $${CARGO_TARGET_DIR:-target}/debug/atalaia --minutes 1 --rate 1500
 
-chaos: ## faults on real parts for MINUTES=2, then all is recomputed from the topic (release build, real services)
-	@scripts/need test && cargo build --release --locked && tests/chaos/run.py --binary $${CARGO_TARGET_DIR:-target}/release/atalaia --minutes $(MINUTES)
+test-event-hubs: ## what concerns Event Hubs alone: the emulator and its judges, the source, notes in blobs, the Kafka endpoint, the program
+	@scripts/need test && scripts/services run -- scripts/test-event-hubs
+
+chaos: ## faults on real parts for MINUTES=2, then all is recomputed from the topic (release build, real services; SOURCE=kafka|event-hubs)
+	@scripts/need test && cargo build --release --locked -p atalaia -p atalaia-event-hubs-emulator && tests/chaos/run.py --source $(SOURCE) --binary $${CARGO_TARGET_DIR:-target}/release/atalaia --minutes $(MINUTES)
 
 fuzz: ## mutated bytes into every reader of bytes that others wrote, for SECONDS=n in all
 	@scripts/need fuzz && scripts/fuzz $(SECONDS)

@@ -16,6 +16,7 @@ const HALTED: &str = "atalaia_sink_halted_partitions";
 /// Registers descriptions, the stages' too, so that they show before the first value.
 pub fn describe() {
     ingest::kafka::describe_metrics();
+    ingest::event_hubs::describe_metrics();
     ingest::event_hubs::ownership::describe_metrics();
     score::metrics::describe();
     sink::describe_metrics();

@@ -179,7 +179,8 @@ fn first_records_are_shown() {
     let hub = Hub::start("readings", 4);
     hub.simulate().args(["--devices", "3", "--duration", "10m"]).run().success();
     let held: i64 = hub.last().iter().map(|last| last + 1).sum();
-    let shown = hub.read_by(Atalaia::new("preview").config("sink.url = \"out\"\n")).args(["--format", "json"]).run().success();
+    let shown =
+        hub.read_by(Atalaia::new("preview").config("sink.url = \"out\"\n")).args(["--format", "json"]).run().success();
     let records: u64 = shown.json_lines().len() as u64;
     assert!(held > 0 && records >= held as u64, "{records} lines of {held} records");
     let bounded = hub

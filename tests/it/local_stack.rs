@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::support::{Atalaia, Azurite, Kafka, http};
+use crate::support::{Atalaia, Azurite, Container, Hub, Kafka, Running, http};
 
 const WITHIN: Duration = Duration::from_secs(90);
 
@@ -22,8 +22,31 @@ fn the_composed_commands_bring_rows_into_blobs() {
     ];
 
     let simulator = command("simulator", &places).start();
-    let mut service = command("atalaia", &places)
-        .set_all(topic.settings())
+    let service = command("atalaia", &places).set_all(topic.settings());
+    brings_rows(service, &azurite, &container).terminate(Duration::from_secs(15)).success();
+    simulator.terminate(Duration::from_secs(15)).success();
+}
+
+#[test]
+fn the_profile_of_event_hubs_does_as_well() {
+    let Some(azurite) = Azurite::for_test() else { return };
+    let hub = Hub::start("readings", 8);
+    let (container, checkpoints) = (azurite.container(), azurite.container());
+    let pipeline = root().join("deploy/compose/event-hubs.toml");
+    let places = [("/etc/atalaia/pipeline.toml", pipeline.to_str().expect("the repository has a plain path"))];
+
+    let connection = |command: Atalaia| command.env("EVENT_HUBS_CONNECTION", hub.connection_string());
+    let simulator = connection(command("simulator-event-hubs", &places)).start();
+    let service = connection(command("atalaia-event-hubs", &places))
+        .set("ingest.event_hubs.ownership.url", format!("az://{}", checkpoints.name));
+    brings_rows(service, &azurite, &container).terminate(Duration::from_secs(15)).success();
+    simulator.terminate(Duration::from_secs(15)).success();
+    assert_eq!(checkpoints.list("127.0.0.1/readings/atalaia/ownership/").len(), 8);
+}
+
+/// The service, once rows lie in the container and it has answered those who ask.
+fn brings_rows(service: Atalaia, azurite: &Azurite, container: &Container) -> Running {
+    let mut service = service
         .set_all(azurite.settings())
         .set("sink.url", container.url(""))
         .set("aggregate.window", "5s")
@@ -41,8 +64,7 @@ fn the_composed_commands_bring_rows_into_blobs() {
     for path in ["/livez", "/readyz", "/metrics"] {
         assert_eq!(http::get(&address, path).map(|response| response.status), Some(200), "{path}");
     }
-    service.terminate(Duration::from_secs(15)).success();
-    simulator.terminate(Duration::from_secs(15)).success();
+    service
 }
 
 #[test]

@@ -66,10 +66,10 @@ mod token;
 pub use config::{Config, Entra, EntraMethod, Ownership, Protocol, Strategy};
 #[cfg(feature = "event-hubs")]
 pub use error::Error;
-#[cfg(all(feature = "event-hubs", feature = "kafka"))]
-pub use kafka::over_kafka;
 #[cfg(feature = "event-hubs")]
 pub use joining::{hub, membership, notes};
+#[cfg(all(feature = "event-hubs", feature = "kafka"))]
+pub use kafka::over_kafka;
 #[cfg(all(feature = "event-hubs", feature = "kafka"))]
 pub use kafka::over_kafka;
 #[cfg(feature = "event-hubs")]

@@ -22,7 +22,7 @@ impl Hub {
     pub(crate) fn start(name: &str, partitions: usize) -> Self {
         let runtime =
             Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads can be started");
-        let options = Options { consumer_groups: vec!["other".into()], ..Options::hub(name, partitions) };
+        let options = Options { consumer_groups: vec!["atalaia".into()], ..Options::hub(name, partitions) };
         let emulator = runtime.block_on(Emulator::start(options)).expect("the emulator starts");
         Hub { name: name.to_owned(), emulator, _runtime: runtime }
     }
