@@ -111,12 +111,6 @@ impl Reader {
                 debug!(partition = %self.id, reason = failure.reason, "link lost, attaching anew");
             }
             tokio::time::sleep(wait).await;
-            // A hub that was made anew has the same numbers.
-            if let Err(failure) = self.client.hub().await
-                && let Some(error) = self.client.verdict("find the event hub", &failure)
-            {
-                return self.fail(error.into());
-            }
         }
     }
 
@@ -143,9 +137,13 @@ impl Reader {
         };
         metrics::link_attached();
         let _gone = Gone;
-        let left = match self.pump(&mut link, cursor.next).await {
-            Ok(never) => match never {},
-            Err(left) => left,
+        // A hub that was made anew has the same numbers. Asked once the link is there: one to a hub that goes away breaks.
+        let left = match self.client.hub().await {
+            Err(failure) => failure.into(),
+            Ok(_) => match self.pump(&mut link, cursor.next).await {
+                Ok(never) => match never {},
+                Err(left) => left,
+            },
         };
         match &left {
             Left::Look(_) => link.close().await,

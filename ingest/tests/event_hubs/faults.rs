@@ -163,7 +163,7 @@ fn a_static_member_comes_back_for_what_was_stolen() {
 }
 
 #[test]
-fn a_paused_partition_stops_asking_and_loses_nothing() {
+fn a_paused_partition_is_silent_and_loses_nothing() {
     let service = Service::start(1);
     let config = ingest::event_hubs::Config { prefetch: 300, ..service.config() };
     let member = Box::new(Static::new(0, 1));

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use emulator::{Command, Options};
 use ingest::contract::{gain, wait_for};
-use ingest::event_hubs::{Outgoing, Static};
+use ingest::event_hubs::{self, Outgoing, Static};
 use ingest::{Bound, Claim, Error, Extent, Held, Polled, Source, Start, Wanted};
 use types::Position;
 
@@ -113,6 +113,28 @@ fn what_expires_while_nobody_can_read_is_told() {
     assert_eq!(read(&mut *source, 0, 30), (120..150).collect::<Vec<i64>>());
     source.leave();
     service.stop();
+}
+
+#[test]
+fn a_hub_that_was_made_anew_is_not_read_on() {
+    let mut service = Service::start(1);
+    service.fill(1, 10);
+    let mut source = gained(&service);
+    source.start(&partition(0), Position(0)).unwrap();
+    assert_eq!(read(&mut *source, 0, 10).len(), 10);
+    // In memory: all is gone, and the same numbers come again.
+    service.restart();
+    service.fill(1, 30);
+    let deadline = Instant::now() + WAIT;
+    let error = loop {
+        match source.poll(POLL) {
+            Err(error) => break error,
+            Ok(Polled::Records(records)) => panic!("{} records of another hub", records.len()),
+            Ok(_) => assert!(Instant::now() < deadline, "nothing was told"),
+        }
+    };
+    assert!(matches!(error, Error::EventHubs(event_hubs::Error::HubReplaced { .. })), "{error:?}");
+    source.leave();
 }
 
 #[test]
