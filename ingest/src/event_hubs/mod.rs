@@ -70,8 +70,6 @@ pub use error::Error;
 pub use joining::{hub, membership, notes};
 #[cfg(all(feature = "event-hubs", feature = "kafka"))]
 pub use kafka::over_kafka;
-#[cfg(all(feature = "event-hubs", feature = "kafka"))]
-pub use kafka::over_kafka;
 #[cfg(feature = "event-hubs")]
 pub use membership::{Change, Membership, Static, Wake};
 #[cfg(feature = "event-hubs")]
