@@ -8,7 +8,7 @@ SEEDS ?= 30000
 WHAT ?= speed
 PROFILE ?= kafka
 
-.PHONY: help demo test test-event-hubs search sim sweep chaos fuzz fmt lint doc deny ci up down bless bench bench-peers microbench instructions compose-check
+.PHONY: help demo test test-event-hubs search sim sweep chaos fuzz fmt lint doc deny ci up down bless bench bench-event-hubs bench-peers microbench instructions compose-check
 
 help: ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,9 @@ bless: ## rewrite the generated documents and expected results that tests compar
 
 bench: ## speed on this machine beside bare consumers (release build, real Kafka), or WHAT=commits|recovery|scale|wide|latency|scoring|models|training
 	@scripts/need test && cargo build --release --locked --package atalaia-bench --bins && scripts/services run --kafka --python -- cargo run --release --locked --package atalaia-bench -- --what $(WHAT)
+
+bench-event-hubs: ## an event hub read by Atalaia, by bare AMQP receivers and by Microsoft's client, on the emulator (release build)
+	@scripts/need test && cargo build --release --locked -p atalaia -p atalaia-event-hubs-emulator && cargo build --release --locked -p atalaia-ingest --example event_hubs_drain && scripts/services run --python -- bench/event_hubs.py
 
 bench-peers: ## the same, with other programs that do the whole job: Python with numpy, with scikit-learn, and Flink (needs Maven and a JDK)
 	@scripts/need test && cargo build --release --locked --package atalaia-bench --bins && scripts/services run --kafka --python -- cargo run --release --locked --package atalaia-bench -- --peers

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use tracing::debug;
 
-use crate::event_hubs::client::Client;
-use crate::event_hubs::exchange::{Exchange, Question};
+use crate::event_hubs::amqp::client::Client;
+use crate::event_hubs::amqp::exchange::{Exchange, Question};
 
 /// Between two questions of one member.
 const PACE: Duration = Duration::from_millis(100);

@@ -19,11 +19,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::config::{Config, Protocol};
 use super::failure::{Class, Failure};
-use super::place::Place;
 use super::tls;
 use crate::Error;
+use crate::event_hubs::config::{Config, Protocol};
+use crate::event_hubs::place::Place;
 
 /// As Microsoft's clients ask for.
 const FRAME_BYTES_MAX: u32 = 1024 * 1024;

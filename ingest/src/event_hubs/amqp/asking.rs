@@ -8,8 +8,8 @@ use types::PartitionId;
 use super::client::Client;
 use super::error;
 use super::failure::{Class, Failure};
-use super::jitter;
 use crate::Error;
+use crate::event_hubs::jitter;
 
 /// How long a question may take, all attempts together.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);

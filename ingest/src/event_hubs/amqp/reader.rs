@@ -14,8 +14,9 @@ use super::exchange::{Bell, Cursor, Exchange, Over};
 use super::failure::{Class, Failure};
 use super::filter::From;
 use super::link::{Link, Reading};
+use super::metrics;
 use super::probe;
-use super::{jitter, metrics};
+use crate::event_hubs::jitter;
 use crate::{Error, Held};
 
 /// Waits between attempts to attach: the first, doubled from failure to failure up to the last, each drawn anew.
@@ -130,7 +131,7 @@ impl Reader {
     }
 
     async fn read_on(&mut self, cursor: &Cursor) -> Left {
-        let reading = Reading { index: self.id.index, epoch: Some(cursor.epoch), from: start_of(cursor) };
+        let reading = Reading { index: self.id.index, epoch: cursor.epoch, from: start_of(cursor) };
         let mut link = match Link::attach(&self.client, &reading).await {
             Ok(link) => link,
             Err(failure) => return failure.into(),
@@ -193,8 +194,8 @@ impl Reader {
     }
 
     /// Looks at one event in our own place, and goes on after it.
-    async fn look(&self, look: Look, epoch: u64) {
-        let held = probe::record_at(&self.client, self.id.index, look.position, Some(epoch)).await;
+    async fn look(&self, look: Look, epoch: Option<u64>) {
+        let held = probe::record_at(&self.client, self.id.index, look.position, epoch).await;
         // Nobody waits for it any more, perhaps.
         let _ = look.answer.send(held);
     }
@@ -225,7 +226,7 @@ mod tests {
     #[test]
     fn reading_goes_on_after_what_is_known() {
         let from = |next, offset: Option<&str>| {
-            start_of(&Cursor { next, offset: offset.map(str::to_owned), low: 3, epoch: 1 })
+            start_of(&Cursor { next, offset: offset.map(str::to_owned), low: 3, epoch: Some(1) })
         };
         assert_eq!(from(3, None), From::Earliest);
         assert_eq!(from(3, Some("x")), From::AfterOffset("x".into()));

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tracing::{debug, warn};
 
-use crate::event_hubs::client::Client;
-use crate::event_hubs::exchange::Exchange;
+use crate::event_hubs::amqp::client::Client;
+use crate::event_hubs::amqp::exchange::Exchange;
 use crate::event_hubs::jitter;
 
 /// Between two looks at the hub.

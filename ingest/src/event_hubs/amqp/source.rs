@@ -19,14 +19,14 @@ use types::{PartitionId, Position};
 
 use super::asking::{Asker, TIMEOUT};
 use super::client::{Client, Purpose};
-use super::config::Config;
 use super::error;
 use super::exchange::{Exchange, Lane};
 use super::failure::{Class, Failure};
-use super::membership::{Change, Membership};
 use super::questions::{HubInfo, Questions};
 use super::reader::{Look, Reader};
 use super::{metrics, probe};
+use crate::event_hubs::config::Config;
+use crate::event_hubs::membership::{Change, Membership};
 use crate::{Bound, Claim, Error, Extent, Held, Polled, Source, Start, Wanted};
 
 /// How long events are waited for before the membership is looked at again.
@@ -155,9 +155,9 @@ impl EventHubsSource {
         (partition.topic == self.topic).then(|| self.partitions.get_mut(&partition.index)).flatten()
     }
 
+    /// The number of the claim. Whoever makes none only looks, and cuts off nobody.
     fn epoch(&self, index: u32) -> Option<u64> {
-        // A claim's number is the epoch; before there is a claim, the least.
-        self.partitions.get(&index).map(|mine| mine.claim.as_ref().map_or(0, |claim| claim.number))
+        self.partitions.get(&index)?.claim.as_ref().map(|claim| claim.number)
     }
 
     // === What happened ===
@@ -297,7 +297,7 @@ impl EventHubsSource {
         extent.check(partition, position)?;
         self.generation += 1;
         let (generation, prefetch) = (self.generation, self.prefetch);
-        let epoch = self.epoch(index).unwrap_or(0);
+        let epoch = self.epoch(index);
         let is_bounded = self.bound == Bound::PresentEnd;
         let id = self.id(index);
         let Some(mine) = self.partitions.get_mut(&index) else { return Err(not_assigned(partition)) };
@@ -359,7 +359,7 @@ impl Source for EventHubsSource {
         mine.claim = Some(Claimed { number, next, offset: offset.map(str::to_owned) });
         // A link that is there goes on; the next one is attached under the new number.
         if let Some(lane) = self.exchange.lock().lanes.get_mut(&partition.index) {
-            lane.epoch = number;
+            lane.epoch = Some(number);
         }
     }
 

@@ -9,8 +9,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
 
-use super::config::Config;
 use crate::Error;
+use crate::event_hubs::config::Config;
 
 /// # Errors
 /// If `ca_file` cannot be read, or holds no certificate.

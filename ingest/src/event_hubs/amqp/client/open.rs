@@ -17,10 +17,11 @@ use tracing::warn;
 
 use super::Client;
 use crate::Kind;
-use crate::event_hubs::failure::{Class, Failure};
-use crate::event_hubs::rpc::{Rpc, within};
+use crate::event_hubs::amqp::failure::{Class, Failure};
+use crate::event_hubs::amqp::metrics;
+use crate::event_hubs::amqp::rpc::{Rpc, within};
+use crate::event_hubs::jitter;
 use crate::event_hubs::token::{self, Token, TokenKind, Tokens};
-use crate::event_hubs::{jitter, metrics};
 
 /// A token is renewed when this share of its life is over.
 const RENEWED_AFTER: f64 = 0.75;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use types::{PartitionId, Position};
 
 use super::Bell;
-use crate::event_hubs::event::Event;
-use crate::event_hubs::metrics;
+use crate::event_hubs::amqp::event::Event;
+use crate::event_hubs::amqp::metrics;
 use crate::{Extent, Records, Wanted};
 
 /// At most this often is a lasting end told.
@@ -22,7 +22,7 @@ const EVENT_BYTES_FIRST: usize = 8 * 1024;
 pub(in crate::event_hubs) struct Lane {
     pub(in crate::event_hubs) id: PartitionId,
     pub(in crate::event_hubs) generation: u64,
-    pub(in crate::event_hubs) epoch: u64,
+    pub(in crate::event_hubs) epoch: Option<u64>,
     /// The position after the last event put in here.
     pub(in crate::event_hubs) next: i64,
     pub(in crate::event_hubs) offset: Option<String>,
@@ -71,7 +71,7 @@ pub(in crate::event_hubs) struct Question {
 }
 
 impl Lane {
-    pub(in crate::event_hubs) fn new(id: PartitionId, generation: u64, epoch: u64, prefetch: usize) -> Self {
+    pub(in crate::event_hubs) fn new(id: PartitionId, generation: u64, epoch: Option<u64>, prefetch: usize) -> Self {
         Lane {
             id,
             generation,

@@ -26,7 +26,8 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn kind(&self) -> Kind {
+    #[must_use]
+    pub fn kind(&self) -> Kind {
         match self {
             Error::Unreachable { .. } | Error::Failed { .. } => Kind::Retry,
             Error::HubReplaced { .. } => Kind::Corrupt,
@@ -39,7 +40,8 @@ impl Error {
         }
     }
 
-    pub(crate) fn hint(&self) -> Option<String> {
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Error::Unreachable { .. } => {
                 "check the name of the namespace, and that its port 5671 can be reached from here; where only port 443 can, set \

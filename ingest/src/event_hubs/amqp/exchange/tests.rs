@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::Extent;
-use crate::event_hubs::event::Event;
+use crate::event_hubs::amqp::event::Event;
 
 const PREFETCH: usize = 100;
 
@@ -16,7 +16,7 @@ fn exchange(bound: Option<i64>) -> Exchange {
 
 fn start(exchange: &Exchange, index: u32, generation: u64, bound: Option<i64>) {
     let id = PartitionId { topic: "hub".into(), index };
-    let mut lane = Lane::new(id, generation, 7, PREFETCH);
+    let mut lane = Lane::new(id, generation, Some(7), PREFETCH);
     lane.start(5, None, extent(0, 100), bound);
     exchange.lock().lanes.insert(index, lane);
 }
@@ -49,7 +49,7 @@ fn lanes_take_turns_and_batches_have_a_size() {
     ];
     assert_eq!(batches, expected);
     let cursor = exchange.cursor(0, 1).ok().unwrap();
-    assert_eq!((cursor.next, cursor.offset.as_deref(), cursor.epoch), (30, Some("o29"), 7));
+    assert_eq!((cursor.next, cursor.offset.as_deref(), cursor.epoch), (30, Some("o29"), Some(7)));
 }
 
 #[test]

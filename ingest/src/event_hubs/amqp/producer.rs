@@ -21,11 +21,12 @@ use tokio::task::JoinSet;
 use self::encode::SECTION_BYTES;
 use super::asking::Asker;
 use super::client::{Client, Purpose};
-use super::config::Config;
+use super::error;
 use super::failure::{Failure, of_rejection};
 use super::rpc::within;
-use super::{error, jitter};
 use crate::Error;
+use crate::event_hubs::config::Config;
+use crate::event_hubs::jitter;
 
 /// What marks a message as a batch of events to the service.
 const BATCH_FORMAT: u32 = 0x8001_3700;

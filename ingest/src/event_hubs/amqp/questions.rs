@@ -13,13 +13,13 @@ use types::{PartitionId, Position};
 
 use super::asking::{Asker, TIMEOUT};
 use super::client::{Client, Purpose};
-use super::config::Config;
 use super::error;
 use super::facts::HubFacts;
 use super::failure::{Class, Failure};
 use super::filter::From;
 use super::link::{Link, Reading};
 use super::probe;
+use crate::event_hubs::config::Config;
 use crate::{Error, Extent, Held, Start};
 
 /// Asks with the configuration's own credentials, on a connection and a thread of its own.

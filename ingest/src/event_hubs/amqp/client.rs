@@ -20,13 +20,14 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use self::open::Open;
-use super::config::Config;
 use super::connection::Way;
 use super::error::Error;
 use super::facts::{HubFacts, PartitionFacts};
 use super::failure::{Class, Failure};
-use super::token::Tokens;
-use super::{jitter, metrics};
+use super::metrics;
+use crate::event_hubs::config::Config;
+use crate::event_hubs::jitter;
+use crate::event_hubs::token::Tokens;
 
 /// Waits between attempts to connect: the first, doubled from failure to failure up to the last, each drawn anew.
 const RETRY_FIRST: Duration = Duration::from_millis(200);

@@ -140,7 +140,7 @@ pub(super) struct Cursor {
     pub(super) offset: Option<String>,
     /// The first event held when the start was made.
     pub(super) low: i64,
-    pub(super) epoch: u64,
+    pub(super) epoch: Option<u64>,
 }
 
 impl State {
