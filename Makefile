@@ -65,7 +65,7 @@ bench: ## speed on this machine beside bare consumers (release build, real Kafka
 	@scripts/need test && cargo build --release --locked --package atalaia-bench --bins && scripts/services run --kafka --python -- cargo run --release --locked --package atalaia-bench -- --what $(WHAT)
 
 bench-event-hubs: ## an event hub read by Atalaia, by bare AMQP receivers and by Microsoft's client, on the emulator (release build)
-	@scripts/need test && cargo build --release --locked -p atalaia -p atalaia-event-hubs-emulator && cargo build --release --locked -p atalaia-ingest --example event_hubs_drain && scripts/services run --python -- bench/event_hubs.py
+	@scripts/need test && cargo build --release --locked -p atalaia -p atalaia-event-hubs-emulator && cargo build --release --locked -p atalaia-ingest --example event_hubs_drain && scripts/services run --python -- sh -c '$$ATALAIA_TEST_PYTHON -B bench/event_hubs.py'
 
 bench-peers: ## the same, with other programs that do the whole job: Python with numpy, with scikit-learn, and Flink (needs Maven and a JDK)
 	@scripts/need test && cargo build --release --locked --package atalaia-bench --bins && scripts/services run --kafka --python -- cargo run --release --locked --package atalaia-bench -- --peers

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How fast is an event hub read, on the emulator of tests/event-hubs?
 
-  scripts/services run --python -- bench/event_hubs.py [EVENTS] [PARTITIONS] [BYTES]      after a release build (`make bench-event-hubs`)
+  python bench/event_hubs.py [EVENTS] [PARTITIONS] [BYTES]     by the Python of scripts/services,      after a release build (`make bench-event-hubs`)
 
 In turns, three times: Atalaia's source that discards, bare receivers of the AMQP library below it, Microsoft's Python client; and the
 whole job on a simulated fleet. All on the same emulator in a process of its own, whose share of the processors is printed.
