@@ -20,7 +20,7 @@ const STAGES: [(&str, &str); 4] = [
     ("sink", "What became durable, and how long that took."),
 ];
 
-const LABELS: [(&str, &str); 10] = [
+const LABELS: [(&str, &str); 9] = [
     ("dataset", "`predictions`, `late` or `quarantine`"),
     (
         "kind",

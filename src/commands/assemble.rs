@@ -39,14 +39,14 @@ impl Assembly {
         let sinks = open_sinks(&config, &runtime)?;
         let set = load_models(&config, &runtime)?;
         let models = Arc::new(score::Models::new(set));
-        Ok(Assembly { config, runtime: runtime, sinks, models, _reload: None })
+        Ok(Assembly { config, runtime, sinks, models, _reload: None })
     }
 
     /// The same for the service, which waits for its models and takes newer ones while it runs.
     pub(crate) fn service(config: Config, runtime: Runtime) -> anyhow::Result<Self> {
         let sinks = open_sinks(&config, &runtime)?;
         let (models, reload) = reload::begin(&config, &runtime)?;
-        Ok(Assembly { config, runtime: runtime, sinks, models, _reload: reload })
+        Ok(Assembly { config, runtime, sinks, models, _reload: reload })
     }
 
     pub(crate) fn runtime(&self) -> &Handle {
