@@ -88,6 +88,29 @@ def registry():
             write("model_registry", path.read_bytes())
 
 
+def amqp():
+    """Messages as the service hands them over: annotations, properties, and each kind of body."""
+    def annotations(*entries):
+        body = b"".join(entries)
+        return b"\x00\x53\x72\xc1" + bytes([len(body) + 1, len(entries) * 2]) + body
+
+    symbol = lambda word: b"\xa3" + bytes([len(word)]) + word.encode()
+    text = lambda word: b"\xa1" + bytes([len(word)]) + word.encode()
+    long, time = (lambda number: b"\x81" + struct.pack(">q", number)), (lambda millis: b"\x83" + struct.pack(">q", millis))
+    head = annotations(
+        symbol("x-opt-sequence-number") + long(7), symbol("x-opt-offset") + text("4711"),
+        symbol("x-opt-enqueued-time") + time(1_795_000_000_000), symbol("d") + text("pump"),
+    )  # fmt: skip
+    properties = b"\x00\x53\x74\xc1" + bytes([len(text("t") + long(5)) + 1, 2]) + text("t") + long(5)
+    payload = b'{"sensor":"a","value":1}'
+    data = b"\x00\x53\x75\xa0" + bytes([len(payload)]) + payload
+    listed = b"\x45"
+    filled = b"\xc0" + bytes([len(long(1) + text("x")) + 1, 2]) + long(1) + text("x")
+    for body in (b"", data, data + data, b"\x00\x53\x77" + text("words"), b"\x00\x53\x77\x40", b"\x00\x53\x77" + filled, b"\x00\x53\x76" + listed, b"\x00\x53\x76" + filled):
+        write("amqp_event", head + body)
+        write("amqp_event", head + properties + body)
+
+
 def configurations():
     for path in sorted((ROOT / "config").glob("*.toml")):
         write("config", b"\0" + path.read_bytes())
@@ -136,6 +159,7 @@ def main():
     shutil.rmtree(SEEDS, ignore_errors=True)
     decoders()
     avro()
+    amqp()
     models()
     registry()
     configurations()

@@ -30,7 +30,7 @@ mod place;
 mod token;
 
 #[cfg(feature = "event-hubs")]
-pub use amqp::{Error, EventHubsSource, HubInfo, Outgoing, Producer, Questions, describe_metrics};
+pub use amqp::{Error, EventHubsSource, HubInfo, Outgoing, Producer, Questions, describe_metrics, read_message};
 pub use config::{Config, Entra, EntraMethod, Ownership, Protocol, Strategy};
 #[cfg(feature = "event-hubs")]
 pub use joining::{hub, membership, notes};

@@ -6,16 +6,30 @@
 
 use std::borrow::Cow;
 
-use fe2o3_amqp_types::messaging::{AmqpValue, Body, Message, annotations::OwnedKey};
+use fe2o3_amqp_types::messaging::annotations::OwnedKey;
+use fe2o3_amqp_types::messaging::message::DecodeIntoMessage;
+use fe2o3_amqp_types::messaging::{AmqpValue, Body, Message};
 use serde_amqp::Value;
 use serde_amqp::primitives::Symbol;
 use serde_json::Value as Json;
-use types::Micros;
+use types::{Micros, PartitionId};
 
 use super::text;
 use crate::{Given, RawRecord, Records, Wanted};
 
 pub(super) type Incoming = Message<Body<Value>>;
+
+/// The record in an encoded message, read as a link reads it: for fuzzing.
+#[doc(hidden)]
+#[must_use]
+pub fn read_message(encoded: &[u8], partition: &PartitionId, wanted: &Wanted) -> Option<Records> {
+    let reader = serde_amqp::read::SliceReader::new(encoded);
+    let message: Incoming = Body::<Value>::decode_message_from_reader(reader).ok()?;
+    let event = Event::of(message)?;
+    let mut records = Records::new(partition.clone());
+    event.push(&mut records, wanted);
+    Some(records)
+}
 
 /// A message and the annotations that make it an event of a partition.
 #[derive(Debug)]

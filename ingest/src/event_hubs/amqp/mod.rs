@@ -25,6 +25,8 @@ mod text;
 mod tls;
 
 pub use error::Error;
+#[doc(hidden)]
+pub use event::read_message;
 pub use metrics::describe as describe_metrics;
 pub use producer::{Outgoing, Producer};
 pub use questions::{HubInfo, Questions};
