@@ -305,7 +305,10 @@ fn rules_between_settings_name_both() {
         (&["ingest.kafka.topic="], &["`ingest.source` is `kafka`", "`ingest.kafka.topic` is empty"]),
         (&["ingest.kafka.topic=a b"], &["`ingest.kafka.topic` is `a b`"]),
         (&["ingest.source=event-hubs"], &["`ingest.event_hubs.connection_string`", "`namespace`"]),
-        (&["ingest.source=event-hubs", "ingest.event_hubs.namespace=a.b.net"], &["`ingest.event_hubs.hub` is missing"]),
+        (
+            &["ingest.source=event-hubs", "ingest.event_hubs.namespace=a.b.net:5671"],
+            &["`ingest.event_hubs.hub` is missing"],
+        ),
         (
             &["ingest.source=event-hubs", "ingest.event_hubs.namespace=sb://a"],
             &["`ingest.event_hubs.namespace`", "full host name"],

@@ -160,9 +160,9 @@ impl Records {
         self.offset.as_deref()
     }
 
-    /// Names the last record.
-    pub fn set_offset(&mut self, offset: &str) {
-        self.offset = Some(offset.into());
+    /// Names the last record, or says that it has no name.
+    pub fn set_offset(&mut self, offset: Option<&str>) {
+        self.offset = offset.map(Into::into);
     }
 
     #[inline]

@@ -10,6 +10,7 @@ use ingest::event_hubs::{self, EventHubsSource, HubInfo, Protocol};
 use ingest::kafka::KafkaSource;
 use ingest::{Bound, Source, SourceKind, Wanted};
 use tokio::runtime::Handle;
+use types::PartitionId;
 
 use super::output::grouped;
 
@@ -146,8 +147,12 @@ pub(crate) fn partitions(config: &Config) -> anyhow::Result<usize> {
 pub(crate) fn apart(config: &mut Config, purpose: &str) {
     // Not by the process' id: in a container it is always the same, and two jobs would share the partitions.
     let unique = RandomState::new().build_hasher().finish();
-    // Consumer groups of an event hub are not made by naming them: a looker-on reads in the group that it is told.
-    config.ingest.event_hubs.ownership.url = None;
+    let hubs = &mut config.ingest.event_hubs;
+    hubs.ownership.url = None;
+    // Over AMQP, groups are not made by naming them: who looks on reads in the group that it is told, and cuts nobody off.
+    if hubs.protocol == Protocol::Kafka {
+        hubs.consumer_group = format!("{}-{purpose}-{unique:016x}", hubs.consumer_group);
+    }
     let kafka = &mut config.ingest.kafka;
     kafka.group = format!("{}-{purpose}-{unique:016x}", kafka.group);
     kafka.instance_id = None;
@@ -158,6 +163,19 @@ pub(crate) fn apart(config: &mut Config, purpose: &str) {
 pub(crate) fn over_kafka(ingest: &ingest::Config) -> Result<Option<ingest::kafka::Config>, ingest::Error> {
     let hubs = &ingest.event_hubs;
     (hubs.protocol == Protocol::Kafka).then(|| event_hubs::over_kafka(hubs)).transpose()
+}
+
+/// What to say when a command that only looks loses partitions.
+pub(crate) fn taken(ingest: &ingest::Config, lost: &[PartitionId]) -> anyhow::Error {
+    let lost: Vec<String> = lost.iter().map(|partition| format!("`{partition}`")).collect();
+    let remedy = match ingest.source {
+        SourceKind::EventHubs => {
+            "another reader of the consumer group has them: name a group of its own, with `--set \
+             ingest.event_hubs.consumer_group=NAME`"
+        }
+        _ => "try again",
+    };
+    anyhow::anyhow!("{} were taken away while they were read\n{remedy}", lost.join(", "))
 }
 
 /// What it is, without asking it.

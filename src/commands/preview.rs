@@ -87,7 +87,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut reading = Reading::of(sources.partitions, patience);
     while view.left > 0 && reading.goes_on() {
         match source.poll(Duration::from_millis(100)).context("read from the source")? {
-            Polled::Idle | Polled::CaughtUp { .. } | Polled::Lost(_) => continue,
+            Polled::Idle | Polled::CaughtUp { .. } => continue,
+            Polled::Lost(lost) => return Err(input::taken(&config.ingest, &lost)),
             Polled::Gained(partitions) => {
                 reading.gained(&partitions);
                 for partition in partitions {

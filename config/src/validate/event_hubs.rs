@@ -82,8 +82,10 @@ fn place(hubs: &Config, verdict: &mut Verdict) {
         );
     }
     if let Some(namespace) = &hubs.namespace {
-        let is_host =
-            namespace.contains('.') && namespace.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c));
+        // A port may follow, as a private endpoint has one.
+        let port = namespace.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+        let host = port.map_or(namespace.as_str(), |(host, _)| host);
+        let is_host = host.contains('.') && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c));
         verdict.refuse_if(
             !is_host,
             "ingest.event_hubs.namespace",

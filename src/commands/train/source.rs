@@ -94,7 +94,8 @@ pub(crate) fn read(
             bail!("interrupted");
         }
         match source.poll(Duration::from_millis(100)).context("read from the source")? {
-            Polled::Idle | Polled::CaughtUp { .. } | Polled::Lost(_) => {
+            Polled::Lost(lost) => return Err(input::taken(&config.ingest, &lost)),
+            Polled::Idle | Polled::CaughtUp { .. } => {
                 if !files && last.elapsed() > SILENCE_MAX {
                     bail!(
                         "{ended} of {partitions} partitions were read to their end, and nothing came for {} s\n\

@@ -70,21 +70,6 @@ impl Event {
         Event { sequence_number, offset: Some(format!("o{sequence_number}")), enqueued: Some(1), message }
     }
 
-    /// About what it takes in memory.
-    pub(super) fn bytes(&self) -> usize {
-        const REST: usize = 256;
-        let body = match &self.message.body {
-            Body::Data(sections) => sections.iter().map(|section| section.0.len()).sum(),
-            Body::Value(value) => match &value.0 {
-                Value::String(text) => text.len(),
-                Value::Binary(bytes) => bytes.len(),
-                _ => REST,
-            },
-            Body::Sequence(_) | Body::Empty => 0,
-        };
-        body + REST
-    }
-
     /// Shows the record that this is.
     pub(super) fn show<T>(&self, see: impl FnOnce(RawRecord<'_>) -> T) -> T {
         let payload = self.payload();

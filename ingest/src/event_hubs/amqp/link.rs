@@ -38,7 +38,12 @@ pub(super) struct Link {
     pub(super) credit: u32,
     timeout: Duration,
     gone: watch::Receiver<()>,
+    /// Why it is over, when events came before.
+    broken: Option<Failure>,
 }
+
+/// More than the service takes in any tier; a peer that sends on and on is cut off.
+const MESSAGE_BYTES_MAX: u64 = 64 << 20;
 
 /// Where and as whom to read.
 #[derive(Debug, Clone)]
@@ -57,7 +62,7 @@ impl Link {
         match attached {
             Ok(receiver) => {
                 let Session { handle, connection, gone } = session;
-                Ok(Link { receiver, _session: handle, connection, credit: 0, timeout, gone })
+                Ok(Link { receiver, _session: handle, connection, credit: 0, timeout, gone, broken: None })
             }
             Err(failure) => {
                 if failure.breaks_connection() {
@@ -80,6 +85,9 @@ impl Link {
     /// Waits for an event, and takes what else is there. Harmless to give up: nothing is lost. `next`: the number of the event that
     /// is expected.
     pub(super) async fn read(&mut self, mut next: i64, events: &mut Vec<Event>) -> Result<(), Failure> {
+        if let Some(failure) = self.broken.take() {
+            return Err(failure);
+        }
         let mut settled = Vec::new();
         let first = tokio::select! {
             first = self.receiver.recv::<Body<Value>>() => first,
@@ -105,7 +113,12 @@ impl Link {
                     events.push(Event::unreadable(next));
                     next += 1;
                 }
-                Err(error) => return if events.is_empty() { Err(error.into()) } else { Ok(()) },
+                Err(error) if events.is_empty() => return Err(error.into()),
+                // What came before it counts; why the link is over is not said twice.
+                Err(error) => {
+                    self.broken = Some(error.into());
+                    return Ok(());
+                }
             }
             if events.len() < BURST {
                 received = ready(&mut self.receiver).await;
@@ -152,6 +165,7 @@ async fn attach(client: &Client, reading: &Reading, session: &mut SessionHandle<
         .sender_settle_mode(SenderSettleMode::Settled)
         .credit_mode(CreditMode::Manual)
         .verify_incoming_source(false)
+        .max_message_size(MESSAGE_BYTES_MAX)
         .set_desired_capabilities(vec![Symbol::from("com.microsoft:georeplication")])
         .properties(properties);
     Ok(builder.attach(session).await?)

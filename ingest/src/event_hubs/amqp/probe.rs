@@ -19,7 +19,7 @@ pub(super) async fn record_at(client: &Client, index: u32, position: i64, epoch:
     }
     let from = if position == 0 { From::Earliest } else { From::AfterSequenceNumber(position - 1) };
     let mut link = Link::attach(client, &Reading { index, epoch, from }).await?;
-    let found = first(client, &mut link, |event| event.sequence_number >= position).await;
+    let found = first(client, &mut link, position, |event| event.sequence_number >= position).await;
     link.close().await;
     let event = found?;
     if event.sequence_number != position {
@@ -59,19 +59,26 @@ async fn after(client: &Client, index: u32, time: Micros, epoch: Option<u64>) ->
     let millis = time.div_euclid(1000) - i64::from(time.rem_euclid(1000) == 0);
     let from = From::AfterMillis(millis);
     let mut link = Link::attach(client, &Reading { index, epoch, from }).await?;
-    let found = first(client, &mut link, |event| event.enqueued.is_none_or(|enqueued| enqueued >= time)).await;
+    let found = first(client, &mut link, 0, |event| event.enqueued.is_some_and(|enqueued| enqueued >= time)).await;
     link.close().await;
     Ok(Position(found?.sequence_number))
 }
 
-async fn first(client: &Client, link: &mut Link, is_it: impl Fn(&Event) -> bool) -> Result<Event, Failure> {
+/// `next`: the number that the first event is expected to have.
+async fn first(
+    client: &Client,
+    link: &mut Link,
+    mut next: i64,
+    is_it: impl Fn(&Event) -> bool,
+) -> Result<Event, Failure> {
     let timeout: Duration = client.way.patience.request;
     let deadline = tokio::time::Instant::now() + timeout;
     let mut events = Vec::new();
     loop {
         link.ask(1).await?;
-        let read = tokio::time::timeout_at(deadline, link.read(0, &mut events)).await;
+        let read = tokio::time::timeout_at(deadline, link.read(next, &mut events)).await;
         read.map_err(|_| Failure::new(Class::Detached, "no event", format!("no event within {timeout:?}")))??;
+        next = events.last().map_or(next, |event| event.sequence_number + 1);
         if let Some(found) = events.drain(..).find(&is_it) {
             return Ok(found);
         }

@@ -17,7 +17,7 @@ use super::link::{Link, Reading};
 use super::metrics;
 use super::probe;
 use crate::event_hubs::jitter;
-use crate::{Error, Held};
+use crate::{Error, Held, Kind};
 
 /// Waits between attempts to attach: the first, doubled from failure to failure up to the last, each drawn anew.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
@@ -83,19 +83,21 @@ impl Reader {
             };
             match failure.class {
                 Class::Stolen => {
+                    warn!(partition = %self.id, reason = failure.reason, "another reader took the partition");
                     metrics::stolen();
                     self.exchange.was_stolen(self.id.index, self.generation);
                     return;
                 }
                 // An offset that is not known: by its number the event may be found, or it is said why not.
                 Class::Refused => {
-                    if let Err(error) = self.judge(cursor.next).await {
+                    if let Ok(Some(error)) = self.misplaced(cursor.next).await {
                         return self.fail(error);
                     }
                     forgets_offset = true;
                 }
                 _ => {
-                    if let Some(error) = self.client.verdict("read the partition", &failure) {
+                    let verdict = self.client.verdict("read the partition", &failure);
+                    if let Some(error) = verdict.filter(|error| error.kind() != Kind::Retry) {
                         return self.fail(error.into());
                     }
                 }
@@ -119,15 +121,10 @@ impl Reader {
         self.exchange.fail(Some((self.id.index, self.generation)), error);
     }
 
-    /// Whether the position is one that the partition has.
-    async fn judge(&self, next: i64) -> Result<(), Error> {
-        match self.client.partition(self.id.index).await {
-            Ok(facts) => facts.extent().check(&self.id, types::Position(next)),
-            Err(failure) => {
-                debug!(partition = %self.id, reason = failure.reason, "no answer about the partition");
-                Ok(())
-            }
-        }
+    /// What is wrong with the position, if the service says that it is not one that the partition has.
+    async fn misplaced(&self, next: i64) -> Result<Option<Error>, Failure> {
+        let facts = self.client.partition(self.id.index).await?;
+        Ok(facts.extent().check(&self.id, types::Position(next)).err())
     }
 
     async fn read_on(&mut self, cursor: &Cursor) -> Left {
@@ -158,7 +155,6 @@ impl Reader {
 
     async fn pump(&mut self, link: &mut Link, mut next: i64) -> Result<std::convert::Infallible, Left> {
         let mut events: Vec<Event> = Vec::new();
-        let mut is_first = true;
         loop {
             let room = self.exchange.room(self.id.index, self.generation)?;
             if room.is_stalled {
@@ -176,21 +172,28 @@ impl Reader {
             if events.is_empty() {
                 continue;
             }
-            if let Some(first) = events.first()
-                && is_first
-            {
-                // The service begins at the first event it holds, silently, when those asked for have expired.
-                if first.sequence_number > next
-                    && let Err(error) = self.judge(next).await
-                {
-                    self.fail(error);
-                    return Err(Left::Over);
-                }
-                is_first = false;
-            }
-            next = events.last().map_or(next, |event| event.sequence_number + 1);
-            self.exchange.offer(self.id.index, self.generation, &mut events)?;
+            next = self.hand_on(next, &mut events).await?;
         }
+    }
+
+    /// Puts events into the lane, and gives the number after them. Where numbers are missing, it is looked why: the service goes
+    /// on at the first event that it holds, silently, when those before have expired; also in the middle of a link.
+    async fn hand_on(&self, mut next: i64, events: &mut Vec<Event>) -> Result<i64, Left> {
+        while let Some(gap) = gap(next, events) {
+            let rest = events.split_off(gap);
+            next = after(next, events);
+            self.exchange.offer(self.id.index, self.generation, events)?;
+            // Without an answer nothing is decided: the link is attached anew at this very place.
+            if let Some(error) = self.misplaced(next).await? {
+                self.fail(error);
+                return Err(Left::Over);
+            }
+            *events = rest;
+            next = events.first().map_or(next, |event| event.sequence_number);
+        }
+        next = after(next, events);
+        self.exchange.offer(self.id.index, self.generation, events)?;
+        Ok(next)
     }
 
     /// Looks at one event in our own place, and goes on after it.
@@ -199,6 +202,19 @@ impl Reader {
         // Nobody waits for it any more, perhaps.
         let _ = look.answer.send(held);
     }
+}
+
+/// The place of the first event before which numbers are missing.
+fn gap(mut next: i64, events: &[Event]) -> Option<usize> {
+    events.iter().position(|event| {
+        let is_gap = event.sequence_number > next;
+        next = next.max(event.sequence_number + 1);
+        is_gap
+    })
+}
+
+fn after(next: i64, events: &[Event]) -> i64 {
+    events.last().map_or(next, |event| next.max(event.sequence_number + 1))
 }
 
 /// Counts a link that is there no more, however its task ended.
@@ -222,6 +238,23 @@ fn start_of(cursor: &Cursor) -> From {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn missing_numbers_are_found_wherever_they_are() {
+        for (next, numbers, expected) in [
+            (5, &[5, 6, 7][..], None),
+            (5, &[6, 7], Some(0)),
+            (5, &[5, 6, 9, 10], Some(2)),
+            (5, &[3, 4, 5, 6], None),
+            (5, &[3, 4, 7], Some(2)),
+            (5, &[], None),
+        ] {
+            let events: Vec<Event> = numbers.iter().map(|number| Event::test(*number, b"")).collect();
+            assert_eq!(gap(next, &events), expected, "{next} {numbers:?}");
+        }
+        assert_eq!(after(5, &[Event::test(3, b"")]), 5);
+        assert_eq!(after(5, &[Event::test(7, b"")]), 8);
+    }
 
     #[test]
     fn reading_goes_on_after_what_is_known() {

@@ -371,7 +371,10 @@ impl Source for EventHubsSource {
     }
 
     fn start(&mut self, partition: &PartitionId, position: Position) -> Result<(), Error> {
-        if self.mine(partition).is_none() {
+        // Of a stay that was not told of yet nothing may be read.
+        let is_news =
+            |news: &Polled| matches!(news, Polled::Gained(told) | Polled::Lost(told) if told.contains(partition));
+        if self.mine(partition).is_none() || self.news.iter().any(is_news) {
             return Err(not_assigned(partition));
         }
         self.stop(partition);

@@ -16,8 +16,10 @@ const CAUGHT_UP_EVERY: Duration = Duration::from_secs(1);
 const LAG_EVERY: Duration = Duration::from_secs(10);
 /// A link over which nothing comes for so long, though there is something, is attached anew.
 const STALLED_AFTER: Duration = Duration::from_secs(60);
-/// The size of an event before any came.
-const EVENT_BYTES_FIRST: usize = 8 * 1024;
+/// Asked for before any came, since nothing is known of their size.
+const EVENTS_FIRST: usize = 16;
+/// What an event takes besides its bytes, about.
+const EVENT_BYTES_REST: usize = 256;
 
 pub(in crate::event_hubs) struct Lane {
     pub(in crate::event_hubs) id: PartitionId,
@@ -39,7 +41,7 @@ pub(in crate::event_hubs) struct Lane {
     batches: VecDeque<(Records, usize)>,
     records: usize,
     bytes: usize,
-    /// About the size of the largest events of late.
+    /// About the size of the largest events of late; 0 before any came.
     event_bytes: usize,
     strays: u64,
     /// Grows whenever something happens that makes an answer about the end out of date.
@@ -88,7 +90,7 @@ impl Lane {
             batches: VecDeque::new(),
             records: 0,
             bytes: 0,
-            event_bytes: EVENT_BYTES_FIRST,
+            event_bytes: 0,
             strays: 0,
             activity: 0,
             proof: None,
@@ -128,34 +130,35 @@ impl Lane {
                 self.is_past_bound = true;
                 continue;
             }
-            let bytes = event.bytes();
-            self.event_bytes = self.event_bytes.max(bytes);
             self.next = event.sequence_number + 1;
-            self.push(&event, bytes, batch_records, wanted);
-            if event.offset.is_some() {
-                self.offset = event.offset;
-            }
+            self.push(&event, batch_records, wanted);
+            // Never that of an event before: who goes on after it would take the next one for another.
+            self.offset = event.offset;
         }
     }
 
-    fn push(&mut self, event: &Event, bytes: usize, batch_records: usize, wanted: &Wanted) {
+    fn push(&mut self, event: &Event, batch_records: usize, wanted: &Wanted) {
         let is_full = self.batches.back().is_none_or(|(batch, _)| batch.len() >= batch_records);
         if is_full {
             self.batches.push_back((Records::new(self.id.clone()), 0));
         }
         if let Some((batch, batch_bytes)) = self.batches.back_mut() {
+            let before = batch.bytes();
             event.push(batch, wanted);
-            if let Some(offset) = &event.offset {
-                batch.set_offset(offset);
-            }
+            batch.set_offset(event.offset.as_deref());
+            let bytes = batch.bytes() - before + EVENT_BYTES_REST;
             *batch_bytes += bytes;
+            self.bytes += bytes;
+            self.event_bytes = self.event_bytes.max(bytes);
         }
         self.records += 1;
-        self.bytes += bytes;
     }
 
     pub(super) fn room(&self, bytes_max: usize) -> Room {
-        let by_bytes = bytes_max.saturating_sub(self.bytes) / self.event_bytes.max(1);
+        let by_bytes = match self.event_bytes {
+            0 => EVENTS_FIRST,
+            size => bytes_max.saturating_sub(self.bytes) / size,
+        };
         let by_records = self.prefetch.saturating_sub(self.records);
         // An empty lane always asks for one, however large the last one was.
         let least = usize::from(self.records == 0);
