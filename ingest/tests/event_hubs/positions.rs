@@ -115,6 +115,39 @@ fn what_expires_while_nobody_can_read_is_told() {
     service.stop();
 }
 
+/// The link stays all the while: a slow reader is overtaken by retention.
+#[test]
+fn what_expires_before_a_reader_that_is_paused_is_told() {
+    let service = Service::start(1);
+    service.fill(1, 100);
+    let config = event_hubs::Config { prefetch: 10, ..service.config() };
+    let mut source = service.source_with(&config, Bound::Unbounded, Wanted::default(), Box::new(Static::new(0, 1)));
+    gain(&mut *source, 1);
+    source.start(&partition(0), Position(0)).unwrap();
+    wait_for(&mut *source, |event| matches!(event, Polled::Records(_)).then_some(()));
+    source.pause(&partition(0));
+    // What was asked for before comes, and no more.
+    service.pause(std::time::Duration::from_millis(500));
+    service.apply(Command::Expire { hub: HUB.into(), partition: 0, before: 60 });
+    source.resume(&partition(0));
+    let (mut next, deadline) = (0, Instant::now() + WAIT);
+    let error = loop {
+        match source.poll(POLL) {
+            Err(error) => break error,
+            Ok(Polled::Records(records)) => {
+                assert!(records.next() < Position(60), "went on at {:?}, over a gap", records.next());
+                next = records.next().0;
+            }
+            Ok(_) => assert!(Instant::now() < deadline, "nothing was told"),
+        }
+    };
+    assert!(
+        matches!(error, Error::PositionExpired { position, low: Position(60), .. } if position.0 >= next),
+        "{error:?}"
+    );
+    source.leave();
+}
+
 #[test]
 fn a_hub_that_was_made_anew_is_not_read_on() {
     let mut service = Service::start(1);

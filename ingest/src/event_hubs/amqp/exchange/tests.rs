@@ -53,6 +53,18 @@ fn lanes_take_turns_and_batches_have_a_size() {
 }
 
 #[test]
+fn an_event_without_a_name_takes_none_of_the_one_before() {
+    let exchange = exchange(None);
+    let mut events = vec![Event::test(5, b"payload"), Event::unreadable(6)];
+    exchange.offer(0, 1, &mut events).ok().unwrap();
+    let cursor = exchange.cursor(0, 1).ok().unwrap();
+    assert_eq!((cursor.next, cursor.offset), (7, None), "who goes on after 5 would take 6 for 7");
+    let records = exchange.lock().next_records().unwrap();
+    assert_eq!((records.len(), records.offset()), (2, None));
+    assert_eq!(records.last().unwrap().payload, Some(&b""[..]));
+}
+
+#[test]
 fn what_belongs_to_an_earlier_start_or_lies_before_it_is_dropped() {
     let exchange = exchange(None);
     assert!(offer(&exchange, 0, 1, 2..8));
