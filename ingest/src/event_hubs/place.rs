@@ -1,5 +1,7 @@
 //! Where the hub is, whichever of the settings say so.
 
+use types::Secret;
+
 use super::config::Config;
 use super::connection_string::{ConnectionString, host_and_port};
 use crate::Error;
@@ -93,11 +95,17 @@ impl Place {
 /// # Errors
 /// [`Error::Setting`] if it cannot be read or is none; it is never shown.
 pub(crate) fn connection_string(config: &Config) -> Result<Option<ConnectionString>, Error> {
-    let Some(secret) = &config.connection_string else { return Ok(None) };
-    let parsed = secret.reveal().and_then(|text| {
-        ConnectionString::parse(&text).map_err(|reason| format!("(`{}`) {reason}", secret.reference()))
-    });
-    parsed.map(Some).map_err(|reason| refused("connection_string", reason))
+    let read = config.connection_string.as_ref().map(read_connection_string).transpose();
+    read.map_err(|reason| refused("connection_string", reason))
+}
+
+/// Reads one anew from its place.
+///
+/// # Errors
+/// Why it cannot be read, or is none; it is never shown.
+pub(super) fn read_connection_string(secret: &Secret) -> Result<ConnectionString, String> {
+    let text = secret.reveal()?;
+    ConnectionString::parse(&text).map_err(|reason| format!("(`{}`) {reason}", secret.reference()))
 }
 
 fn refused(setting: &str, reason: String) -> Error {

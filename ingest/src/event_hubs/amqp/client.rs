@@ -76,7 +76,7 @@ impl Client {
     /// If a setting is refused. Nothing is connected yet.
     pub(crate) fn new(config: &Config, purpose: Purpose) -> Result<Self, crate::Error> {
         let way = Way::new(config)?;
-        let tokens = Tokens::new(config, &way.place)?;
+        let tokens = Tokens::new(config)?;
         Ok(Client {
             group: config.consumer_group.clone(),
             purpose,
