@@ -7,6 +7,8 @@ use super::connection_string::{ConnectionString, host_and_port};
 use crate::Error;
 
 pub(super) const PORT_OF_TLS: u16 = 5671;
+/// Of AMQP over WebSockets.
+pub(super) const PORT_OF_WEBSOCKETS: u16 = 443;
 pub(super) const PORT_OF_EMULATOR: u16 = 5672;
 
 /// One event hub, with the way to it.
@@ -74,7 +76,7 @@ impl Place {
     pub(crate) fn audience(&self) -> String {
         let Place { host, port, hub, .. } = self;
         match *port {
-            PORT_OF_TLS => format!("sb://{host}/{hub}"),
+            PORT_OF_TLS | PORT_OF_WEBSOCKETS => format!("sb://{host}/{hub}"),
             port => format!("sb://{host}:{port}/{hub}"),
         }
     }
@@ -161,6 +163,7 @@ mod tests {
     fn an_audience_names_the_hub() {
         let of = |text: &str| place(Some(text), None, Some("hub")).unwrap().audience();
         assert_eq!(of("Endpoint=sb://h/"), "sb://h/hub");
+        assert_eq!(of("Endpoint=sb://h:443/"), "sb://h/hub");
         assert_eq!(of("Endpoint=sb://h:5673/;UseDevelopmentEmulator=true"), "sb://h:5673/hub");
     }
 }
