@@ -94,13 +94,18 @@ impl Open {
 
     /// Asks `$management`, over links that are attached when they are needed.
     pub(super) async fn manage(&self, name: &str, properties: ApplicationProperties) -> Result<Value, Failure> {
+        // Waiting for whoever asks before us is bounded, too.
+        within(self.request_timeout, "$management", self.manage_unbounded(name, properties)).await
+    }
+
+    async fn manage_unbounded(&self, name: &str, properties: ApplicationProperties) -> Result<Value, Failure> {
         let mut management = self.management.lock().await;
         let mut rpc = match management.take() {
             Some(rpc) => rpc,
             None => Rpc::attach(&mut *self.session.lock().await, "$management", name, self.request_timeout).await?,
         };
         let answer = rpc.call(properties, Value::Null).await;
-        // An answer with a status is one; after any other failure the links are not trusted.
+        // An answer with a status is one; after any other failure, or when it is given up, the links are not trusted.
         if answer.as_ref().err().is_none_or(Failure::is_status) {
             *management = Some(rpc);
         }
