@@ -13,7 +13,7 @@ use serde_amqp::Value;
 use serde_amqp::primitives::Timestamp;
 use tokio::sync::{Mutex, watch};
 use tokio::task::AbortHandle;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::Client;
 use crate::Kind;
@@ -157,11 +157,15 @@ async fn renew(open: Weak<Open>, tokens: Arc<Tokens>, audiences: Vec<String>, mu
         loop {
             let Some(open) = open.upgrade() else { return };
             let renewed = open.put_tokens(&tokens, &audiences).await;
-            metrics::renewed(renewed.is_ok());
+            let is_renewed = renewed.as_ref().is_ok_and(|until| *until > expires);
+            metrics::renewed(is_renewed);
             match renewed {
                 Ok(until) => {
                     expires = until;
-                    break;
+                    if is_renewed {
+                        break;
+                    }
+                    debug!("the token for the event hub is still the one that expires soon, trying again");
                 }
                 Err(failure) => {
                     warn!(reason = failure.reason, "token for the event hub not renewed, trying again");
