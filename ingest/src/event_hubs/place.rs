@@ -1,10 +1,14 @@
 //! Where the hub is, whichever of the settings say so.
 
+use types::Secret;
+
 use super::config::Config;
 use super::connection_string::{ConnectionString, host_and_port};
 use crate::Error;
 
 pub(super) const PORT_OF_TLS: u16 = 5671;
+/// Of AMQP over WebSockets.
+pub(super) const PORT_OF_WEBSOCKETS: u16 = 443;
 pub(super) const PORT_OF_EMULATOR: u16 = 5672;
 
 /// One event hub, with the way to it.
@@ -72,7 +76,7 @@ impl Place {
     pub(crate) fn audience(&self) -> String {
         let Place { host, port, hub, .. } = self;
         match *port {
-            PORT_OF_TLS => format!("sb://{host}/{hub}"),
+            PORT_OF_TLS | PORT_OF_WEBSOCKETS => format!("sb://{host}/{hub}"),
             port => format!("sb://{host}:{port}/{hub}"),
         }
     }
@@ -93,11 +97,17 @@ impl Place {
 /// # Errors
 /// [`Error::Setting`] if it cannot be read or is none; it is never shown.
 pub(crate) fn connection_string(config: &Config) -> Result<Option<ConnectionString>, Error> {
-    let Some(secret) = &config.connection_string else { return Ok(None) };
-    let parsed = secret.reveal().and_then(|text| {
-        ConnectionString::parse(&text).map_err(|reason| format!("(`{}`) {reason}", secret.reference()))
-    });
-    parsed.map(Some).map_err(|reason| refused("connection_string", reason))
+    let read = config.connection_string.as_ref().map(read_connection_string).transpose();
+    read.map_err(|reason| refused("connection_string", reason))
+}
+
+/// Reads one anew from its place.
+///
+/// # Errors
+/// Why it cannot be read, or is none; it is never shown.
+pub(super) fn read_connection_string(secret: &Secret) -> Result<ConnectionString, String> {
+    let text = secret.reveal()?;
+    ConnectionString::parse(&text).map_err(|reason| format!("(`{}`) {reason}", secret.reference()))
 }
 
 fn refused(setting: &str, reason: String) -> Error {
@@ -153,6 +163,7 @@ mod tests {
     fn an_audience_names_the_hub() {
         let of = |text: &str| place(Some(text), None, Some("hub")).unwrap().audience();
         assert_eq!(of("Endpoint=sb://h/"), "sb://h/hub");
+        assert_eq!(of("Endpoint=sb://h:443/"), "sb://h/hub");
         assert_eq!(of("Endpoint=sb://h:5673/;UseDevelopmentEmulator=true"), "sb://h:5673/hub");
     }
 }

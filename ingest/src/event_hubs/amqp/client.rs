@@ -25,6 +25,7 @@ use super::error::Error;
 use super::facts::{HubFacts, PartitionFacts};
 use super::failure::{Class, Failure};
 use super::metrics;
+use crate::Kind;
 use crate::event_hubs::config::Config;
 use crate::event_hubs::jitter;
 use crate::event_hubs::token::Tokens;
@@ -76,7 +77,7 @@ impl Client {
     /// If a setting is refused. Nothing is connected yet.
     pub(crate) fn new(config: &Config, purpose: Purpose) -> Result<Self, crate::Error> {
         let way = Way::new(config)?;
-        let tokens = Tokens::new(config, &way.place)?;
+        let tokens = Tokens::new(config)?;
         Ok(Client {
             group: config.consumer_group.clone(),
             purpose,
@@ -248,6 +249,11 @@ impl Client {
         let is_new = matches!(failure.class, Class::Unauthorized | Class::Tls) && self.was_let_in();
         (!is_new).then(|| self.error(action, failure))
     }
+
+    /// The verdict, if it ends a service: one after which trying again makes sense does not.
+    pub(crate) fn ending(&self, action: &'static str, failure: &Failure) -> Option<Error> {
+        self.verdict(action, failure).filter(|error| error.kind() != Kind::Retry)
+    }
 }
 
 /// The service tells a wrong token (`InvalidSignature`, `ExpiredToken`) from one without the right ("'Listen' claim(s) are required").
@@ -264,7 +270,35 @@ fn is_about_group(reason: &str, group: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
+    use types::Secret;
+
     use super::*;
+
+    #[test]
+    fn what_may_pass_ends_nothing() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(
+            b"Endpoint=sb://h/;SharedAccessKeyName=n;SharedAccessKey=k;EntityPath=hub;UseDevelopmentEmulator=true",
+        )
+        .unwrap();
+        let secret = Secret::parse(&format!("file:{}", file.path().display())).unwrap();
+        let config = Config { connection_string: Some(secret), ..Config::default() };
+        let client = Client::new(&config, Purpose::Listen).unwrap();
+        for (class, has_verdict, is_end) in [
+            (Class::Silent, false, false),
+            (Class::Refused, true, false),
+            (Class::Stolen, true, false),
+            (Class::NotFound, true, true),
+            (Class::Replaced, true, true),
+            (Class::Unauthorized, true, true),
+        ] {
+            let failure = Failure::new(class, "", "");
+            assert_eq!(client.verdict("read", &failure).is_some(), has_verdict, "{class:?}");
+            assert_eq!(client.ending("read", &failure).is_some(), is_end, "{class:?}");
+        }
+    }
 
     #[test]
     fn rights_and_groups_are_told_from_keys_and_hubs() {

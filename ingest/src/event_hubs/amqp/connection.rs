@@ -23,12 +23,10 @@ use super::failure::{Class, Failure};
 use super::tls;
 use crate::Error;
 use crate::event_hubs::config::{Config, Protocol};
-use crate::event_hubs::place::Place;
+use crate::event_hubs::place::{PORT_OF_WEBSOCKETS, Place};
 
 /// As Microsoft's clients ask for.
 const FRAME_BYTES_MAX: u32 = 1024 * 1024;
-/// The port of AMQP over WebSockets, where none is named.
-const PORT_OF_WEBSOCKETS: u16 = 443;
 
 /// How long is waited for what. Nothing is waited for without a bound: a peer that is gone half never answers.
 #[derive(Debug, Clone, Copy)]

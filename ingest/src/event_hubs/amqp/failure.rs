@@ -94,8 +94,9 @@ impl Failure {
         let class = match condition {
             "amqp:link:stolen" => Class::Stolen,
             "amqp:unauthorized-access" | "com.microsoft:auth-failed" => Class::Unauthorized,
-            "amqp:not-found" | "com.microsoft:entity-disabled" => Class::NotFound,
-            "com.microsoft:server-busy" => Class::Busy(BUSY),
+            "amqp:not-found" => Class::NotFound,
+            // Somebody disabled the hub, and may enable it again.
+            "com.microsoft:server-busy" | "com.microsoft:entity-disabled" => Class::Busy(BUSY),
             "com.microsoft:argument-error" | "com.microsoft:argument-out-of-range" | "amqp:invalid-field" => {
                 Class::Refused
             }
@@ -251,5 +252,27 @@ pub(super) fn of_rejection(error: Option<&definitions::Error>) -> Failure {
     match error {
         Some(error) => Failure::of(error, Class::Detached),
         None => Failure::detached("the delivery was not accepted"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_say_what_is_to_be_done() {
+        for (condition, class) in [
+            ("amqp:not-found", Class::NotFound),
+            ("amqp:link:stolen", Class::Stolen),
+            ("com.microsoft:auth-failed", Class::Unauthorized),
+            ("com.microsoft:server-busy", Class::Busy(BUSY)),
+            ("com.microsoft:entity-disabled", Class::Busy(BUSY)),
+            ("com.microsoft:argument-error", Class::Refused),
+            ("com.microsoft:timeout", Class::Detached),
+        ] {
+            let condition = ErrorCondition::Custom(Symbol::from(condition));
+            let error = definitions::Error::new(condition, None, None);
+            assert_eq!(Failure::of(&error, Class::Detached).class, class, "{error:?}");
+        }
     }
 }

@@ -238,7 +238,8 @@ impl Lane {
             Some(link) => link,
             None => {
                 let link = Link::attach(client, self.index).await?;
-                if let Some(limit) = link.sender.max_message_size() {
+                // None is what 0 says.
+                if let Some(limit) = link.sender.max_message_size().filter(|limit| *limit > 0) {
                     let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(BATCH_BYTES_MAX);
                     self.bytes_max = limit.saturating_sub(FRAME_BYTES);
                 }

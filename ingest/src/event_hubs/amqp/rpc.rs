@@ -10,6 +10,9 @@ use serde_amqp::Value;
 
 use super::failure::{Failure, of_rejection};
 
+/// Of an answer: those of the service are some hundred bytes.
+const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
+
 pub(super) struct Rpc {
     node: &'static str,
     sender: Sender,
@@ -34,6 +37,7 @@ impl Rpc {
                 .name(reply_to.as_str())
                 .source(node)
                 .target(reply_to.as_str())
+                .max_message_size(ANSWER_BYTES_MAX)
                 .auto_accept(true)
                 .attach(session)
                 .await?;

@@ -1,7 +1,7 @@
 //! Tokens for Event Hubs: one provider for `$cbs` of AMQP and for OAUTHBEARER of Kafka.
 //!
-//! Signatures made with a key cost microseconds, so each is made anew; a signature that is given is read anew from its
-//! place each time; tokens of Microsoft Entra ID are kept, and refreshed before they expire (`keeper`). When to put a
+//! Signatures made with a key cost microseconds, so each is made anew; the key, or a signature that is given, is read anew
+//! from its place each time, so that one that was regenerated there is picked up; tokens of Microsoft Entra ID are kept, and refreshed before they expire (`keeper`). When to put a
 //! token before the service again is up to who holds the connection: [`Token::expires`] says until when it is good.
 
 mod answer;
@@ -24,7 +24,9 @@ use self::keeper::Keeper;
 use super::Config;
 use super::connection_string::Credential;
 use super::hidden::Hidden;
-use super::place::{self, Place};
+use super::place;
+#[cfg(feature = "kafka")]
+use super::place::Place;
 
 /// What AMQP asks Entra ID for; the same in all clouds.
 /// (learn.microsoft.com, "Authenticate an application with Microsoft Entra ID to access Event Hubs resources".)
@@ -55,15 +57,8 @@ pub(crate) struct Tokens {
 
 #[derive(Debug)]
 enum Way {
-    Key {
-        policy: String,
-        key: Hidden,
-    },
-    /// Within a connection string.
-    Signed {
-        signature: Hidden,
-        place: String,
-    },
+    /// A key, or a signature, within a connection string.
+    Connection(Secret),
     Given(Secret),
     Entra(Box<Keeper>),
 }
@@ -73,7 +68,7 @@ impl Tokens {
     ///
     /// # Errors
     /// If settings contradict each other, or something is missing that the environment would have to have.
-    pub(crate) fn new(config: &Config, _: &Place) -> Result<Self, crate::Error> {
+    pub(crate) fn new(config: &Config) -> Result<Self, crate::Error> {
         Tokens::with_scope(config, SCOPE.into())
     }
 
@@ -87,17 +82,13 @@ impl Tokens {
     }
 
     fn with_scope(config: &Config, scope: String) -> Result<Self, crate::Error> {
-        let way = match (place::connection_string(config)?, &config.sas_token) {
+        // What is wrong with it is said at once.
+        place::connection_string(config)?;
+        let way = match (&config.connection_string, &config.sas_token) {
             (Some(_), Some(_)) => {
                 return Err(setting("sas_token", "is for where there is no `connection_string`: leave one out").into());
             }
-            (Some(found), None) => match found.credential {
-                Credential::Key { name, key } => Way::Key { policy: name, key },
-                Credential::Signature(signature) => {
-                    let place = config.connection_string.as_ref().map_or("", Secret::reference).to_owned();
-                    Way::Signed { signature, place }
-                }
-            },
+            (Some(secret), None) => Way::Connection(secret.clone()),
             (None, Some(secret)) => Way::Given(secret.clone()),
             (None, None) => {
                 let entra = Entra::new(config, scope, &|name| std::env::var(name).ok())?;
@@ -124,8 +115,14 @@ impl Tokens {
     async fn find(&self, audience: &str) -> Result<Token, Error> {
         let now = (self.now)();
         Ok(match &self.way {
-            Way::Key { policy, key } => sas::sign(audience, policy, key, now),
-            Way::Signed { signature, place } => sas::given(signature.reveal(), place, now)?,
+            Way::Connection(secret) => {
+                let found =
+                    place::read_connection_string(secret).map_err(|reason| setting("connection_string", &reason))?;
+                match found.credential {
+                    Credential::Key { name, key } => sas::sign(audience, &name, &key, now),
+                    Credential::Signature(signature) => sas::given(signature.reveal(), secret.reference(), now)?,
+                }
+            }
             Way::Given(secret) => {
                 let text = secret.reveal().map_err(|reason| setting("sas_token", &reason))?;
                 sas::given(&text, secret.reference(), now)?

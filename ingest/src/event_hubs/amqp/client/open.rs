@@ -13,7 +13,7 @@ use serde_amqp::Value;
 use serde_amqp::primitives::Timestamp;
 use tokio::sync::{Mutex, watch};
 use tokio::task::AbortHandle;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::Client;
 use crate::Kind;
@@ -94,13 +94,18 @@ impl Open {
 
     /// Asks `$management`, over links that are attached when they are needed.
     pub(super) async fn manage(&self, name: &str, properties: ApplicationProperties) -> Result<Value, Failure> {
+        // Waiting for whoever asks before us is bounded, too.
+        within(self.request_timeout, "$management", self.manage_unbounded(name, properties)).await
+    }
+
+    async fn manage_unbounded(&self, name: &str, properties: ApplicationProperties) -> Result<Value, Failure> {
         let mut management = self.management.lock().await;
         let mut rpc = match management.take() {
             Some(rpc) => rpc,
             None => Rpc::attach(&mut *self.session.lock().await, "$management", name, self.request_timeout).await?,
         };
         let answer = rpc.call(properties, Value::Null).await;
-        // An answer with a status is one; after any other failure the links are not trusted.
+        // An answer with a status is one; after any other failure, or when it is given up, the links are not trusted.
         if answer.as_ref().err().is_none_or(Failure::is_status) {
             *management = Some(rpc);
         }
@@ -152,11 +157,15 @@ async fn renew(open: Weak<Open>, tokens: Arc<Tokens>, audiences: Vec<String>, mu
         loop {
             let Some(open) = open.upgrade() else { return };
             let renewed = open.put_tokens(&tokens, &audiences).await;
-            metrics::renewed(renewed.is_ok());
+            let is_renewed = renewed.as_ref().is_ok_and(|until| *until > expires);
+            metrics::renewed(is_renewed);
             match renewed {
                 Ok(until) => {
                     expires = until;
-                    break;
+                    if is_renewed {
+                        break;
+                    }
+                    debug!("the token for the event hub is still the one that expires soon, trying again");
                 }
                 Err(failure) => {
                     warn!(reason = failure.reason, "token for the event hub not renewed, trying again");

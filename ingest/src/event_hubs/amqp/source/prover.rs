@@ -10,9 +10,12 @@ use tracing::debug;
 
 use crate::event_hubs::amqp::client::Client;
 use crate::event_hubs::amqp::exchange::{Exchange, Question};
+use crate::event_hubs::amqp::rpc::within;
 
 /// Between two questions of one member.
 const PACE: Duration = Duration::from_millis(100);
+/// For an answer: one that does not come must not keep the other partitions from being asked about.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) async fn prove(client: Arc<Client>, exchange: Arc<Exchange>) {
     loop {
@@ -21,7 +24,7 @@ pub(super) async fn prove(client: Arc<Client>, exchange: Arc<Exchange>) {
             continue;
         };
         let begun = tokio::time::Instant::now();
-        match client.partition(question.index).await {
+        match within(PATIENCE, "a question about a partition", client.partition(question.index)).await {
             Ok(facts) => {
                 let extent = facts.extent();
                 let mut state = exchange.lock();

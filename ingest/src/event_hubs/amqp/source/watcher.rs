@@ -28,7 +28,7 @@ pub(super) async fn watch(client: Arc<Client>, exchange: Arc<Exchange>) {
             }
             Err(failure) => {
                 failures = failures.saturating_add(1);
-                if let Some(error) = client.verdict("read the event hub", &failure) {
+                if let Some(error) = client.ending("read the event hub", &failure) {
                     exchange.fail(None, error.into());
                     tokio::time::sleep(EVERY_MAX).await;
                 } else if failures.is_power_of_two() {

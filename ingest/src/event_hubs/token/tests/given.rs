@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use types::Secret;
 
 use crate::event_hubs::hidden::Hidden;
-use crate::event_hubs::place::Place;
 use crate::event_hubs::token::{Error, Token, TokenKind, Tokens, sas, wall};
 use crate::event_hubs::{Config, TokenError};
 
@@ -99,7 +98,7 @@ async fn a_file_is_read_anew() {
         sas_token: Some(Secret::parse(&format!("file:{}", path.display())).unwrap()),
         ..Config::default()
     };
-    let tokens = Tokens::new(&config, &Place::of(&config).unwrap()).unwrap();
+    let tokens = Tokens::new(&config).unwrap();
     let missing = tokens.get("sb://h/hub").await.unwrap_err();
     assert!(missing.to_string().contains("`ingest.event_hubs.sas_token`"), "{missing}");
 
@@ -126,7 +125,7 @@ async fn connection_strings_hold_a_key_or_a_signature() {
     };
     let get = async |credential: &str| {
         fs::write(&path, format!("Endpoint=sb://h/;{credential};EntityPath=hub")).unwrap();
-        let tokens = Tokens::new(&config, &Place::of(&config).unwrap()).unwrap();
+        let tokens = Tokens::new(&config).unwrap();
         tokens.get("sb://h/hub").await.unwrap()
     };
     let token = get(&format!("SharedAccessSignature={signed}")).await;
@@ -138,6 +137,30 @@ async fn connection_strings_hold_a_key_or_a_signature() {
     assert_eq!(token, sas::sign("sb://h/hub", "listen", &Hidden::new("a2V5"), begun));
 
     let both = Config { sas_token: config.connection_string.clone(), ..config.clone() };
-    let refused = Tokens::new(&both, &Place::of(&both).unwrap()).unwrap_err();
+    let refused = Tokens::new(&both).unwrap_err();
     assert!(refused.to_string().contains("`ingest.event_hubs.sas_token`"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_connection_string_is_read_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("connection");
+    let put = |credential: &str| fs::write(&path, format!("Endpoint=sb://h/;{credential};EntityPath=hub")).unwrap();
+    put("SharedAccessKeyName=listen;SharedAccessKey=b2xk");
+    let secret = Secret::parse(&format!("file:{}", path.display())).unwrap();
+    let tokens = Tokens::new(&Config { connection_string: Some(secret), ..Config::default() }).unwrap();
+    for key in ["b2xk", "bmV3"] {
+        put(&format!("SharedAccessKeyName=listen;SharedAccessKey={key}"));
+        let token = tokens.get("sb://h/hub").await.unwrap();
+        let begun = token.expires - Duration::from_secs(3_600);
+        assert!(token == sas::sign("sb://h/hub", "listen", &Hidden::new(key), begun), "{key}");
+    }
+    let signed = write(&folder.path().join("sas"), wall() + Duration::from_secs(60));
+    put(&format!("SharedAccessSignature={signed}"));
+    assert_eq!(tokens.get("sb://h/hub").await.unwrap().text.reveal(), signed);
+
+    put("SharedAccessKey=aHVudGVyMg");
+    let error = tokens.get("sb://h/hub").await.unwrap_err();
+    assert!(error.to_string().contains("`ingest.event_hubs.connection_string`"), "{error}");
+    assert!(!format!("{error} {error:?}").contains("aHVudGVyMg"), "{error}");
 }
