@@ -61,6 +61,8 @@ pub struct Job {
     /// How long a clean stop may take.
     pub grace: Duration,
     pub clock: Arc<dyn Clock>,
+    /// For so long partitions may be withheld from us for the sake of a member that is dead.
+    pub withheld: Duration,
     pub guards: Guards,
 }
 
@@ -136,7 +138,7 @@ pub fn run(
     progress: &Progress,
     shutdown: &Shutdown,
 ) -> anyhow::Result<()> {
-    let finish = Finish::new(job.ending, sources.len(), job.clock.now());
+    let finish = Finish::new(job.ending, sources.len(), job.clock.now()).withheld(job.withheld);
     shutdown.begin_work();
     thread::scope(|scope| {
         let workers: Vec<_> = sources

@@ -13,7 +13,7 @@ const PAGE: &str = "docs/metrics.md";
 const STAGES: [(&str, &str); 4] = [
     (
         "ingest",
-        "Records as they come, and what they were decoded to. Lag, assignments, rebalances and broker errors are of Kafka, what is called ownership of Azure Event Hubs.",
+        "Records as they come, and what they were decoded to. Rebalances and broker errors are of Kafka; connections, links, thefts, management, tokens and ownership of Azure Event Hubs.",
     ),
     ("aggregate", "What is held in windows at present."),
     ("score", "Models, and the rows that they judged."),

@@ -116,7 +116,7 @@ impl Error {
                 partition.index
             )),
             Error::PositionAhead { partition, .. } => Some(format!(
-                "the topic was made anew, or the state belongs to another cluster: check `ingest.kafka.brokers`; for a topic made \
+                "it was made anew, or the state belongs to another: check `ingest.kafka.brokers` or `ingest.event_hubs`; if it was made \
                  anew, `atalaia state reset -c FILE --partition {} --to earliest` begins anew",
                 partition.index
             )),

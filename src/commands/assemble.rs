@@ -75,6 +75,7 @@ impl Assembly {
             ending,
             grace: config.run.shutdown_grace.duration(),
             clock: Arc::new(SystemClock),
+            withheld: super::input::withheld(config),
             guards: Guards::default(),
         })
     }

@@ -143,6 +143,17 @@ pub(crate) fn partitions(config: &Config) -> anyhow::Result<usize> {
     })
 }
 
+/// For how long the claims of a member that died keep partitions from us, where claims are what partitions are shared by. The
+/// broker of a group knows who is alive, and answers no sooner.
+pub(crate) fn withheld(config: &Config) -> Duration {
+    let hubs = &config.ingest.event_hubs;
+    let by_notes = config.ingest.source == SourceKind::EventHubs && hubs.protocol != Protocol::Kafka;
+    match hubs.ownership.url {
+        Some(_) if by_notes => hubs.ownership.expiry.duration() + hubs.ownership.renew_interval.duration() * 2,
+        _ => Duration::ZERO,
+    }
+}
+
 /// For a command that only looks: in nobody's way, and by one worker.
 pub(crate) fn apart(config: &mut Config, purpose: &str) {
     // Not by the process' id: in a container it is always the same, and two jobs would share the partitions.
@@ -200,7 +211,12 @@ pub(crate) fn described(ingest: &ingest::Config) -> String {
                 Protocol::Kafka => "the Kafka endpoint",
             };
             let group = &hubs.consumer_group;
-            format!("{hub} by {face}, consumer group `{group}`; a new partition begins at {}", ingest.start)
+            let shared = match (&hubs.ownership.url, hubs.protocol) {
+                (_, Protocol::Kafka) => String::new(),
+                (Some(url), _) => format!("partitions shared by notes in `{url}`, "),
+                (None, _) => "all partitions this instance's, ".into(),
+            };
+            format!("{hub} by {face}, consumer group `{group}`; {shared}a new partition begins at {}", ingest.start)
         }
         SourceKind::Files if ingest.files.assume_sorted => format!("files `{}`, in order of time", ingest.files.path),
         SourceKind::Files => format!("files `{}`, as one input: windows close at its end", ingest.files.path),

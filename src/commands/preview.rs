@@ -17,7 +17,8 @@ use super::{ConfigArgs, Format, assemble, input};
 /// Shows what becomes of the first records: the readings they decode to, or why they are refused
 ///
 /// Reads with the service's own decoder; writes nothing and commits nothing. A topic is read under a group of its own,
-/// so that a running service is not disturbed.
+/// so that a running service is not disturbed; an event hub over AMQP in the consumer group that is configured, which has to be
+/// one that nobody reads in: `--set ingest.event_hubs.consumer_group=NAME`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

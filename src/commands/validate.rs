@@ -145,17 +145,24 @@ fn decoding(decode: &ingest::decode::Config) -> String {
         Path::Keys(keys) => keys.join("."),
     };
     let format = format!("{:?}", decode.format).to_lowercase();
-    let (device, time) = (field(&decode.device), field(&decode.time));
+    let property = |name: &Option<String>, path: &Path| {
+        name.as_ref().map_or_else(|| format!("`{}`", field(path)), |name| format!("property `{name}`"))
+    };
+    let time = property(&decode.time_property, &decode.time);
+    let device = match &decode.device_name {
+        Some(name) => format!("always `{name}`"),
+        None => property(&decode.device_property, &decode.device),
+    };
     match decode.shape {
         Shape::Long => format!(
-            "{format}, one reading a record: device `{device}`, sensor `{}`, time `{time}`, value `{}`",
+            "{format}, one reading a record: device {device}, sensor `{}`, time {time}, value `{}`",
             field(&decode.sensor),
             field(&decode.value)
         ),
         Shape::Wide if decode.sensors.is_empty() => {
-            format!("{format}, device `{device}`, time `{time}`, every other number a sensor")
+            format!("{format}, device {device}, time {time}, every other number a sensor")
         }
-        Shape::Wide => format!("{format}, device `{device}`, time `{time}`, sensors `{}`", decode.sensors.join("`, `")),
+        Shape::Wide => format!("{format}, device {device}, time {time}, sensors `{}`", decode.sensors.join("`, `")),
     }
 }
 

@@ -25,6 +25,7 @@ pub enum Ending {
 /// Which partitions of this process are read, and whether that makes the end.
 pub struct Finish {
     ending: Ending,
+    withheld: Duration,
     state: Mutex<State>,
 }
 
@@ -55,7 +56,13 @@ impl Finish {
             decided: false,
             drained: false,
         };
-        Finish { ending, state: Mutex::new(state) }
+        Finish { ending, withheld: Duration::ZERO, state: Mutex::new(state) }
+    }
+
+    /// For so long partitions may be withheld from us for the sake of a member that is dead.
+    #[must_use]
+    pub fn withheld(self, withheld: Duration) -> Self {
+        Finish { withheld, ..self }
     }
 
     /// What to do with open windows once [`decided`](Self::decided).
@@ -112,7 +119,7 @@ impl Finish {
         };
         if !state.decided && state.owned.values().all(|read| *read) {
             let here = state.owned.len();
-            let settled = if here == 0 { NOTHING_SETTLED } else { SETTLED };
+            let settled = self.withheld + if here == 0 { NOTHING_SETTLED } else { SETTLED };
             state.decided =
                 here >= partitions || (state.waiting.is_empty() && now.duration_since(state.changed) >= settled);
             if state.decided && here < partitions && self.ending != Ending::Never {
@@ -165,6 +172,17 @@ mod tests {
         assert!(!finish.decided(now));
         assert!(!finish.decided(now + NOTHING_SETTLED - Duration::from_millis(1)));
         assert!(finish.decided(now + NOTHING_SETTLED), "others have them all");
+    }
+
+    #[test]
+    fn partitions_of_the_dead_are_waited_for() {
+        let (now, withheld) = (Instant::now(), Duration::from_secs(60));
+        let ending = Ending::WhenRead { close: Close::Due, partitions: 2 };
+        let finish = Finish::new(ending, 1, now).withheld(withheld);
+        finish.gained(0, &[partition(0)], now);
+        finish.read(0, &partition(0));
+        assert!(!finish.decided(now + SETTLED + withheld - Duration::from_millis(1)));
+        assert!(finish.decided(now + SETTLED + withheld), "the other one belongs to another member");
     }
 
     #[test]

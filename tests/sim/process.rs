@@ -162,6 +162,7 @@ fn job(world: &Shared, scenario: &Scenario, process: usize, ending: Ending) -> J
         ending,
         grace: Duration::from_secs(10),
         clock: Arc::new(SimClock { world: Arc::clone(world), process }),
+        withheld: Duration::ZERO,
         guards: Guards { positions: scenario.mutant != Some(Mutant::Positions), anchor: true },
     }
 }

@@ -1,6 +1,6 @@
 //! Rules of `[ingest.event_hubs]`: one way to be known to the service, and what each of its faces needs.
 
-use ingest::event_hubs::{Config, Entra, EntraMethod, Protocol};
+use ingest::event_hubs::{Config, Entra, EntraMethod, Ownership, Protocol};
 
 use super::input::is_secret;
 use super::{Verdict, is_name};
@@ -121,6 +121,25 @@ fn ownership(hubs: &Config, verdict: &mut Verdict) {
         ownership.renew_interval.duration().is_zero(),
         "ingest.event_hubs.ownership.renew_interval",
         "`ingest.event_hubs.ownership.renew_interval` must be longer than 0",
+    );
+    if let Some(url) = &ownership.url {
+        verdict.refuse_if(
+            !url.contains("://"),
+            "ingest.event_hubs.ownership.url",
+            &format!(
+                "`ingest.event_hubs.ownership.url` is `{url}`, but must be a container, such as `az://checkpoints`: Microsoft's clients \
+                 and KEDA look nowhere else"
+            ),
+        );
+    }
+    verdict.warn_if(
+        ownership.url.is_none() && *ownership != Ownership::default(),
+        "`ingest.event_hubs.ownership` has no `url`: without one, all partitions are this instance's",
+    );
+    let least = ownership.renew_interval.duration() * 3;
+    verdict.warn_if(
+        ownership.expiry > ownership.renew_interval && ownership.expiry.duration() < least,
+        "`ingest.event_hubs.ownership.expiry` is less than three times `renew_interval`: one or two renewals that fail lose the partitions",
     );
     verdict.warn_if(
         hubs.protocol == Protocol::Kafka && ownership.url.is_some(),

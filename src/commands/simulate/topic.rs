@@ -24,8 +24,8 @@ pub(super) struct Options {
     properties: Vec<(String, String)>,
 
     /// A property whose value is secret, by its place: sasl.password=env:KAFKA_PASSWORD, or file:PATH
-    #[arg(long = "secret", value_name = "NAME=PLACE", value_parser = secret, conflicts_with_all = ["out", "event_hubs"])]
-    secrets: Vec<(String, Secret)>,
+    #[arg(long = "secret", value_name = "NAME=PLACE", conflicts_with_all = ["out", "event_hubs"])]
+    secrets: Vec<String>,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -34,10 +34,11 @@ fn pair(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-fn secret(text: &str) -> Result<(String, Secret), String> {
-    // The text may hold a secret by mistake: it is not repeated.
-    let (name, place) = text.split_once('=').ok_or("write `name=env:NAME` or `name=file:path`")?;
-    Ok((name.to_owned(), Secret::parse(place)?))
+/// Not a parser of arguments: those repeat what they refuse, and the text may hold a secret by mistake.
+fn secret(text: &str) -> anyhow::Result<(String, Secret)> {
+    let (name, place) = text.split_once('=').context("`--secret`: write `name=env:NAME` or `name=file:path`")?;
+    let place = Secret::parse(place).map_err(|reason| anyhow::anyhow!("`--secret {name}=…`: {reason}"))?;
+    Ok((name.to_owned(), place))
 }
 
 /// Between two checks that what was sent has arrived.
@@ -62,7 +63,7 @@ impl Topic {
             brokers: brokers.to_owned(),
             topic: options.topic.clone().unwrap_or_default(),
             properties: options.properties.iter().cloned().collect(),
-            secrets: options.secrets.iter().cloned().collect::<BTreeMap<_, _>>(),
+            secrets: options.secrets.iter().map(|text| secret(text)).collect::<anyhow::Result<BTreeMap<_, _>>>()?,
             ..Config::default()
         };
         let producer = Producer::new(&config)?;

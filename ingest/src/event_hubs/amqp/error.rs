@@ -44,11 +44,12 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Error::Unreachable { .. } => {
-                "check the name of the namespace, and that its port 5671 can be reached from here; where only port 443 can, set \
-                 `ingest.event_hubs.protocol = \"amqp-websockets\"`"
+                "check the namespace's name, and that this port can be reached from here; where only port 443 can, \
+                 `ingest.event_hubs.protocol = \"amqp-websockets\"` serves"
             }
             Error::Tls { .. } => {
-                "set `ingest.event_hubs.ca_file` to the certificate of the authority that signed the server's, such as a proxy's"
+                "set `ingest.event_hubs.ca_file` to the certificate of the authority that signed the server's, such as a proxy's; an \
+                 emulator that speaks no TLS needs `UseDevelopmentEmulator=true` in the connection string"
             }
             Error::Authentication { .. } => {
                 "check the policy's name and key in the connection string, the signature, or the identity; and that this machine's clock \

@@ -17,7 +17,7 @@ use super::link::{Link, Reading};
 use super::metrics;
 use super::probe;
 use crate::event_hubs::jitter;
-use crate::{Error, Held, Kind};
+use crate::{Error, Held};
 
 /// Waits between attempts to attach: the first, doubled from failure to failure up to the last, each drawn anew.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
@@ -96,8 +96,7 @@ impl Reader {
                     forgets_offset = true;
                 }
                 _ => {
-                    let verdict = self.client.verdict("read the partition", &failure);
-                    if let Some(error) = verdict.filter(|error| error.kind() != Kind::Retry) {
+                    if let Some(error) = self.client.ending("read the partition", &failure) {
                         return self.fail(error.into());
                     }
                 }
