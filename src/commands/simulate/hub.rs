@@ -15,7 +15,7 @@ use crate::commands::input::BROKER_TIMEOUT;
 #[group(skip)]
 pub(super) struct Options {
     /// The event hub, where the connection string does not name it
-    #[arg(long, requires = "event_hubs")]
+    #[arg(long, conflicts_with_all = ["out", "kafka"])]
     hub: Option<String>,
 }
 
