@@ -135,15 +135,15 @@ with producer:
 
 #[test]
 fn events_of_microsofts_client_are_read() {
-    let python = "import azure.eventhub";
-    let has_client = Command::new("python3").args(["-c", python]).output().is_ok_and(|output| output.status.success());
-    if !has_client {
-        assert!(!std::env::var("ATALAIA_TEST_REQUIRED").is_ok_and(|required| required == "1"), "no `azure.eventhub`");
-        eprintln!("SKIPPED events_of_microsofts_client_are_read: `python3` has no `azure.eventhub`");
+    let Ok(python) = std::env::var("ATALAIA_TEST_PYTHON") else {
+        assert!(!std::env::var("ATALAIA_TEST_REQUIRED").is_ok_and(|required| required == "1"), "no Python with judges");
+        eprintln!(
+            "SKIPPED events_of_microsofts_client_are_read: Python with Microsoft's client is missing; `make test` provides it"
+        );
         return;
-    }
+    };
     let service = Service::start(1);
-    let output = Command::new("python3").args(["-c", SENDER, &service.connection_string()]).output().unwrap();
+    let output = Command::new(python).args(["-c", SENDER, &service.connection_string()]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let wanted = Wanted { device: Some("device".into()), time: Some("line".into()) };
     let config = service.config();
