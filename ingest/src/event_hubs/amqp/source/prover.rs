@@ -6,11 +6,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinSet;
 use tracing::debug;
 
 use crate::event_hubs::amqp::client::Client;
 use crate::event_hubs::amqp::exchange::{Exchange, Question};
-use crate::event_hubs::amqp::rpc::within;
 
 /// Between two questions of one member.
 const PACE: Duration = Duration::from_millis(100);
@@ -18,26 +18,35 @@ const PACE: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) async fn prove(client: Arc<Client>, exchange: Arc<Exchange>) {
+    // They end with this.
+    let mut asking = JoinSet::new();
     loop {
         let Some(question) = next(&exchange) else {
             let _ = tokio::time::timeout(PACE, exchange.idle.notified()).await;
             continue;
         };
         let begun = tokio::time::Instant::now();
-        match within(PATIENCE, "a question about a partition", client.partition(question.index)).await {
-            Ok(facts) => {
-                let extent = facts.extent();
-                let mut state = exchange.lock();
-                if let Some(lane) = state.lane(question.index, question.generation) {
-                    lane.answer(&question, extent, Instant::now());
-                }
-                drop(state);
-                exchange.wake();
-            }
-            // Others find out what is wrong: whoever reads, and whoever watches the hub.
-            Err(failure) => debug!(partition = question.index, reason = failure.reason, "no answer about a partition"),
-        }
+        asking.spawn(ask(Arc::clone(&client), Arc::clone(&exchange), question));
+        // One that nobody answers goes on beside the next, and gives the connection up in the end.
+        let _ = tokio::time::timeout(PATIENCE, asking.join_next()).await;
+        while asking.try_join_next().is_some() {}
         tokio::time::sleep_until(begun + PACE).await;
+    }
+}
+
+async fn ask(client: Arc<Client>, exchange: Arc<Exchange>, question: Question) {
+    match client.partition(question.index).await {
+        Ok(facts) => {
+            let extent = facts.extent();
+            let mut state = exchange.lock();
+            if let Some(lane) = state.lane(question.index, question.generation) {
+                lane.answer(&question, extent, Instant::now());
+            }
+            drop(state);
+            exchange.wake();
+        }
+        // Others find out what is wrong: whoever reads, and whoever watches the hub.
+        Err(failure) => debug!(partition = question.index, reason = failure.reason, "no answer about a partition"),
     }
 }
 
