@@ -13,6 +13,8 @@ pub mod files;
 pub mod kafka;
 pub mod memory;
 mod mutant;
+#[cfg(any(feature = "kafka", feature = "event-hubs"))]
+mod news;
 mod records;
 pub mod simulated;
 mod source;

@@ -7,8 +7,8 @@
 mod prover;
 mod watcher;
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,7 @@ use super::reader::{Look, Reader};
 use super::{metrics, probe};
 use crate::event_hubs::config::Config;
 use crate::event_hubs::membership::{Change, Membership};
+use crate::news::News;
 use crate::{Bound, Claim, Error, Extent, Held, Polled, Source, Start, Wanted};
 
 /// How long events are waited for before the membership is looked at again.
@@ -47,7 +48,7 @@ pub struct EventHubsSource {
     /// Ours.
     partitions: BTreeMap<u32, Mine>,
     /// Gained and lost: told before any more records.
-    news: VecDeque<Polled>,
+    news: News,
     generation: u64,
     background: Vec<AbortHandle>,
     has_left: bool,
@@ -120,7 +121,7 @@ impl EventHubsSource {
             bound,
             prefetch: config.prefetch as usize,
             partitions: BTreeMap::new(),
-            news: VecDeque::new(),
+            news: News::default(),
             generation: 0,
             background,
             has_left: false,
@@ -221,10 +222,7 @@ impl EventHubsSource {
                 gained.push(id);
             }
         }
-        // One that leaves us nothing has to be told as well.
-        if !gained.is_empty() || self.partitions.is_empty() {
-            self.news.push_back(Polled::Gained(gained));
-        }
+        self.news.gained(gained, self.partitions.is_empty());
         metrics::assigned(self.worker, self.partitions.len());
     }
 
@@ -236,26 +234,8 @@ impl EventHubsSource {
                 lost.push(self.id(*index));
             }
         }
-        self.withdraw_gains(&mut lost);
-        if !lost.is_empty() {
-            self.news.push_back(Polled::Lost(lost));
-        }
+        self.news.lost(lost);
         metrics::assigned(self.worker, self.partitions.len());
-    }
-
-    /// One whose gain was not told is not told as lost.
-    fn withdraw_gains(&mut self, lost: &mut Vec<PartitionId>) {
-        self.news.retain_mut(|news| match news {
-            Polled::Gained(gained) if !gained.is_empty() => {
-                gained.retain(|partition| {
-                    let stays = !lost.contains(partition);
-                    lost.retain(|found| stays || found != partition);
-                    stays
-                });
-                !gained.is_empty()
-            }
-            _ => true,
-        });
     }
 
     /// What the lanes have to tell.
@@ -339,7 +319,7 @@ impl Source for EventHubsSource {
         let deadline = Instant::now() + wait;
         loop {
             self.serve()?;
-            if let Some(news) = self.news.pop_front() {
+            if let Some(news) = self.news.queue.pop_front() {
                 return Ok(news);
             }
             if let Some(polled) = self.take()? {
@@ -374,7 +354,7 @@ impl Source for EventHubsSource {
         // Of a stay that was not told of yet nothing may be read.
         let is_news =
             |news: &Polled| matches!(news, Polled::Gained(told) | Polled::Lost(told) if told.contains(partition));
-        if self.mine(partition).is_none() || self.news.iter().any(is_news) {
+        if self.mine(partition).is_none() || self.news.queue.iter().any(is_news) {
             return Err(not_assigned(partition));
         }
         self.stop(partition);
@@ -440,7 +420,7 @@ impl Source for EventHubsSource {
         }
         self.partitions.clear();
         self.exchange.lock().lanes.clear();
-        self.news.clear();
+        self.news.queue.clear();
         for task in &self.background {
             task.abort();
         }

@@ -18,7 +18,7 @@ use crate::kafka::errors::{self, Verdict};
 use crate::kafka::fetch::broker_time;
 use crate::kafka::metrics;
 use crate::kafka::partition::Partition;
-use crate::{Error, Polled, RawRecord};
+use crate::{Error, RawRecord};
 
 /// How long leaving the group may take before it is left to a thread nobody waits for.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -97,10 +97,8 @@ impl KafkaSource {
                     self.partitions.push(Partition::new(id.clone()));
                     gained.push(id);
                 }
-                // Every rebalance ends here, with what is new; one that leaves us nothing has to be told as well.
-                if !gained.is_empty() || self.partitions.is_empty() {
-                    self.news.push_back(Polled::Gained(gained));
-                }
+                // Every rebalance ends here, with what is new.
+                self.news.gained(gained, self.partitions.is_empty());
             }
             Change::Lost(indices) => {
                 let mut lost = Vec::with_capacity(indices.len());
@@ -117,29 +115,10 @@ impl KafkaSource {
                     self.bounds.remove(index);
                     self.acknowledged.remove(index);
                 }
-                self.withdraw_news(&mut lost);
-                if !lost.is_empty() {
-                    self.news.push_back(Polled::Lost(lost));
-                }
+                self.news.lost(lost);
             }
         }
         metrics::assigned(self.worker, self.partitions.len());
-    }
-
-    /// What was not told yet of lost partitions is not told any more; one whose gain was not told is not told as lost.
-    fn withdraw_news(&mut self, lost: &mut Vec<PartitionId>) {
-        self.news.retain_mut(|news| match news {
-            Polled::Gained(gained) if !gained.is_empty() => {
-                gained.retain(|partition| {
-                    let stays = !lost.contains(partition);
-                    lost.retain(|found| stays || found != partition);
-                    stays
-                });
-                !gained.is_empty()
-            }
-            Polled::CaughtUp { partition, .. } => !lost.contains(partition),
-            _ => true,
-        });
     }
 
     /// Leaves in the background, within a bound.
@@ -148,7 +127,7 @@ impl KafkaSource {
         self.commit();
         self.partitions.clear();
         self.failures.clear();
-        self.news.clear();
+        self.news.queue.clear();
         metrics::assigned(self.worker, 0);
         self.consumer.context().forget_all();
         // A member with a name of its own says no goodbye, so that it finds its partitions when it comes back. Closing

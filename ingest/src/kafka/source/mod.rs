@@ -27,6 +27,7 @@ use crate::kafka::partition::{Partition, Phase};
 use crate::kafka::watch::Absence;
 use crate::kafka::watermarks::Watermarks;
 use crate::kafka::{Config, errors, metrics, settings};
+use crate::news::News;
 use crate::{Bound, Error, Extent, Held, Polled, Source, Start, Wanted};
 
 /// How long records are waited for before membership is looked at again.
@@ -52,7 +53,7 @@ pub struct KafkaSource {
     /// Whose turn it is: partitions with records waiting take turns.
     turn: usize,
     /// Gained, lost, caught up: told before any more records.
-    news: VecDeque<Polled>,
+    news: News,
     /// Ends bounded reads found when they were resolved, until they start.
     bounds: BTreeMap<i32, i64>,
     /// Positions to tell the broker at the next tick.
@@ -96,7 +97,7 @@ impl KafkaSource {
             watermarks: Some(watermarks),
             partitions: Vec::new(),
             turn: 0,
-            news: VecDeque::new(),
+            news: News::default(),
             bounds: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
             ever_paused: BTreeSet::new(),
@@ -127,7 +128,7 @@ impl KafkaSource {
 
     /// What is ready now, membership first.
     fn ready(&mut self) -> Option<Polled> {
-        while let Some(news) = self.news.pop_front() {
+        while let Some(news) = self.news.queue.pop_front() {
             match news {
                 // Paused after it was confirmed: no longer true.
                 Polled::CaughtUp { ref partition, .. } if self.find(partition).is_none_or(|found| found.is_paused) => {}
@@ -227,7 +228,7 @@ impl Source for KafkaSource {
             }
             self.serve()?;
             self.tick();
-            if self.news.is_empty() {
+            if self.news.queue.is_empty() {
                 self.fetch(slice)?;
                 self.judge_failures()?;
                 self.hear_answers()?;
@@ -292,7 +293,7 @@ impl Source for KafkaSource {
         found.stop();
         let index = found.index();
         self.failures.retain(|(failed, _)| *failed != index);
-        self.news.retain(|news| !matches!(news, Polled::CaughtUp { partition: told, .. } if told == partition));
+        self.news.queue.retain(|news| !matches!(news, Polled::CaughtUp { partition: told, .. } if told == partition));
         if let Err(error) = self.unassign(index) {
             self.consumer.context().transient("Unassign", &error.to_string());
         }

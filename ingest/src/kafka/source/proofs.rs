@@ -45,7 +45,7 @@ impl KafkaSource {
             && partition.confirm(end, now)
         {
             let (partition, position) = (partition.id.clone(), Position(end.end));
-            self.news.push_back(Polled::CaughtUp { partition, position });
+            self.news.queue.push_back(Polled::CaughtUp { partition, position });
         }
     }
 
