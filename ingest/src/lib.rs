@@ -12,6 +12,7 @@ pub mod event_hubs;
 pub mod files;
 pub mod kafka;
 pub mod memory;
+mod metrics;
 mod mutant;
 #[cfg(any(feature = "kafka", feature = "event-hubs"))]
 mod news;
@@ -22,5 +23,6 @@ mod source;
 pub use anchor::{Anchor, Extent, Held};
 pub use config::{Config, OnGap, SourceKind};
 pub use error::{Error, Kind};
+pub use metrics::describe as describe_metrics;
 pub use records::{Given, RawRecord, Records, Wanted};
 pub use source::{Bound, Claim, Polled, Source, Start};

@@ -15,9 +15,7 @@ const HALTED: &str = "atalaia_sink_halted_partitions";
 
 /// Registers descriptions, the stages' too, so that they show before the first value.
 pub fn describe() {
-    ingest::kafka::describe_metrics();
-    ingest::event_hubs::describe_metrics();
-    ingest::event_hubs::ownership::describe_metrics();
+    ingest::describe_metrics();
     score::metrics::describe();
     sink::describe_metrics();
     describe_counter!("atalaia_ingest_records_total", Unit::Count, "Records taken from the source");

@@ -30,7 +30,7 @@ mod place;
 mod token;
 
 #[cfg(feature = "event-hubs")]
-pub use amqp::{Error, EventHubsSource, HubInfo, Outgoing, Producer, Questions, describe_metrics, read_message};
+pub use amqp::{Error, EventHubsSource, HubInfo, Outgoing, Producer, Questions, read_message};
 pub use config::{Config, Entra, EntraMethod, Ownership, Protocol, Strategy};
 #[cfg(feature = "event-hubs")]
 pub use joining::{hub, membership, notes};
@@ -40,3 +40,9 @@ pub use kafka::over_kafka;
 pub use membership::{Change, Membership, Static, Wake};
 #[cfg(feature = "event-hubs")]
 pub use token::Error as TokenError;
+
+#[cfg(feature = "event-hubs")]
+pub(crate) fn describe_metrics() {
+    amqp::describe_metrics();
+    ownership::describe_metrics();
+}

@@ -44,7 +44,7 @@ pub use config::Config;
 #[cfg(feature = "kafka")]
 pub use check::TopicInfo;
 #[cfg(feature = "kafka")]
-pub use metrics::describe as describe_metrics;
+pub(crate) use metrics::describe as describe_metrics;
 #[cfg(feature = "kafka")]
 pub use producer::{Outgoing, Producer};
 #[cfg(feature = "kafka")]

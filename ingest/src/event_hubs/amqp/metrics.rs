@@ -1,9 +1,10 @@
-//! What the native source counts: once per batch, answer or link, never per record; no device is a label.
+//! What the native source counts besides what all do: once per answer or link.
 
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
-/// Describes every metric of this source that the Kafka source has not, for the reference page and the `/metrics` endpoint.
-pub fn describe() {
+pub(super) use crate::metrics::{assigned, lag, stray};
+
+pub(crate) fn describe() {
     describe_counter!("atalaia_ingest_connections_total", "Connections to the event hub that were opened");
     describe_counter!(
         "atalaia_ingest_connection_failures_total",
@@ -60,18 +61,4 @@ pub(super) fn managed(failure: Option<&str>) {
 
 pub(super) fn renewed(is_ok: bool) {
     counter!("atalaia_ingest_token_renewals_total", "outcome" => if is_ok { "ok" } else { "failed" }).increment(1);
-}
-
-pub(super) fn assigned(worker: usize, partitions: usize) {
-    gauge!("atalaia_ingest_partitions_assigned", "worker" => worker.to_string()).set(partitions as f64);
-}
-
-pub(super) fn lag(partition: u32, records: i64) {
-    gauge!("atalaia_ingest_lag_records", "partition" => partition.to_string()).set(records as f64);
-}
-
-pub(super) fn stray(records: u64) {
-    if records > 0 {
-        counter!("atalaia_ingest_stray_records_total").increment(records);
-    }
 }

@@ -27,7 +27,7 @@ mod tls;
 pub use error::Error;
 #[doc(hidden)]
 pub use event::read_message;
-pub use metrics::describe as describe_metrics;
+pub(super) use metrics::describe as describe_metrics;
 pub use producer::{Outgoing, Producer};
 pub use questions::{HubInfo, Questions};
 pub use source::EventHubsSource;

@@ -2,8 +2,7 @@
 
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
-/// Describes every metric of the notes about partitions, for the reference page and the `/metrics` endpoint.
-pub fn describe() {
+pub(crate) fn describe() {
     describe_gauge!("atalaia_ingest_ownership_partitions", "Partitions of an event hub that a worker has claimed");
     describe_counter!(
         "atalaia_ingest_ownership_changes_total",

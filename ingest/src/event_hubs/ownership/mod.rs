@@ -24,6 +24,6 @@ pub use checkpoints::Checkpoint;
 pub use error::Error;
 pub use layout::Group;
 pub use member::Member;
-pub use metrics::describe as describe_metrics;
+pub(super) use metrics::describe as describe_metrics;
 pub use settings::Settings;
 pub use store::{CheckpointStore, Record, Version};
