@@ -5,6 +5,7 @@ use serde_amqp::Value;
 use serde_amqp::primitives::OrderedMap;
 use types::{Micros, Position};
 
+use super::error::Error;
 use super::failure::{Class, Failure};
 use crate::Extent;
 
@@ -53,11 +54,14 @@ impl HubFacts {
         })
     }
 
-    /// How many partitions, if their ids are the numbers from 0 on; else the first id that is none.
-    pub(crate) fn partitions(&self) -> Result<u32, &str> {
+    /// How many partitions.
+    ///
+    /// # Errors
+    /// If their ids are not the numbers from 0 on.
+    pub(crate) fn partitions(&self) -> Result<u32, Error> {
         let is_number = |id: &&String| id.parse::<u32>().is_ok_and(|index| (index as usize) < self.partition_ids.len());
         match self.partition_ids.iter().find(|id| !is_number(id)) {
-            Some(id) => Err(id),
+            Some(id) => Err(Error::PartitionName { hub: self.name.clone(), id: id.clone() }),
             None => Ok(u32::try_from(self.partition_ids.len()).unwrap_or(u32::MAX)),
         }
     }
@@ -130,8 +134,14 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
             partition_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
         };
-        assert_eq!(hub(&["1", "0", "2"]).partitions(), Ok(3));
-        assert_eq!(hub(&["0", "blue"]).partitions(), Err("blue"));
-        assert_eq!(hub(&["0", "2"]).partitions(), Err("2"));
+        let partitions = |ids: &[&str]| {
+            hub(ids).partitions().map_err(|error| match error {
+                Error::PartitionName { id, .. } => id,
+                other => panic!("{other}"),
+            })
+        };
+        assert_eq!(partitions(&["1", "0", "2"]), Ok(3));
+        assert_eq!(partitions(&["0", "blue"]), Err("blue".into()));
+        assert_eq!(partitions(&["0", "2"]), Err("2".into()));
     }
 }

@@ -14,7 +14,6 @@ use types::{PartitionId, Position};
 use super::asking::{Asker, TIMEOUT};
 use super::client::{Client, Purpose};
 use super::error;
-use super::facts::HubFacts;
 use super::failure::{Class, Failure};
 use super::filter::From;
 use super::link::{Link, Reading};
@@ -69,7 +68,7 @@ impl Questions {
     /// If the service does not answer, or refuses.
     pub fn hub(&self) -> Result<HubInfo, Error> {
         let facts = self.asker().ask("read the event hub", || self.client.hub())?;
-        Ok(HubInfo { partitions: count(&facts)?, created_at: facts.created_at, name: facts.name })
+        Ok(HubInfo { partitions: facts.partitions()?, created_at: facts.created_at, name: facts.name })
     }
 
     /// # Errors
@@ -143,10 +142,6 @@ async fn may_listen(client: &Client) -> Result<(), Failure> {
         Err(failure) if matches!(failure.class, Class::Stolen | Class::Refused) => Ok(()),
         Err(failure) => Err(failure),
     }
-}
-
-fn count(facts: &HubFacts) -> Result<u32, Error> {
-    facts.partitions().map_err(|id| error::Error::PartitionName { hub: facts.name.clone(), id: id.to_owned() }.into())
 }
 
 fn failed(action: &'static str, error: &std::io::Error) -> Error {

@@ -19,7 +19,6 @@ use types::{PartitionId, Position};
 
 use super::asking::{Asker, TIMEOUT};
 use super::client::{Client, Purpose};
-use super::error;
 use super::exchange::{Exchange, Lane};
 use super::failure::{Class, Failure};
 use super::questions::{HubInfo, Questions};
@@ -166,10 +165,7 @@ impl EventHubsSource {
     fn serve(&mut self) -> Result<(), Error> {
         let hub = self.exchange.lock().hub.take();
         if let Some(facts) = hub {
-            let count = facts
-                .partitions()
-                .map_err(|id| error::Error::PartitionName { hub: facts.name.clone(), id: id.to_owned() })?;
-            self.membership.hub_has(count);
+            self.membership.hub_has(facts.partitions()?);
         }
         for change in self.membership.changes()? {
             match change {
@@ -337,10 +333,6 @@ impl Source for EventHubsSource {
         let Some(mine) = self.mine(partition) else { return };
         let Claim { number, next, offset } = claim;
         mine.claim = Some(Claimed { number, next, offset: offset.map(str::to_owned) });
-        // A link that is there goes on; the next one is attached under the new number.
-        if let Some(lane) = self.exchange.lock().lanes.get_mut(&partition.index) {
-            lane.epoch = Some(number);
-        }
     }
 
     fn resolve(&mut self, partition: &PartitionId, start: Start) -> Result<Position, Error> {
@@ -371,8 +363,7 @@ impl Source for EventHubsSource {
     fn partitions(&mut self) -> Result<Option<u32>, Error> {
         let client = Arc::clone(&self.client);
         let facts = self.asker().ask("read the event hub", || client.hub())?;
-        let count = facts.partitions();
-        count.map(Some).map_err(|id| error::Error::PartitionName { hub: facts.name.clone(), id: id.to_owned() }.into())
+        Ok(Some(facts.partitions()?))
     }
 
     fn extent(&mut self, partition: &PartitionId) -> Result<Option<Extent>, Error> {
