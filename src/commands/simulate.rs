@@ -4,6 +4,7 @@ mod files;
 mod fleet;
 mod hub;
 mod pace;
+mod stream;
 mod topic;
 
 use std::fs::File;
@@ -18,6 +19,7 @@ use ingest::simulated::{self, Content, Event, Fleet};
 use types::Secret;
 
 use self::pace::Pace;
+use self::stream::Stream;
 use super::output::{Output, grouped};
 use super::{assemble, progress};
 use crate::shutdown::Shutdown;
@@ -108,11 +110,13 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         write_truth(&fleet, path)?;
     }
     let mut destination: Box<dyn Destination> = match &args.target {
-        Target { kafka: Some(brokers), .. } => Box::new(topic::Topic::open(brokers, &args.topic, &fleet)?),
+        Target { kafka: Some(brokers), .. } => {
+            Box::new(Stream::new(topic::Topic::open(brokers, &args.topic, &fleet)?, &fleet))
+        }
         Target { event_hubs: Some(place), .. } => {
             // Not by the parser of arguments: it repeats what it refuses.
             let place = Secret::parse(place).map_err(|reason| anyhow::anyhow!("`--event-hubs`: {reason}"))?;
-            Box::new(hub::Hub::open(&place, &args.hub, &fleet)?)
+            Box::new(Stream::new(hub::Hub::open(&place, &args.hub, &fleet)?, &fleet))
         }
         Target { out: Some(out), .. } => Box::new(files::Files::create(out, args.format, args.force, &fleet)?),
         _ => bail!("say where the records go, with --kafka, --event-hubs or --out"),

@@ -1,13 +1,14 @@
 //! An event hub of a simulated fleet: each record in its device's partition. The service itself says when it took a record.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use ingest::event_hubs::{Config, Outgoing, Producer};
-use ingest::simulated::{Encoder, Event, Fleet};
-use types::Secret;
+use ingest::simulated::Fleet;
+use types::{Micros, Secret};
 
-use super::{Destination, Whereabouts};
+use super::Whereabouts;
+use super::stream::Outlet;
 use crate::commands::input::BROKER_TIMEOUT;
 
 #[derive(Debug, clap::Args)]
@@ -19,21 +20,11 @@ pub(super) struct Options {
     hub: Option<String>,
 }
 
-/// Between two checks that what was sent has arrived.
-const FLUSH_INTERVAL: Duration = Duration::from_secs(10);
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// The hub being written.
 pub(super) struct Hub {
     name: String,
     place: String,
     producer: Producer,
-    encoder: Encoder,
-    /// A live fleet goes on when records are lost, as devices do.
-    endless: bool,
-    flushed: Instant,
-    key: Vec<u8>,
-    payload: Vec<u8>,
 }
 
 impl Hub {
@@ -51,46 +42,22 @@ impl Hub {
         if partitions != planned {
             tracing::info!(hub = name, partitions, planned, "the hub's own number of partitions counts");
         }
-        Ok(Hub {
-            name,
-            place: connection_string.reference().to_owned(),
-            producer,
-            encoder: Encoder::new(fleet),
-            endless: fleet.config().endless(),
-            flushed: Instant::now(),
-            key: Vec::new(),
-            payload: Vec::new(),
-        })
-    }
-
-    fn flush(&mut self) -> anyhow::Result<()> {
-        self.flushed = Instant::now();
-        match self.producer.flush(FLUSH_TIMEOUT) {
-            Err(error) if self.endless => {
-                tracing::warn!(error = %error, "records are lost, going on");
-                Ok(())
-            }
-            outcome => outcome.map(drop).with_context(|| format!("write to the event hub `{}`", self.name)),
-        }
+        Ok(Hub { name, place: connection_string.reference().to_owned(), producer })
     }
 }
 
-impl Destination for Hub {
-    fn write(&mut self, event: &Event) -> anyhow::Result<()> {
-        self.key.clear();
-        self.payload.clear();
-        self.encoder.key(event, &mut self.key);
-        self.encoder.json(event, &mut self.payload);
-        let record = Outgoing { partition: None, key: Some(&self.key), payload: Some(&self.payload) };
-        self.producer.send(record).with_context(|| format!("write to the event hub `{}`", self.name))?;
-        if self.endless && self.flushed.elapsed() >= FLUSH_INTERVAL {
-            self.flush()?;
-        }
-        Ok(())
+impl Outlet for Hub {
+    /// The service itself notes when it took a record.
+    fn send(&mut self, key: &[u8], payload: &[u8], _: Micros) -> Result<(), ingest::Error> {
+        self.producer.send(Outgoing { partition: None, key: Some(key), payload: Some(payload) })
     }
 
-    fn finish(&mut self) -> anyhow::Result<()> {
-        self.flush()
+    fn flush(&mut self, timeout: Duration) -> Result<(), ingest::Error> {
+        self.producer.flush(timeout).map(drop)
+    }
+
+    fn name(&self) -> String {
+        format!("the event hub `{}`", self.name)
     }
 
     fn whereabouts(&self) -> Whereabouts {

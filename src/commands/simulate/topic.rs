@@ -1,14 +1,15 @@
 //! A topic of a simulated fleet: each record in its device's partition, with its device as key and its time of arrival.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use ingest::kafka::{Config, Outgoing, Producer};
-use ingest::simulated::{Encoder, Event, Fleet};
-use types::Secret;
+use ingest::simulated::Fleet;
+use types::{Micros, Secret};
 
-use super::{Destination, Whereabouts};
+use super::Whereabouts;
+use super::stream::Outlet;
 use crate::commands::input::BROKER_TIMEOUT;
 
 #[derive(Debug, clap::Args)]
@@ -41,20 +42,10 @@ fn secret(text: &str) -> anyhow::Result<(String, Secret)> {
     Ok((name.to_owned(), place))
 }
 
-/// Between two checks that what was sent has arrived.
-const FLUSH_INTERVAL: Duration = Duration::from_secs(10);
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// The topic being written.
 pub(super) struct Topic {
     config: Config,
     producer: Producer,
-    encoder: Encoder,
-    /// A live fleet goes on when records are lost, as devices do.
-    endless: bool,
-    flushed: Instant,
-    key: Vec<u8>,
-    payload: Vec<u8>,
 }
 
 impl Topic {
@@ -77,51 +68,22 @@ impl Topic {
         if !is_new {
             tracing::info!(topic = config.topic, "the topic is there already: records are added to it");
         }
-        Ok(Topic {
-            producer,
-            encoder: Encoder::new(fleet),
-            endless: fleet.config().endless(),
-            flushed: Instant::now(),
-            key: Vec::new(),
-            payload: Vec::new(),
-            config,
-        })
-    }
-
-    fn flush(&mut self) -> anyhow::Result<()> {
-        self.flushed = Instant::now();
-        match self.producer.flush(FLUSH_TIMEOUT) {
-            Err(error) if self.endless => {
-                tracing::warn!(error = %error, "records are lost, going on");
-                Ok(())
-            }
-            outcome => outcome.map(drop).with_context(|| format!("write to the topic `{}`", self.config.topic)),
-        }
+        Ok(Topic { producer, config })
     }
 }
 
-impl Destination for Topic {
-    fn write(&mut self, event: &Event) -> anyhow::Result<()> {
-        self.key.clear();
-        self.payload.clear();
-        self.encoder.key(event, &mut self.key);
-        self.encoder.json(event, &mut self.payload);
-        let record = Outgoing {
-            // The key decides, also in a topic that has been there with another number of partitions.
-            partition: None,
-            key: Some(&self.key),
-            payload: Some(&self.payload),
-            time: Some(event.arrival),
-        };
-        self.producer.send(record).with_context(|| format!("write to the topic `{}`", self.config.topic))?;
-        if self.endless && self.flushed.elapsed() >= FLUSH_INTERVAL {
-            self.flush()?;
-        }
-        Ok(())
+impl Outlet for Topic {
+    fn send(&mut self, key: &[u8], payload: &[u8], time: Micros) -> Result<(), ingest::Error> {
+        // The key decides, also in a topic that has been there with another number of partitions.
+        self.producer.send(Outgoing { partition: None, key: Some(key), payload: Some(payload), time: Some(time) })
     }
 
-    fn finish(&mut self) -> anyhow::Result<()> {
-        self.flush()
+    fn flush(&mut self, timeout: Duration) -> Result<(), ingest::Error> {
+        self.producer.flush(timeout).map(drop)
+    }
+
+    fn name(&self) -> String {
+        format!("the topic `{}`", self.config.topic)
     }
 
     fn whereabouts(&self) -> Whereabouts {
