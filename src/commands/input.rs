@@ -1,13 +1,14 @@
 //! The configured input: opened for a run, asked for a check, described. What each kind of source needs stands here, and
 //! commands do not tell them apart.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use config::Config;
 use ingest::event_hubs::{self, EventHubsSource, HubInfo, Protocol};
-use ingest::kafka::KafkaSource;
+use ingest::kafka::{self, Face, KafkaSource, TopicInfo};
 use ingest::{Bound, Source, SourceKind, Wanted};
 use tokio::runtime::Handle;
 use types::PartitionId;
@@ -37,19 +38,44 @@ impl Sources {
     }
 }
 
+/// The configured input, by what reads it.
+pub(crate) enum Input<'a> {
+    /// A topic, or an event hub by its Kafka endpoint.
+    Kafka(Cow<'a, kafka::Config>),
+    /// An event hub, by AMQP.
+    Hub(&'a event_hubs::Config),
+    Files,
+    Simulated,
+}
+
+impl Input<'_> {
+    pub(crate) fn of(ingest: &ingest::Config) -> anyhow::Result<Input<'_>> {
+        let hubs = &ingest.event_hubs;
+        Ok(match ingest.source {
+            SourceKind::Files => Input::Files,
+            SourceKind::Simulated => Input::Simulated,
+            SourceKind::Kafka => Input::Kafka(Cow::Borrowed(&ingest.kafka)),
+            SourceKind::EventHubs if is_by_amqp(ingest) => Input::Hub(hubs),
+            SourceKind::EventHubs => {
+                Input::Kafka(Cow::Owned(event_hubs::over_kafka(hubs).context("read `ingest.event_hubs`")?))
+            }
+        })
+    }
+}
+
 /// The configured source, once a worker. A bounded job asks the broker first, so that what is wrong is said at once.
 pub(crate) fn sources(config: &Config, bound: Bound, runtime: &Handle) -> anyhow::Result<Sources> {
     let batch = config.run.batch_records;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let wanted = config.run.workers.unwrap_or(cores);
-    match config.ingest.source {
-        SourceKind::Files => {
+    match Input::of(&config.ingest)? {
+        Input::Files => {
             let files = ingest::files::FilesSource::new(&config.ingest.files, &config.ingest.decode, batch)
                 .context("open the input files")?;
             let read = Some(files.progress());
             Ok(Sources { sources: vec![Box::new(files)], partitions: 1, read })
         }
-        SourceKind::Simulated => {
+        Input::Simulated => {
             let partitions = config.ingest.simulated.partitions as usize;
             let workers = wanted.clamp(1, partitions.max(1));
             let mut sources: Vec<Box<dyn Source>> = Vec::new();
@@ -61,24 +87,14 @@ pub(crate) fn sources(config: &Config, bound: Bound, runtime: &Handle) -> anyhow
             }
             Ok(Sources { sources, partitions, read: None })
         }
-        SourceKind::Kafka => kafka_sources(config, &config.ingest.kafka, wanted, bound),
-        SourceKind::EventHubs => match over_kafka(&config.ingest).context("read `ingest.event_hubs`")? {
-            Some(kafka) => kafka_sources(config, &kafka, wanted, bound),
-            None => event_hubs_sources(config, &config.ingest.event_hubs, wanted, bound, runtime),
-        },
+        Input::Kafka(kafka) => kafka_sources(config, &kafka, wanted, bound),
+        Input::Hub(hubs) => event_hubs_sources(config, hubs, wanted, bound, runtime),
     }
 }
 
-fn kafka_sources(
-    config: &Config,
-    kafka: &ingest::kafka::Config,
-    workers: usize,
-    bound: Bound,
-) -> anyhow::Result<Sources> {
+fn kafka_sources(config: &Config, kafka: &kafka::Config, workers: usize, bound: Bound) -> anyhow::Result<Sources> {
     let partitions = match bound {
-        Bound::PresentEnd => {
-            KafkaSource::check(kafka, BROKER_TIMEOUT).context("ask the broker for the topic")?.partitions
-        }
+        Bound::PresentEnd => topic(kafka)?.partitions,
         Bound::Unbounded => usize::MAX,
     };
     if partitions == 0 {
@@ -104,7 +120,7 @@ fn event_hubs_sources(
 ) -> anyhow::Result<Sources> {
     // A service that is away is waited for, by a service of ours; a job says so.
     let partitions = match bound {
-        Bound::PresentEnd => asked(hubs)?.partitions as usize,
+        Bound::PresentEnd => hub(hubs)?.partitions as usize,
         Bound::Unbounded => usize::MAX,
     };
     let workers = workers.clamp(1, partitions.max(1));
@@ -121,35 +137,35 @@ fn event_hubs_sources(
     Ok(Sources { sources, partitions, read: None })
 }
 
-fn asked(hubs: &event_hubs::Config) -> anyhow::Result<HubInfo> {
+fn topic(kafka: &kafka::Config) -> anyhow::Result<TopicInfo> {
+    KafkaSource::check(kafka, BROKER_TIMEOUT).context("ask the broker for the topic")
+}
+
+fn hub(hubs: &event_hubs::Config) -> anyhow::Result<HubInfo> {
     EventHubsSource::check(hubs, BROKER_TIMEOUT).context("ask the service for the event hub")
 }
 
 /// How many partitions the input has now.
 pub(crate) fn partitions(config: &Config) -> anyhow::Result<usize> {
-    let ingest = &config.ingest;
-    Ok(match ingest.source {
-        SourceKind::Files => 1,
-        SourceKind::Simulated => ingest.simulated.partitions as usize,
-        SourceKind::Kafka => {
-            KafkaSource::check(&ingest.kafka, BROKER_TIMEOUT).context("ask the broker for the topic")?.partitions
-        }
-        SourceKind::EventHubs => match over_kafka(ingest)? {
-            Some(kafka) => {
-                KafkaSource::check(&kafka, BROKER_TIMEOUT).context("ask the broker for the topic")?.partitions
-            }
-            None => asked(&ingest.event_hubs)?.partitions as usize,
-        },
+    Ok(match Input::of(&config.ingest)? {
+        Input::Files => 1,
+        Input::Simulated => config.ingest.simulated.partitions as usize,
+        Input::Kafka(kafka) => topic(&kafka)?.partitions,
+        Input::Hub(hubs) => hub(hubs)?.partitions as usize,
     })
+}
+
+/// Whether it is an event hub, read by AMQP.
+pub(crate) fn is_by_amqp(ingest: &ingest::Config) -> bool {
+    ingest.source == SourceKind::EventHubs && ingest.event_hubs.protocol != Protocol::Kafka
 }
 
 /// For how long the claims of a member that died keep partitions from us, where claims are what partitions are shared by. The
 /// broker of a group knows who is alive, and answers no sooner.
 pub(crate) fn withheld(config: &Config) -> Duration {
-    let hubs = &config.ingest.event_hubs;
-    let by_notes = config.ingest.source == SourceKind::EventHubs && hubs.protocol != Protocol::Kafka;
-    match hubs.ownership.url {
-        Some(_) if by_notes => hubs.ownership.expiry.duration() + hubs.ownership.renew_interval.duration() * 2,
+    let ownership = &config.ingest.event_hubs.ownership;
+    match ownership.url {
+        Some(_) if is_by_amqp(&config.ingest) => ownership.expiry.duration() + ownership.renew_interval.duration() * 2,
         _ => Duration::ZERO,
     }
 }
@@ -170,21 +186,15 @@ pub(crate) fn apart(config: &mut Config, purpose: &str) {
     config.run.workers = Some(1);
 }
 
-/// The configuration of a Kafka source, where an event hub is read by that face.
-pub(crate) fn over_kafka(ingest: &ingest::Config) -> Result<Option<ingest::kafka::Config>, ingest::Error> {
-    let hubs = &ingest.event_hubs;
-    (hubs.protocol == Protocol::Kafka).then(|| event_hubs::over_kafka(hubs)).transpose()
-}
-
 /// What to say when a command that only looks loses partitions.
 pub(crate) fn taken(ingest: &ingest::Config, lost: &[PartitionId]) -> anyhow::Error {
     let lost: Vec<String> = lost.iter().map(|partition| format!("`{partition}`")).collect();
-    let remedy = match ingest.source {
-        SourceKind::EventHubs => {
+    let remedy = match is_by_amqp(ingest) {
+        true => {
             "another reader of the consumer group has them: name a group of its own, with `--set \
              ingest.event_hubs.consumer_group=NAME`"
         }
-        _ => "try again",
+        false => "try again",
     };
     anyhow::anyhow!("{} were taken away while they were read\n{remedy}", lost.join(", "))
 }
@@ -230,35 +240,34 @@ pub(crate) fn described(ingest: &ingest::Config) -> String {
 /// What it is, by its own answer.
 pub(crate) fn checked(config: &Config, runtime: &Handle) -> anyhow::Result<String> {
     let ingest = &config.ingest;
-    match ingest.source {
-        SourceKind::Kafka => {
-            let topic = KafkaSource::check(&ingest.kafka, BROKER_TIMEOUT)?;
-            Ok(format!(
-                "topic `{}` has {} partitions on {} brokers",
-                ingest.kafka.topic, topic.partitions, topic.brokers
-            ))
-        }
-        SourceKind::EventHubs => match over_kafka(ingest)? {
-            Some(kafka) => {
-                let topic = KafkaSource::check(&kafka, BROKER_TIMEOUT)?;
-                Ok(format!("event hub `{}` has {} partitions, by its Kafka endpoint", kafka.topic, topic.partitions))
-            }
-            None => {
-                let hub = EventHubsSource::check(&ingest.event_hubs, BROKER_TIMEOUT)?;
-                let notes = event_hubs::notes(&ingest.event_hubs, &config.storage)?;
-                if let Some(notes) = &notes {
-                    runtime.block_on(notes.checkpoints()).context("look at `ingest.event_hubs.ownership.url`")?;
+    Ok(match Input::of(ingest)? {
+        Input::Kafka(kafka) => {
+            let topic = KafkaSource::check(&kafka, BROKER_TIMEOUT)?;
+            match kafka.face {
+                Face::Kafka => {
+                    let (partitions, brokers) = (topic.partitions, topic.brokers);
+                    format!("topic `{}` has {partitions} partitions on {brokers} brokers", kafka.topic)
                 }
-                let shared = if notes.is_some() { "; instances share them by notes" } else { "" };
-                Ok(format!("event hub `{}` has {} partitions{shared}", hub.name, hub.partitions))
+                Face::EventHubs => {
+                    format!("event hub `{}` has {} partitions, by its Kafka endpoint", kafka.topic, topic.partitions)
+                }
             }
-        },
-        // Reading it would take it away from the run.
-        SourceKind::Files if ingest.files.path == "-" => Ok("standard input".into()),
-        SourceKind::Files => {
-            let files = ingest::files::FilesSource::new(&ingest.files, &ingest.decode, 1)?;
-            Ok(format!("{} KiB of files", grouped(files.progress().bytes_total().div_ceil(1024))))
         }
-        SourceKind::Simulated => Ok("a simulated fleet needs nothing".into()),
-    }
+        Input::Hub(hubs) => {
+            let hub = EventHubsSource::check(hubs, BROKER_TIMEOUT)?;
+            let notes = event_hubs::notes(hubs, &config.storage)?;
+            if let Some(notes) = &notes {
+                runtime.block_on(notes.checkpoints()).context("look at `ingest.event_hubs.ownership.url`")?;
+            }
+            let shared = if notes.is_some() { "; instances share them by notes" } else { "" };
+            format!("event hub `{}` has {} partitions{shared}", hub.name, hub.partitions)
+        }
+        // Reading it would take it away from the run.
+        Input::Files if ingest.files.path == "-" => "standard input".into(),
+        Input::Files => {
+            let files = ingest::files::FilesSource::new(&ingest.files, &ingest.decode, 1)?;
+            format!("{} KiB of files", grouped(files.progress().bytes_total().div_ceil(1024)))
+        }
+        Input::Simulated => "a simulated fleet needs nothing".into(),
+    })
 }

@@ -9,7 +9,7 @@ use ingest::kafka::{self, KafkaSource};
 use ingest::{Extent, Held, Polled, Source, SourceKind, Start, event_hubs};
 use types::{PartitionId, Position};
 
-use crate::commands::input;
+use crate::commands::input::Input;
 
 /// The configured source.
 pub(super) enum Inquiry {
@@ -22,18 +22,17 @@ pub(super) enum Inquiry {
 impl Inquiry {
     /// Fails within the time if no broker answers.
     pub(super) fn open(config: &Config, within: Duration) -> anyhow::Result<Inquiry> {
-        let kafka = match config.ingest.source {
-            SourceKind::Kafka => Some(config.ingest.kafka.clone()),
-            SourceKind::EventHubs => input::over_kafka(&config.ingest)?,
-            _ => return own_source(config).map(|(source, _)| Inquiry::Other(source)),
-        };
-        let Some(kafka) = kafka else {
-            let hubs = &config.ingest.event_hubs;
-            event_hubs::Questions::check(hubs, within).context("ask the service for the event hub")?;
-            return Ok(Inquiry::EventHubs(Box::new(event_hubs::Questions::new(hubs)?)));
-        };
-        KafkaSource::check(&kafka, within).context("ask the broker for the topic")?;
-        Ok(Inquiry::Kafka(Box::new(kafka::Questions::new(&kafka))))
+        Ok(match Input::of(&config.ingest)? {
+            Input::Files | Input::Simulated => Inquiry::Other(own_source(config)?.0),
+            Input::Kafka(kafka) => {
+                KafkaSource::check(&kafka, within).context("ask the broker for the topic")?;
+                Inquiry::Kafka(Box::new(kafka::Questions::new(&kafka)))
+            }
+            Input::Hub(hubs) => {
+                event_hubs::Questions::check(hubs, within).context("ask the service for the event hub")?;
+                Inquiry::EventHubs(Box::new(event_hubs::Questions::new(hubs)?))
+            }
+        })
     }
 
     /// How many partitions the topic has, if the source knows.
