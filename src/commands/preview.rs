@@ -88,8 +88,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut reading = Reading::of(sources.partitions, patience);
     while view.left > 0 && reading.goes_on() {
         match source.poll(Duration::from_millis(100)).context("read from the source")? {
-            Polled::Idle | Polled::CaughtUp { .. } => continue,
-            Polled::Lost(lost) => return Err(input::taken(&config.ingest, &lost)),
+            // Of a topic, partitions come back; what an event hub's other reader has does not.
+            Polled::Lost(lost) if input::is_by_amqp(&config.ingest) => {
+                return Err(input::taken(&config.ingest, &lost));
+            }
+            Polled::Idle | Polled::CaughtUp { .. } | Polled::Lost(_) => continue,
             Polled::Gained(partitions) => {
                 reading.gained(&partitions);
                 for partition in partitions {
