@@ -142,7 +142,27 @@ impl<'a> Writer<'a> {
     }
 
     fn array(&mut self, of: Id) -> io::Result<()> {
-        self.put(b"[");
+        self.items([b"[", b"]"], |writer| {
+            let before = writer.stream.taken();
+            writer.json(of)?;
+            writer.stream.count_empty(before)
+        })
+    }
+
+    fn map(&mut self, of: Id) -> io::Result<()> {
+        self.items([b"{", b"}"], |writer| {
+            writer.put(b"\"");
+            let length = writer.stream.length()?;
+            let (out, most) = (&mut *writer.out, writer.bytes_max);
+            writer.stream.chunks(length, |chunk| escape(chunk, out, most))?;
+            writer.put(b"\":");
+            writer.json(of)
+        })
+    }
+
+    /// What comes in blocks of items, the last of which has none.
+    fn items(&mut self, [open, close]: [&[u8]; 2], item: impl Fn(&mut Self) -> io::Result<()>) -> io::Result<()> {
+        self.put(open);
         let mut is_first = true;
         loop {
             let items = self.stream.items()?;
@@ -152,34 +172,10 @@ impl<'a> Writer<'a> {
             for _ in 0..items {
                 self.put(if is_first { b"" } else { b"," });
                 is_first = false;
-                let before = self.stream.taken();
-                self.json(of)?;
-                self.stream.count_empty(before)?;
+                item(self)?;
             }
         }
-        self.put(b"]");
-        Ok(())
-    }
-
-    fn map(&mut self, of: Id) -> io::Result<()> {
-        self.put(b"{");
-        let mut is_first = true;
-        loop {
-            let items = self.stream.items()?;
-            if items == 0 {
-                break;
-            }
-            for _ in 0..items {
-                self.put(if is_first { b"\"" } else { b",\"" });
-                is_first = false;
-                let length = self.stream.length()?;
-                let (out, most) = (&mut *self.out, self.bytes_max);
-                self.stream.chunks(length, |chunk| escape(chunk, out, most))?;
-                self.put(b"\":");
-                self.json(of)?;
-            }
-        }
-        self.put(b"}");
+        self.put(close);
         Ok(())
     }
 
