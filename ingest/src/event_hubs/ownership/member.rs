@@ -3,6 +3,7 @@
 //! The thread only looks at what the task has found out, and leaves notes for it. Each start is a new member, with an id that was
 //! never there before: what it reads back with that id in it, it wrote itself.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -45,7 +46,7 @@ pub(super) struct Shared {
     pub(super) look: Notify,
     /// There are checkpoints to write.
     pub(super) progress: Notify,
-    pub(super) leave: Notify,
+    pub(super) is_leaving: AtomicBool,
 }
 
 impl Member {
@@ -62,7 +63,7 @@ impl Member {
             wake: OnceLock::new(),
             look: Notify::new(),
             progress: Notify::new(),
-            leave: Notify::new(),
+            is_leaving: AtomicBool::new(false),
         };
         Member { runtime, shared: Arc::new(shared), task: None }
     }
@@ -129,7 +130,8 @@ impl Membership for Member {
 
     fn leave(&mut self) {
         let Some(task) = self.task.take() else { return };
-        self.shared.leave.notify_one();
+        self.shared.is_leaving.store(true, Ordering::Relaxed);
+        self.shared.look.notify_one();
         if task.left.recv_timeout(LEAVE_WITHIN).is_err() {
             warn!(member = self.shared.id, "the claims could not be released in time: they stay until they expire");
         }
@@ -149,6 +151,10 @@ impl Drop for Member {
 impl Shared {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.is_leaving.load(Ordering::Relaxed)
     }
 
     /// Changes the state, and wakes the source if there is news for it.

@@ -12,7 +12,7 @@ use tracing::{debug, info, warn};
 use super::checkpoints::Noted;
 use super::member::Shared;
 use super::metrics::{self, Claim};
-use super::state::Held;
+use super::store::Version;
 use super::watch::{Standing, Watch};
 use super::{Error, balance};
 use crate::Kind;
@@ -31,7 +31,6 @@ pub(super) async fn run(shared: &Shared) {
         end = rounds(shared) => end,
         never = checkpoints(shared) => match never {},
         never = expiries(shared) => match never {},
-        () = shared.leave.notified() => Ok(()),
     };
     match end {
         Ok(()) => leave(shared).await,
@@ -41,10 +40,14 @@ pub(super) async fn run(shared: &Shared) {
 
 enum Never {}
 
+/// Until the member leaves. What is under way then is waited for: a claim that nobody heard of could not be given back.
 async fn rounds(shared: &Shared) -> Result<(), Error> {
     let mut trouble = Trouble::default();
     while shared.state().count.is_none() {
         shared.look.notified().await;
+        if shared.is_leaving() {
+            return Ok(());
+        }
     }
     // Somebody is still there to read what is wrong with the container, or with what is in it.
     while let Err(error) = within(shared, shared.store.checkpoints()).await {
@@ -53,9 +56,12 @@ async fn rounds(shared: &Shared) -> Result<(), Error> {
         }
         trouble.met("list", &error);
         pause(shared).await;
+        if shared.is_leaving() {
+            return Ok(());
+        }
     }
     let mut watch = Watch::default();
-    loop {
+    while !shared.is_leaving() {
         renew(shared, &mut trouble).await;
         match look(shared, &mut watch).await {
             Ok(()) => trouble.over(),
@@ -63,8 +69,10 @@ async fn rounds(shared: &Shared) -> Result<(), Error> {
         }
         pause(shared).await;
     }
+    Ok(())
 }
 
+/// Ends early when there is a reason to look, or to leave.
 async fn pause(shared: &Shared) {
     let interval = shared.settings.renew_interval;
     tokio::select! {
@@ -112,6 +120,9 @@ async fn look(shared: &Shared, watch: &mut Watch) -> Result<(), Error> {
         }
     }
 
+    if shared.is_leaving() {
+        return Ok(());
+    }
     let count = shared.state().count.unwrap_or(0);
     // Judged by the moment the listing began: no note is taken for older than it was.
     let standings = watch.standings(&shared.id, count, shared.settings.expiry, listed);
@@ -205,15 +216,22 @@ async fn write_checkpoints(shared: &Shared, known: &mut BTreeMap<u32, Noted>, tr
 
 /// Tells how far reading got, and gives everything back. Whoever waits for it sets the limit.
 async fn leave(shared: &Shared) {
-    let held = shared.state().held();
+    // By the notes themselves: one may be ours whose claim was not answered, or that another reader made us give up.
+    let ours: Vec<_> = match within(shared, shared.store.ownership(&BTreeMap::new())).await {
+        Ok(records) => {
+            let ours = records.into_iter().filter(|(_, record)| record.owner == shared.id);
+            ours.map(|(partition, record)| (partition, record.version)).collect()
+        }
+        Err(_) => shared.state().held().into_iter().map(|(partition, held)| (partition, held.version)).collect(),
+    };
     let (mut known, mut trouble) = (BTreeMap::new(), Trouble::default());
-    let releases: Vec<_> = held.into_iter().map(|(partition, held)| release(shared, partition, held)).collect();
+    let releases: Vec<_> = ours.into_iter().map(|(partition, seen)| release(shared, partition, seen)).collect();
     let releases = stream::iter(releases).buffer_unordered(REQUESTS_MAX).collect::<()>();
     tokio::join!(releases, write_checkpoints(shared, &mut known, &mut trouble));
 }
 
-async fn release(shared: &Shared, partition: u32, held: Held) {
-    if let Err(error) = within(shared, shared.store.release(partition, &shared.id, &held.version)).await {
+async fn release(shared: &Shared, partition: u32, seen: Version) {
+    if let Err(error) = within(shared, shared.store.release(partition, &shared.id, &seen)).await {
         metrics::failure("release");
         debug!(partition, %error, "a claim could not be released");
     }

@@ -119,11 +119,15 @@ impl Bench {
     }
 
     fn member(&self) -> Member {
+        self.member_that_renews(RENEW, EXPIRY)
+    }
+
+    fn member_that_renews(&self, every: Duration, expiry: Duration) -> Member {
         let config = Ownership {
             url: None,
             strategy: Strategy::Greedy,
-            renew_interval: Span::from_millis(RENEW.as_millis() as u64),
-            expiry: Span::from_millis(EXPIRY.as_millis() as u64),
+            renew_interval: Span::from_millis(every.as_millis() as u64),
+            expiry: Span::from_millis(expiry.as_millis() as u64),
         };
         let settings = Settings::new(&config).unwrap();
         let mut member = Member::new(self.runtime.handle().clone(), self.store.clone(), settings, 0);
@@ -200,6 +204,24 @@ fn a_renewal_whose_answer_was_lost_is_still_ours() {
     member.leave();
     let owners = bench.runtime.block_on(bench.store.ownership(&Default::default())).unwrap();
     assert!(owners.values().all(|record| record.owner.is_empty()), "{owners:?}");
+}
+
+#[test]
+fn what_is_not_held_any_more_is_given_back_too() {
+    let bench = Bench::new("given-back");
+    let owners = || {
+        let records = bench.runtime.block_on(bench.store.ownership(&Default::default())).unwrap();
+        records.into_values().map(|record| record.owner).collect::<Vec<_>>()
+    };
+    bench.set(LOSE);
+    // It looks once, and again only long after it has left.
+    let mut member = bench.member_that_renews(WAIT, WAIT * 2);
+    let Change::Gained(gained) = until(&mut member, 2).remove(0) else { panic!("a gain") };
+    assert_eq!(owners(), [member.id(); 3], "the third claim took place, and was not answered");
+    member.stolen(gained[0]);
+    bench.set(PASS);
+    member.leave();
+    assert_eq!(owners(), [""; 3]);
 }
 
 #[test]
