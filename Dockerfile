@@ -14,7 +14,7 @@ ARG BASE=gcr.io/distroless/cc-debian12:nonroot
 FROM --platform=$BUILDPLATFORM rust:${RUST_VERSION}-bookworm AS tools
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 WORKDIR /src
-RUN cargo install --locked cargo-chef@0.1.77
+RUN cargo install --locked cargo-chef@0.1.78
 ARG TARGETARCH
 # hadolint ignore=DL3008
 RUN case $TARGETARCH in amd64) gnu=x86-64 rust=x86_64 ;; arm64) gnu=aarch64 rust=aarch64 ;; esac \
