@@ -88,6 +88,7 @@ above("AtalaiaPartitionHalted", TARGET, "atalaia_sink_halted_partitions", 0, 2, 
 above("AtalaiaCommitStuck", TARGET, "atalaia_sink_stuck_partitions", 0, 1, 0, bad=5, after=5)
 above("AtalaiaReadingPaused", TARGET, "atalaia_ingest_paused_partitions", 0, 1, [0, lambda minute: minute % 10 > 3])
 above("AtalaiaModelsUnavailable", TARGET, "atalaia_score_models_unavailable", 0, 1, 0, bad=8, after=5)
+above("AtalaiaModelReloadFailed", TARGET, "atalaia_score_reload_failing", 0, 1, [0, lambda minute: minute % 5 == 0], bad=10, after=5)
 above("AtalaiaNotReady", TARGET, "atalaia_process_ready", 1, 0, [1, lambda minute: minute % 9 == 0], bad=15, after=5)
 above("AtalaiaTargetDown", TARGET, "up", 1, 0, [1, lambda minute: minute % 4 == 0], bad=10, after=5)
 above(
@@ -138,9 +139,6 @@ errors, requests = at(OPERATION, "atalaia_sink_storage_errors_total", kind="time
 CASES["AtalaiaStorageErrors"] = Case(
     OPERATION, {errors: count(0, 3.2), requests: count(60, 60)}, [{errors: 2.9}, {errors: 0.5, requests: 1}], bad=30
 )
-
-reloads = at(TARGET, "atalaia_score_reload_failures_total")
-CASES["AtalaiaModelReloadFailed"] = Case(TARGET, {reloads: count(0, 1)}, [{reloads: 0}], bad=10, after=30)
 
 suspects = at(TARGET, "atalaia_ingest_rejects_total", reason="crash_suspect")
 others = at(TARGET, "atalaia_ingest_rejects_total", reason="not_json")
