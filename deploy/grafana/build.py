@@ -59,19 +59,23 @@ def built(board, runbook):
         "links": [
             {"type": "dashboards", "title": "Atalaia", "tags": ["atalaia"], "asDropdown": False, "includeVars": True, "keepTime": True,
              "icon": "external link", "targetBlank": False, "tooltip": "", "url": ""},
-            {"type": "link", "title": "Runbook", "tags": [], "asDropdown": False, "includeVars": False, "keepTime": False,
-             "icon": "doc", "targetBlank": True, "tooltip": "What to do about each alert", "url": runbook},
+            link("Runbook", runbook),
         ],
         "templating": {"list": variables()},
-        "annotations": {"list": [annotation()]},
+        "annotations": {"list": []},
         "panels": list(laid_out(board, runbook)),
     }
+
+
+def link(title, url):
+    return {"type": "link", "title": title, "tags": [], "asDropdown": False, "includeVars": False, "keepTime": False,
+            "icon": "doc", "targetBlank": True, "tooltip": "What to do", "url": url}
 
 
 def variables():
     def of_label(name, query):
         return {
-            "name": name, "label": name.capitalize(), "type": "query", "datasource": SOURCE, "query": query, "definition": query,
+            "name": name, "label": name.capitalize(), "type": "query", "datasource": SOURCE, "query": query,
             "refresh": 2, "sort": 1, "multi": True, "includeAll": True, "allValue": ".*",
             "current": {"text": ["All"], "value": ["$__all"]}, "options": [],
         }
@@ -82,15 +86,6 @@ def variables():
         of_label("job", "label_values(atalaia_build_info, job)"),
         of_label("instance", 'label_values(atalaia_build_info{job=~"$job"}, instance)'),
     ]
-
-
-def annotation():
-    """Starts of the program as marks in every panel: many a step in a curve is one."""
-    return {
-        "name": "Starts", "datasource": SOURCE, "enable": True, "hide": False, "iconColor": "blue",
-        "target": {"expr": 'changes(process_start_time_seconds{job=~"$job",instance=~"$instance"}[1m]) > 0', "refId": "A"},
-        "titleFormat": "{{instance}} was started",
-    }
 
 
 def laid_out(board, runbook):
@@ -151,7 +146,7 @@ def drawn(panel, number, place, runbook):
     if panel.kind == "table":
         drawing["transformations"] = [{"id": "organize", "options": {"excludeByName": {"Time": True}, "renameByName": {"Value": "instances"}}}]
     if panel.runbook:
-        drawing["links"] = [{"title": f"Runbook: {panel.runbook}", "url": f"{runbook}#{panel.runbook.lower()}", "targetBlank": True}]
+        drawing["links"] = [link(f"Runbook: {panel.runbook}", f"{runbook}#{panel.runbook.lower()}")]
     return drawing
 
 
