@@ -84,7 +84,7 @@ def above(name, labels, metric, good, level, below, **more):
     CASES[name] = Case(labels, {series: gauge(good, level), **context}, below, **more)
 
 
-above("AtalaiaPartitionHalted", TARGET, "atalaia_sink_halted_partitions", 0, 2, 0, bad=5, after=5)
+above("AtalaiaPartitionHalted", TARGET, "atalaia_sink_halted_partitions", 0, 1, 0, bad=5, after=5)
 above("AtalaiaCommitStuck", TARGET, "atalaia_sink_stuck_partitions", 0, 1, 0, bad=5, after=5)
 above("AtalaiaReadingPaused", TARGET, "atalaia_ingest_paused_partitions", 0, 1, [0, lambda minute: minute % 10 > 3])
 above("AtalaiaModelsUnavailable", TARGET, "atalaia_score_models_unavailable", 0, 1, 0, bad=8, after=5)
@@ -124,20 +124,24 @@ CASES["AtalaiaLag"].below.append({
 })
 above(
     "AtalaiaClockStalled", PARTITION, "atalaia_aggregate_clock_delay_seconds", 10, 7201, 7199,
-    context={at(TARGET, "atalaia_ingest_records_total"): count(10, 10), at(PARTITION, "atalaia_ingest_lag_seconds"): steady(0), **HOUR_WINDOWS},
+    context={at(TARGET, "atalaia_ingest_records_total"): count(10, 10), at(PARTITION, "atalaia_ingest_lag_seconds"): steady(59), **HOUR_WINDOWS},
 )
 # Nothing arrives at all, and what is old because it waits in the topic: neither is a clock that stands still.
 CASES["AtalaiaClockStalled"].below += [{at(TARGET, "atalaia_ingest_records_total"): 0}, {at(PARTITION, "atalaia_ingest_lag_seconds"): 61}]
+# At short windows, a quarter of an hour is the least.
+CASES["AtalaiaClockStalled"].below.append(
+    {at(PARTITION, "atalaia_aggregate_clock_delay_seconds"): 899, at(TARGET, "atalaia_aggregate_window_seconds"): 60}
+)
 
 accounts = {at(PARTITION, "atalaia_aggregate_unaccounted_records"): gauge(0, 0), at(PARTITION, "atalaia_aggregate_unaccounted_readings"): gauge(0, -1)}
 CASES["AtalaiaAccountsWrong"] = Case(PARTITION, accounts, [{at(PARTITION, "atalaia_aggregate_unaccounted_readings"): 0}], bad=5, after=5)
 
 fenced = at(TARGET, "atalaia_sink_fenced_total")
-CASES["AtalaiaFencedRepeatedly"] = Case(JOB, {fenced: count(0, 0.4)}, [{fenced: 0.15}, {fenced: lambda minute: 8 if minute == 5 else 0}], bad=40)
+CASES["AtalaiaFencedRepeatedly"] = Case(JOB, {fenced: count(0, 0.21)}, [{fenced: 0.19}, {fenced: lambda minute: 8 if minute == 5 else 0}], bad=40)
 
 errors, requests = at(OPERATION, "atalaia_sink_storage_errors_total", kind="timeout"), at(OPERATION, "atalaia_sink_storage_request_seconds_count")
 CASES["AtalaiaStorageErrors"] = Case(
-    OPERATION, {errors: count(0, 3.2), requests: count(60, 60)}, [{errors: 2.9}, {errors: 0.5, requests: 1}], bad=30
+    OPERATION, {errors: count(0, 3.2), requests: count(60, 60)}, [{errors: 2.9}, {errors: 0.58, requests: 1}], bad=30
 )
 
 suspects = at(TARGET, "atalaia_ingest_rejects_total", reason="crash_suspect")
@@ -160,7 +164,7 @@ CASES["AtalaiaRestarting"] = Case(
 broker = at(TARGET, "atalaia_ingest_broker_errors_total", kind="AllBrokersDown")
 read = at(TARGET, "atalaia_ingest_records_total")
 CASES["AtalaiaSourceUnreachable"] = Case(
-    TARGET, {broker: count(0, 2), read: count(100, 0)}, [{broker: 0.8}, {read: 1}], before=20, bad=30, after=15
+    TARGET, {broker: count(0, 1.05), read: count(100, 0)}, [{broker: 0.95}, {read: 1}], before=20, bad=30, after=15
 )
 
 # What is expected: two instances, of which one is gone; zero where all may go.
@@ -176,14 +180,14 @@ CASES["AtalaiaAbsent"] = Case(
 # === Shares, against the day before ===
 
 
-def jump(name, part, whole, usual, level, below, context, **more):
-    """`part` grows by a share of what `whole` does, after a day at the usual share."""
-    per_minute = 100
+def jump(name, part, whole, usual, level, below, context, times=3, **more):
+    """`part` grows by a share of what `whole` does, after a day at the usual share; `times` that much is news."""
+    per_minute, few = 100, more.pop("few", 6.3)
     series = {part: count(usual * per_minute, level * per_minute), whole: count(per_minute, per_minute), **ALIVE, **context}
     variants = [
         {part: below * per_minute},
-        {part: count(level / 100, level / 100), whole: count(1 / 100, 1 / 100)},  # too few to tell
-        {part: count(0.6 * level * per_minute, 1.1 * level * per_minute)},  # nothing new
+        {part: count(usual * few, level * few), whole: count(few, few)},  # too few to tell
+        {part: count(1.05 * level / times / 0.97 * per_minute, 1.05 * level * per_minute)},  # nothing new
     ]
     CASES[name] = Case(JOB, series, variants, **{"before": 1500, "bad": 60, "after": 120, "step": 5, **more})
 
@@ -198,9 +202,9 @@ def rows(status):
 
 
 window = {**MINUTE_WINDOWS, models: steady(10)}
-jump("AtalaiaAnomalyJump", at(TARGET, "atalaia_score_anomalies_total"), rows("scored"), 0.01, 0.051, 0.049, window, after=480)
+jump("AtalaiaAnomalyJump", at(TARGET, "atalaia_score_anomalies_total"), rows("scored"), 0.01, 0.051, 0.049, window, after=480, few=1.5)
 # Of 111 windows more than 11.1.
-jump("AtalaiaNoModelJump", rows("no_model"), rows("scored"), 0.01, 0.115, 0.105, window, after=480)
+jump("AtalaiaNoModelJump", rows("no_model"), rows("scored"), 0.01, 0.115, 0.105, window, times=2, after=480, few=1.4)
 # A fleet without any models is no accident.
 CASES["AtalaiaNoModelJump"].below.append({models: 0})
 
@@ -223,6 +227,7 @@ def objective(name, share, below, **more):
     CASES[name] = Case(JOB, series, [{kept: hour * (1 - below)}, {kept: count(few, few), all_of: count(2 * few, 2 * few)}], **more)
 
 
-objective("AtalaiaObjectiveBurnsFast", 0.146, 0.142, bad=90, after=60)
-objective("AtalaiaObjectiveBurns", 0.061, 0.059, bad=420, after=120, step=5)
-objective("AtalaiaObjectiveMissed", 0.0105, 0.0095, bad=3 * 1440 + 180, after=480, step=30)
+# They end when the short span is clean, while the long one is not yet.
+objective("AtalaiaObjectiveBurnsFast", 0.146, 0.142, bad=90, after=7)
+objective("AtalaiaObjectiveBurns", 0.075, 0.059, bad=420, after=70, step=5)
+objective("AtalaiaObjectiveMissed", 0.012, 0.0095, bad=3 * 1440 + 180, after=390, step=30)
