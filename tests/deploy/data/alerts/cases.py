@@ -228,6 +228,6 @@ def objective(name, share, below, **more):
 
 
 # They end when the short span is clean, while the long one is not yet.
-objective("AtalaiaObjectiveBurnsFast", 0.146, 0.142, bad=90, after=7)
+objective("AtalaiaObjectiveBurnsFast", 0.17, 0.142, bad=90, after=7)
 objective("AtalaiaObjectiveBurns", 0.075, 0.059, bad=420, after=70, step=5)
 objective("AtalaiaObjectiveMissed", 0.012, 0.0095, bad=3 * 1440 + 180, after=390, step=30)
