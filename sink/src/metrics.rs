@@ -30,6 +30,10 @@ pub fn describe() {
     describe_gauge!(STATE_BYTES, Unit::Bytes, "Size of the packed state in the last commit record; by partition");
     describe_counter!(FENCED, "Times that another owner had taken a partition over");
     describe_gauge!(STUCK, "Partitions whose commit waits for somebody to act");
+    // There from the beginning, so that the first failure is a change.
+    for name in [RETRIES, FENCED] {
+        counter!(name).absolute(0);
+    }
 }
 
 pub(crate) fn committed(committed: &Committed, files: &[FileEntry]) {
