@@ -8,7 +8,7 @@ SEEDS ?= 30000
 WHAT ?= speed
 PROFILE ?= kafka
 
-.PHONY: help demo test test-event-hubs search sim sweep chaos fuzz fmt lint doc deny ci up down bless bench bench-event-hubs bench-peers microbench instructions compose-check
+.PHONY: help demo test test-event-hubs search sim sweep chaos fuzz fmt lint doc deny ci up down bless bench bench-event-hubs bench-peers microbench instructions compose-check test-deploy
 
 help: ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -17,7 +17,10 @@ demo: ## the whole pipeline in one process, on a simulated fleet
 	@scripts/need build && cargo run --release --locked -- demo
 
 test: ## every test, against real Kafka and blob storage and judged by pandas, Polars and DuckDB; then three minutes of chaos
-	@scripts/need test && scripts/services run -- cargo test --workspace --locked && tests/chaos/run.py --binary $${CARGO_TARGET_DIR:-target}/debug/atalaia --minutes 2 && tests/chaos/run.py --source event-hubs --binary $${CARGO_TARGET_DIR:-target}/debug/atalaia --minutes 1 --rate 1500
+	@scripts/need test && scripts/services run -- cargo test --workspace --locked && tests/chaos/run.py --binary $${CARGO_TARGET_DIR:-target}/debug/atalaia --minutes 2 && tests/chaos/run.py --source event-hubs --binary $${CARGO_TARGET_DIR:-target}/debug/atalaia --minutes 1 --rate 1500 && scripts/test-deploy --quick
+
+test-deploy: ## what surrounds the program: image, compose, charts, dashboards, alerts, pages, soak; or PARTS="helm compose"
+	@scripts/need deploy && scripts/test-deploy $(PARTS)
 
 test-event-hubs: ## what concerns Event Hubs alone: the emulator and its judges, the source, notes in blobs, the Kafka endpoint, the program
 	@scripts/need test && scripts/services run -- scripts/test-event-hubs
