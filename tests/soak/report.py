@@ -55,7 +55,7 @@ def report(soak):
         rss = [one["rss"] / 2**20 for one in samples]
         rows += [("memory", f"{statistics.median(rss):.0f} MiB an instance (median), {max(rss):.0f} at most"), *((name_of(what), shown(one)) for what, one in slopes.items())]
         rows += [("open windows", f"{max(over_time(samples, 'open_windows').values()):,.0f} at most")]
-        rows += [("lag", f"{details['lag_max']:,.0f} records at most, {details['lag_median']:,.0f} in the median, 0 after {soak.caught_up} s in the end; fleet behind by {sent.get('delay_max', 0):.1f} s at most")]
+        rows += [("lag", f"{details['lag_max']:,.0f} records at most (told by those that run), {details['lag_median']:,.0f} in the median, 0 after {soak.caught_up} s in the end; fleet behind by {sent.get('delay_max', 0):.1f} s at most")]
     if figures:
         rows += [
             ("rows", f"{figures['rows']:,} of {figures['expected']:,} expected, in {figures['windows']} windows; {figures['compared']:,} compared by value, {figures['decisions']:,} decisions by scikit-learn"),

@@ -145,7 +145,7 @@ class Soak:
     def start_load(self, name, plan, flood):
         settings = self.folder / f"load-{name}.json"
         settings.write_text(json.dumps({"plan": plan, "address": self.brokers, "topic": name, "flood": flood}))
-        self.progress = self.folder / f"sent-{name}.json"
+        self.progress, self.load_told = self.folder / f"sent-{name}.json", {}
         with open(self.folder / f"load-{name}.log", "wb") as log:
             command = [sys.executable, "-B", HERE / "load.py", settings, self.progress]
             load = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, preexec_fn=self.services.die_with_parent)
