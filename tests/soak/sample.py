@@ -4,30 +4,51 @@ Memory is judged within each life of a process, after its warm-up, by one common
 life): a restart must not hide a leak, nor look like one.
 """
 
+import contextlib
 import math
 import os
 import re
 import urllib.request
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 TICKS, PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 LINE = re.compile(r"^([a-z_]+)(?:\{[^}]*\})? (\S+)$")
 # Never anything but 0.
 FORBIDDEN = ("atalaia_aggregate_unaccounted_records", "atalaia_aggregate_unaccounted_readings", "atalaia_sink_halted_partitions")
-MEMORY_SLOPE_PERCENT, DESCRIPTORS_AN_HOUR = 0.5, 1.0
+MEMORY_SLOPE_PERCENT, COUNT_AN_HOUR = 0.5, 1.0
+LATER_SECONDS_MIN = 180
 
 
 def of_process(pid):
     """Memory, descriptors, threads and processor time so far; None when it is gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+        descriptors, threads = kinds_of_descriptors(pid), names_of_threads(pid)
     except (OSError, IndexError):
         return None
     if fields[0] in "ZX":
         return None
-    return {"rss": int(fields[21]) * PAGE, "fds": descriptors, "threads": int(fields[17]), "cpu": (int(fields[11]) + int(fields[12])) / TICKS}
+    times = {"cpu": (int(fields[11]) + int(fields[12])) / TICKS}
+    return {"rss": int(fields[21]) * PAGE, "fds": sum(descriptors.values()), "threads": int(fields[17]), "of_fds": descriptors, "of_threads": threads, **times}
+
+
+def kinds_of_descriptors(pid):
+    """What grows, should some grow: sockets, files, and what the kernel calls the rest."""
+    found = Counter()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            kind, mark, _ = os.readlink(path).partition(":")
+            found[kind if mark else "file"] += 1
+    return dict(found)
+
+
+def names_of_threads(pid):
+    found = Counter()
+    for path in Path(f"/proc/{pid}/task").glob("*/comm"):
+        with contextlib.suppress(OSError):
+            found[path.read_text().strip().rstrip("0123456789-")] += 1
+    return dict(found)
 
 
 def metrics(port):
@@ -75,7 +96,7 @@ def lives(samples, warm_up):
 
 def slope(lives, what):
     """The common slope of all lives an hour, its standard error, and the mean; None without lives."""
-    across = along = total = count = 0.0
+    total = count = 0.0
     points = []
     for those in lives:
         times, values = [one["at"] / 3600 for one in those], [float(one[what]) for one in those]
@@ -92,18 +113,23 @@ def slope(lives, what):
 
 
 def judge_slopes(lives):
-    """Figures by name, and remarks on what grows beyond doubt (more than twice its standard error above the bound)."""
+    """Figures by name, and remarks on what grows beyond doubt (more than twice its standard error above the bound).
+
+    Caches and connections come once, with the first work or the first partitions taken over: what grows in the later half of lives is a leak.
+    """
     figures, remarks = {}, []
-    for what, bound, relative in (("rss", MEMORY_SLOPE_PERCENT, True), ("fds", DESCRIPTORS_AN_HOUR, False), ("threads", DESCRIPTORS_AN_HOUR, False)):
-        found = slope(list(lives.values()), what)
-        if found is None:
-            continue
-        rise, error, mean = found
-        scale = 100 / mean if relative and mean else 1.0
-        unit = "%/h" if relative else "an hour"
-        figures[what] = {"slope": rise * scale, "error": error * scale, "unit": unit, "mean": mean}
-        if (rise - 2 * error) * scale > bound:
-            remarks.append(f"{what} grows by {rise * scale:.2f} ± {error * scale:.2f} {unit}, more than {bound:g}")
+    later = [those[len(those) // 2 :] for those in lives.values()]
+    later = [those for those in later if those[-1]["at"] - those[0]["at"] >= LATER_SECONDS_MIN]
+    for what, bound, relative in (("rss", MEMORY_SLOPE_PERCENT, True), ("fds", COUNT_AN_HOUR, False), ("threads", COUNT_AN_HOUR, False)):
+        for part, those in (("", list(lives.values())), (" later", later)):
+            if (found := slope(those, what)) is None:
+                continue
+            rise, error, mean = found
+            scale = 100 / mean if relative and mean else 1.0
+            figures[what + part] = {"slope": rise * scale, "error": error * scale, "unit": "%/h" if relative else "an hour", "mean": mean}
+        one = figures.get(f"{what} later")
+        if one and one["slope"] - 2 * one["error"] > bound:
+            remarks.append(f"{what} grows by {one['slope']:.2f} ± {one['error']:.2f} {one['unit']} in the later half of lives, more than {bound:g}")
     return figures, remarks
 
 

@@ -350,8 +350,10 @@ class Soak:
         bad, errors = workers.look_through(self.folder / "workers")
         self.problems += bad
         self.figures["error_lines"] = errors
-        if self.figures.get("sets_seen", 0) < 0.8 * min(self.published - 1, self.chosen.minutes * 60 / self.chosen.reload_every):
-            self.problems.append(f"rows name {self.figures['sets_seen']} of {self.published} sets of models")
+        # A set that is in use for a few windows is seen in rows; of those that come quicker some are passed over.
+        is_slow = self.chosen.reload_every >= 2 * self.chosen.window + 10
+        if is_slow and self.figures.get("sets_seen", 0) < 0.8 * (self.published - 1):
+            self.problems.append(f"rows name {self.figures.get('sets_seen', 0)} of {self.published} sets of models")
 
     def wanted(self, plan):
         """Series to look at value by value: all kinds of device, with models and without."""

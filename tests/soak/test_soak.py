@@ -31,7 +31,7 @@ STAMP = pa.timestamp("us", "UTC")
 
 
 def samples(rss, fds=lambda hours: 40, hours=2.0, instance=0, life=1, begun=0.0):
-    noise = random.Random(5)
+    noise = random.Random(f"{instance}/{life}")
     for number in range(int(hours * 360)):
         at = number * 10.0
         yield {
@@ -71,6 +71,10 @@ class SlopeTest(unittest.TestCase):
     def test_a_leak_of_descriptors(self):
         _, remarks = self.judged(samples(lambda hours: 100 << 20, lambda hours: 40 + int(6 * hours)))
         self.assertEqual([remark.split()[0] for remark in remarks], ["fds"])
+
+    def test_connections_made_once_are_none(self):
+        _, remarks = self.judged(samples(lambda hours: 100 << 20, lambda hours: 40 + 8 * (hours > 0.2)))
+        self.assertEqual(remarks, [])
 
     def test_unaccounted_records_and_failed_reloads(self):
         one = next(samples(lambda hours: 1))

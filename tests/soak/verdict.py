@@ -83,7 +83,6 @@ def sides(database, got, tallies, problems):
 def series(database, plan, steps, wanted, models, sets, problems):
     """Whole series, value by value, and their decisions by the set that each row names."""
     compared = decided = 0
-    by_set = {}
     for partition, at in wanted:
         device = plan.named(partition, at)
         found = database.execute(f"""select sensor, epoch_us(window_start) start, value_count count, {", ".join(f"value_{name} as {name}" for name in AGGREGATES)},
@@ -102,11 +101,11 @@ def series(database, plan, steps, wanted, models, sets, problems):
                 near = np.abs(got[what] - want[what]) <= ERROR_MAX * np.maximum(1, np.abs(want[what]))
                 if wrong := int((~(near | np.isnan(got[what]) & np.isnan(want[what]))).sum()):
                     problems.append(f"{name}: value_{what} differs in {wrong} rows")
-            decided += decisions(name, f"model_{device}_s{sensor}", got, models, sets, by_set, problems)
-    return {"compared": compared, "decisions": decided, "sets_seen": len(by_set)}
+            decided += decisions(name, f"model_{device}_s{sensor}", got, models, sets, problems)
+    return {"compared": compared, "decisions": decided}
 
 
-def decisions(name, file, got, models, sets, by_set, problems):
+def decisions(name, file, got, models, sets, problems):
     if models is None or not (models / "a" / file).exists():
         if wrong := int((got["status"].astype(str) != "no_model").sum()):
             problems.append(f"{name}: {wrong} rows are judged without a model")
@@ -114,7 +113,6 @@ def decisions(name, file, got, models, sets, by_set, problems):
     means = got["mean"].astype(float).reshape(-1, 1)
     named = got["model_set"].astype(str)
     for number in np.unique(named):
-        by_set[number] = by_set.get(number, 0) + 1
         if number not in sets:
             problems.append(f"{name}: rows are judged by the unknown set {number}")
             continue
@@ -134,6 +132,7 @@ def compare(got, folder, plan, steps, wanted, models, sets):
     figures = rows(database, plan, steps, problems)
     figures |= sides(database, got, tallies, problems)
     figures |= series(database, plan, steps, wanted, models, sets, problems)
+    figures["sets_seen"] = one(database, "select count(distinct model_set) from predictions where status = 'scored'")[0]
     figures["readings"] = sum(tally["readings"] for tally in tallies.values())
     figures["records"] = sum(tally["records"] for tally in tallies.values())
     return problems, figures
