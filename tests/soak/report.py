@@ -54,7 +54,7 @@ def report(soak):
     ]
     if samples:
         rss = [one["rss"] / 2**20 for one in samples]
-        rows += [("memory", f"{statistics.median(rss):.0f} MiB an instance (median), {max(rss):.0f} at most"), *((name_of(what), shown(what, one)) for what, one in slopes.items())]
+        rows += [("memory", f"{statistics.median(rss):.0f} MiB an instance (median), {max(rss):.0f} at most"), *slope_rows(slopes)]
         rows += [("open windows", f"{max(over_time(samples, 'open_windows').values()):,.0f} at most")]
         rows += [("lag", f"{details['lag_max']:,.0f} records at most (told by those that run), {details['lag_median']:,.0f} in the median, {details['lag_seconds_max']:.1f} s at most; 0 after {soak.caught_up} s in the end; fleet behind by {sent.get('delay_max', 0):.1f} s at most")]
     if figures:
@@ -65,6 +65,13 @@ def report(soak):
     rows += [("remark", text) for text in remarks] + [("VIOLATED", text) for text in problems[:30]]
     rows.append(("verdict", "all is accounted for" if details["good"] else "FAILED"))
     return "\n".join(f"{name:14} {text}" for name, text in rows), details
+
+
+def slope_rows(slopes):
+    """Of a few minutes a slope says nothing."""
+    if "rss later" not in slopes:
+        return [("slopes", "too short for any")]
+    return [(name_of(what), shown(what, one)) for what, one in slopes.items()]
 
 
 def name_of(what):

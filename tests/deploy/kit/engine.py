@@ -44,7 +44,7 @@ class Container:
         self.name = service.name if service.replicas == 1 else f"{service.name}-{replica + 1}"
         self.address, self.number = f"{NET}{number}", number
         self.log = engine.folder / f"{self.name}.log"
-        self.process, self.starts = None, 0
+        self.process, self.starts, self.stuck = None, 0, ""
 
     def spec(self):
         service, image = self.service, self.image
@@ -72,7 +72,8 @@ class Container:
         while os.readlink(f"/proc/{pid}/ns/net") == ours:
             time.sleep(0.01)
         outer = f"c{self.number}x{self.starts}"
-        ip("link", "add", outer, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
+        # The same address of the card after each start, as Docker has it: neighbours remember it.
+        ip("link", "add", outer, "type", "veth", "peer", "name", "eth0", "address", f"02:42:0a:58:00:{self.number:02x}", "netns", str(pid))
         ip("link", "set", outer, "master", "bridge", "up")
         ip("address", "add", f"{self.address}/24", "dev", "eth0", pid=pid)
         ip("link", "set", "eth0", "up", pid=pid)
@@ -117,9 +118,18 @@ class Container:
         try:
             return self.process.wait(self.service.grace_seconds)
         except subprocess.TimeoutExpired:
+            self.stuck = self.threads()
             self.process.kill()
             self.process.wait()
             return None
+
+    def threads(self):
+        """What each thread waits for, for whoever wonders why it does not leave."""
+        found = []
+        for path in Path(f"/proc/{self.process.pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                found.append(" ".join((path / name).read_text().strip() for name in ("comm", "wchan", "syscall")))
+        return "\n".join(sorted(found))
 
     def tail(self, lines=15):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
