@@ -2,6 +2,7 @@
 
 pub(crate) mod assemble;
 pub(crate) mod demo;
+pub(crate) mod estimate;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod health;
