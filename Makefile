@@ -8,7 +8,7 @@ SEEDS ?= 30000
 WHAT ?= speed
 PROFILE ?= kafka
 
-.PHONY: help demo test test-event-hubs search sim sweep chaos fuzz fmt lint doc deny audit sbom reproducible ci up down bless bench bench-event-hubs bench-peers microbench instructions compose-check
+.PHONY: help demo test test-event-hubs search sim sweep chaos fuzz fmt lint doc deny audit sbom reproducible ci up down bless bench bench-event-hubs bench-peers microbench instructions chart compose-check test-deploy
 
 help: ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -17,7 +17,10 @@ demo: ## the whole pipeline in one process, on a simulated fleet
 	@scripts/need build && cargo run --release --locked -- demo
 
 test: ## every test, against real Kafka and blob storage and judged by pandas, Polars and DuckDB; then three minutes of chaos
-	@scripts/need test && scripts/services run -- cargo test --workspace --locked && tests/chaos/run.py --binary $${CARGO_TARGET_DIR:-target}/debug/atalaia --minutes 2 && tests/chaos/run.py --source event-hubs --binary $${CARGO_TARGET_DIR:-target}/debug/atalaia --minutes 1 --rate 1500
+	@scripts/need test && scripts/services run -- cargo test --workspace --locked && tests/chaos/run.py --binary $${CARGO_TARGET_DIR:-target}/debug/atalaia --minutes 2 && tests/chaos/run.py --source event-hubs --binary $${CARGO_TARGET_DIR:-target}/debug/atalaia --minutes 1 --rate 1500 && scripts/test-deploy --quick
+
+test-deploy: ## what surrounds the program: image, compose, charts, dashboards, alerts, pages, soak; or PARTS="helm compose"
+	@scripts/need deploy && scripts/test-deploy $(PARTS)
 
 test-event-hubs: ## what concerns Event Hubs alone: the emulator and its judges, the source, notes in blobs, the Kafka endpoint, the program
 	@scripts/need test && scripts/services run -- scripts/test-event-hubs
@@ -61,8 +64,8 @@ reproducible: ## the release binary built twice from what is committed, and comp
 ci: ## what the server runs
 	.ci/run
 
-up: ## the local stack in containers: Kafka (or PROFILE=event-hubs), Azurite, simulator, Atalaia, Prometheus, Grafana
-	docker compose --profile $(PROFILE) up --build --detach
+up: ## the local stack in containers: Kafka (or PROFILE=event-hubs|scale, with ,alerts), Azurite, simulator, Atalaia, Prometheus, Grafana
+	COMPOSE_PROFILES=$(PROFILE) docker compose up --build --detach
 
 down: ## stop the local stack and forget its data
 	docker compose --profile '*' down --volumes
@@ -84,6 +87,9 @@ microbench: ## events, windows, rows a second of each stage by itself; a part wi
 
 instructions: ## instructions by event, window, row of each stage, against the committed figures (valgrind, release build); a part with CASES=decode
 	scripts/instructions $(CASES)
+
+chart: ## copy alert rules and dashboards into the Helm chart, which can only hold files of its own folder
+	rm -rf deploy/helm/atalaia/files && mkdir -p deploy/helm/atalaia/files/rules deploy/helm/atalaia/files/dashboards && for file in deploy/prometheus/rules/*.yml; do [ ! -e $$file ] || cp $$file deploy/helm/atalaia/files/rules; done && cp deploy/grafana/dashboards/*.json deploy/helm/atalaia/files/dashboards
 
 compose-check: ## check docker-compose.yml with compose's own loader (needs Go)
 	cd scripts/compose-check && go run . ../../docker-compose.yml

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{demo, eval, explain, models, preview, run, score, simulate, state, train, validate};
+use crate::commands::{demo, eval, explain, health, models, preview, run, score, simulate, state, train, validate};
 
 /// Watches fleets of devices: reads sensor events, aggregates them over event-time windows, scores each closed window
 /// with that device's own one-class SVM, and writes predictions as plain Parquet.
@@ -36,6 +36,7 @@ enum Command {
     Explain(explain::Args),
     State(state::Args),
     Train(train::Args),
+    Health(health::Args),
 }
 
 impl Cli {
@@ -56,6 +57,7 @@ impl Cli {
             Command::Explain(args) => explain::run(&args),
             Command::State(args) => state::run(args),
             Command::Train(args) => train::run(args),
+            Command::Health(args) => health::run(&args),
         }
     }
 }
