@@ -8,7 +8,7 @@ SEEDS ?= 30000
 WHAT ?= speed
 PROFILE ?= kafka
 
-.PHONY: help demo test test-event-hubs search sim sweep chaos soak fuzz fmt lint doc deny ci up down bless bench bench-event-hubs bench-peers bench-scale microbench instructions chart compose-check test-deploy
+.PHONY: help demo test test-event-hubs search sim sweep chaos soak fuzz fmt lint doc deny audit sbom reproducible ci up down bless bench bench-event-hubs bench-peers bench-scale microbench instructions chart compose-check test-deploy
 
 help: ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,15 @@ doc: ## build the API documentation, warnings as errors
 
 deny: ## licences, bans, sources and advisories of all dependencies
 	scripts/deny
+
+audit: ## the lock files against the RustSec advisories, by another tool than `make deny`
+	scripts/audit
+
+sbom: ## what the binary is made of, as CycloneDX in target/atalaia.cdx.json
+	scripts/sbom
+
+reproducible: ## the release binary built twice from what is committed, and compared (ten minutes, gigabytes)
+	scripts/reproducible
 
 ci: ## what the server runs
 	.ci/run

@@ -1,6 +1,8 @@
 //! What every store must do for the sink: one list of laws, run on memory, a local folder, the Azurite emulator, and an
 //! S3-compatible server if there is one.
 //!
+//! The sink under test may only read, list and create in datasets ([`rights`]): no law needs more.
+//!
 //! The emulator is where `ATALAIA_TEST_AZURITE` says; without it those runs are skipped in sight, or fail if
 //! `ATALAIA_TEST_REQUIRED` is set.
 
@@ -13,6 +15,7 @@ mod hostile;
 mod laws;
 mod readers;
 mod refusals;
+mod rights;
 mod sweep;
 
 use fixture::{Bench, Stage};
