@@ -8,6 +8,7 @@ mod memory;
 pub mod pipeline;
 mod reload;
 pub mod report;
+mod runtime;
 pub mod shutdown;
 mod telemetry;
 mod wall;

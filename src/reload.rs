@@ -11,11 +11,11 @@ use anyhow::Context;
 use config::Config;
 use score::{ModelSet, Models};
 use store::Location;
-use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
+use crate::runtime::Runtime;
 use crate::{memory, report, wall};
 
 /// How soon it is tried again while there are no models at all.

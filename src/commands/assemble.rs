@@ -5,11 +5,12 @@ use std::sync::Arc;
 use anyhow::Context;
 use config::Config;
 use ingest::SourceKind;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::Handle;
 
 use super::input::Sources;
 use crate::pipeline::{self, Cadence, Ending, Guards, Job, Progress, SystemClock};
 use crate::reload::{self, ModelPlace, Reload};
+use crate::runtime::Runtime;
 use crate::shutdown::Shutdown;
 
 /// What every command that runs a pipeline has in common.
@@ -21,16 +22,6 @@ pub(crate) struct Assembly {
     runtime: Runtime,
     pub(crate) sinks: sink::Sinks,
     pub(crate) models: Arc<score::Models>,
-}
-
-/// Threads for storage, HTTP and timers; computing happens in the workers.
-pub(crate) fn runtime() -> anyhow::Result<Runtime> {
-    Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("io")
-        .enable_all()
-        .build()
-        .context("start the I/O threads")
 }
 
 impl Assembly {

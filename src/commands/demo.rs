@@ -17,6 +17,7 @@ use self::judge::Judgement;
 use super::output::{Output, grouped};
 use super::{assemble, input, progress};
 use crate::pipeline::{Counts, Ending, Progress};
+use crate::runtime::Runtime;
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 
@@ -55,7 +56,7 @@ const MARKER: &str = ".atalaia-demo";
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = configuration(&args);
     telemetry::logs(&config.telemetry)?;
-    let runtime = assemble::runtime()?;
+    let runtime = Runtime::new()?;
     let shutdown = Shutdown::on_signals(runtime.handle());
     clear(&args.out)?;
 

@@ -17,12 +17,12 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use config::Config;
 use serde_json::json;
-use tokio::runtime::Runtime;
 use types::Micros;
 
 use super::output::{Output, grouped};
 use super::predictions::Predictions;
-use super::{Format, PartialConfig, assemble, time};
+use super::{Format, PartialConfig, time};
+use crate::runtime::Runtime;
 use bounds::Bounds;
 use judge::{Causal, Part, Rules};
 use labels::{Columns, Labels};
@@ -109,7 +109,7 @@ struct Pair {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.config.read()?;
     crate::telemetry::logs(&config.telemetry)?;
-    let pairs = pairs(args, &config, &assemble::runtime()?)?;
+    let pairs = pairs(args, &config, &Runtime::new()?)?;
     let score = args.score.unwrap_or_else(|| Score::of_all(pairs.iter().map(|pair| &pair.dataset)));
     let part = Part { from: args.from, to: args.to, skip: args.skip };
     let rules = Rules { causal: args.causal, part, judge: Judge { score, threshold: args.threshold } };

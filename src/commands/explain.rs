@@ -12,11 +12,11 @@ use anyhow::{Context, bail};
 use config::Config;
 use score::Model;
 use store::Location;
-use tokio::runtime::Runtime;
 use types::Micros;
 
 use super::predictions::Predictions;
-use super::{Format, PartialConfig, assemble, time};
+use super::{Format, PartialConfig, time};
+use crate::runtime::Runtime;
 use crate::wall;
 use row::Row;
 
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(models) = &args.models {
         config.score.models.clone_from(models);
     }
-    let runtime = assemble::runtime()?;
+    let runtime = Runtime::new()?;
     let row = find_row(args, &config, &runtime)?;
     let Some(key) = row.model_key.clone() else {
         bail!(

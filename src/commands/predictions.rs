@@ -8,10 +8,10 @@ use config::Config;
 use score::Statistic;
 use sink::admin::{Folder, Object};
 use store::Location;
-use tokio::runtime::Runtime;
 use types::Micros;
 
 use super::parquet_file::{File, column, number, numbers, text, texts};
+use crate::runtime::Runtime;
 
 /// A dataset that was found.
 pub(crate) struct Predictions {

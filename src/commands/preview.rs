@@ -12,7 +12,8 @@ use serde::Serialize;
 use types::PartitionId;
 
 use super::output::{Output, grouped};
-use super::{ConfigArgs, Format, assemble, input};
+use super::{ConfigArgs, Format, input};
+use crate::runtime::Runtime;
 
 /// Shows what becomes of the first records: the readings they decode to, or why they are refused
 ///
@@ -77,7 +78,7 @@ struct Reject {
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut config = args.config.load()?;
     input::apart(&mut config, "preview");
-    let runtime = assemble::runtime()?;
+    let runtime = Runtime::new()?;
     let sources = input::sources(&config, Bound::PresentEnd, runtime.handle())?;
     let mut source = sources.sources.into_iter().next().context("the source has no partitions")?;
     let mut decoder = Decoder::new(&config.ingest.decode).context("read `ingest.decode`")?;

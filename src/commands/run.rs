@@ -9,6 +9,7 @@ use tracing::info;
 use super::assemble::{self, Assembly};
 use super::{CloseArg, ConfigArgs, input};
 use crate::pipeline::{Ending, Progress};
+use crate::runtime::Runtime;
 use crate::shutdown::Shutdown;
 use crate::{http, memory, telemetry};
 
@@ -38,7 +39,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let metrics = telemetry::metrics()?;
-    let runtime = assemble::runtime()?;
+    let runtime = Runtime::new()?;
     let shutdown = Shutdown::on_signals(runtime.handle());
     shutdown.only_starting();
     let progress = Arc::new(Progress::default());

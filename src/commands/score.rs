@@ -10,6 +10,7 @@ use types::Reason;
 use super::output::{Output, grouped};
 use super::{CloseArg, ConfigArgs, Format, assemble, input, progress};
 use crate::pipeline::{Counts, Ending, Progress};
+use crate::runtime::Runtime;
 use crate::shutdown::Shutdown;
 
 /// Scores files, or a topic up to its present end, then ends: the batch job
@@ -35,7 +36,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
-    let runtime = assemble::runtime()?;
+    let runtime = Runtime::new()?;
     let shutdown = Shutdown::on_signals(runtime.handle());
     let close =
         args.close.unwrap_or(if config.ingest.source == SourceKind::Files { CloseArg::All } else { CloseArg::Due });

@@ -21,7 +21,8 @@ use types::Secret;
 use self::pace::Pace;
 use self::stream::Stream;
 use super::output::{Output, grouped};
-use super::{assemble, progress};
+use super::progress;
+use crate::runtime::Runtime;
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 
@@ -102,7 +103,7 @@ struct Whereabouts {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     telemetry::logs(&config::Config::default().telemetry)?;
-    let runtime = assemble::runtime()?;
+    let runtime = Runtime::new()?;
     let shutdown = Shutdown::on_signals(runtime.handle());
     let config = args.fleet.config(args.target.out.is_none())?;
     let fleet = Fleet::new(&config).context("make the fleet")?;

@@ -22,7 +22,6 @@ use config::Config;
 use score::{Feature, Key, Model, ModelKey};
 use serde_json::json;
 use store::Location;
-use tokio::runtime::Runtime;
 use types::{Micros, Span};
 
 use self::exclude::Excluded;
@@ -33,7 +32,8 @@ use self::report::{Line, Status};
 use self::source::{Read, Wanted};
 use super::output::{Output, grouped};
 use super::predictions::Predictions;
-use super::{ConfigArgs, Format, assemble, progress};
+use super::{ConfigArgs, Format, progress};
+use crate::runtime::Runtime;
 use crate::shutdown::Shutdown;
 use crate::wall;
 
@@ -129,7 +129,7 @@ fn time(text: &str) -> Result<Micros, String> {
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let unneeded: &[&str] = if args.from_predictions.is_some() { &["sink", "ingest"] } else { &["sink"] };
     let config = args.config.load_without(unneeded)?;
-    let runtime = assemble::runtime()?;
+    let runtime = Runtime::new()?;
     let shutdown = Shutdown::on_signals(runtime.handle());
     let to = store::open(&args.to, config.model_storage()).context("open the place of the models")?;
     runtime.block_on(store::check_writable(&to)).context("try the place of the models")?;

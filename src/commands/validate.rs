@@ -15,6 +15,7 @@ use super::assemble;
 use super::output::{Output, grouped};
 use super::{ConfigArgs, Format, input};
 use crate::report;
+use crate::runtime::Runtime;
 
 /// Checks a configuration and says what it amounts to; exit status 1 if it cannot be run
 ///
@@ -217,7 +218,7 @@ fn process(run: &config::run::Config) -> String {
 // === online: whether what they name is there ===
 
 fn online(config: &Config) -> anyhow::Result<Vec<Finding>> {
-    let runtime = assemble::runtime()?;
+    let runtime = Runtime::new()?;
     let mut findings = vec![Finding::of("source", input::checked(config, runtime.handle()))];
     match sink::Places::open(&config.sink, &config.storage).context("open the places of the results") {
         Ok(sink::Places { predictions, late, quarantine, runs, state }) => {

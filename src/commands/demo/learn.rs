@@ -5,12 +5,12 @@ use anyhow::Context;
 use config::Config;
 use ingest::simulated::Fleet;
 use score::{Feature, Statistic, TrainOptions};
-use tokio::runtime::Runtime;
 use types::Reading;
 
 use crate::commands::progress;
 use crate::commands::train::history::History;
 use crate::commands::train::learn;
+use crate::runtime::Runtime;
 
 /// Level, spread and extremes tell spikes, stuck values and drift; the count tells dropouts.
 pub(super) const FEATURES: [Statistic; 5] =

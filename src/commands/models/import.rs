@@ -8,7 +8,8 @@ use store::Location;
 
 use super::Place;
 use crate::commands::output::{Output, grouped};
-use crate::commands::{Format, assemble, progress};
+use crate::commands::{Format, progress};
+use crate::runtime::Runtime;
 
 /// Reads scikit-learn files and writes them as a registry: a few Parquet files instead of one file a model
 ///
@@ -44,7 +45,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let storage = config.model_storage();
     let from = Source::open(&config)?;
     let to = store::open(&args.to, storage).context("open the place of the registry")?;
-    let runtime = assemble::runtime()?;
+    let runtime = Runtime::new()?;
     let written = runtime.block_on(copy(&config, &from, &to))?;
 
     let mut out = Output::new();

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::Place;
 use crate::commands::output::{Output, grouped};
 use crate::commands::{Format, assemble};
+use crate::runtime::Runtime;
 
 /// Lists the models, one a line
 #[derive(Debug, clap::Args)]
@@ -38,7 +39,7 @@ pub(super) struct ShowArgs {
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let config = args.place.config()?;
-    let set = assemble::load_models(&config, &assemble::runtime()?)?;
+    let set = assemble::load_models(&config, &Runtime::new()?)?;
     let mut out = Output::new();
     match args.format {
         Format::Json => {
@@ -60,7 +61,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
 
 pub(super) fn show(args: ShowArgs) -> anyhow::Result<()> {
     let config = args.place.config()?;
-    let set = assemble::load_models(&config, &assemble::runtime()?)?;
+    let set = assemble::load_models(&config, &Runtime::new()?)?;
     let (device, sensor) = (Some(args.device.as_str()).filter(|device| *device != "*"), args.sensor.as_deref());
     let Some(model) = set.get(device, sensor) else {
         let key = score::ModelKey { device: device.map(str::to_owned), sensor: sensor.map(str::to_owned) };

@@ -9,7 +9,8 @@ use serde_json::json;
 use super::Place;
 use super::registry_place::note;
 use crate::commands::output::{Output, grouped};
-use crate::commands::{Format, PartialConfig, assemble, progress};
+use crate::commands::{Format, PartialConfig, progress};
+use crate::runtime::Runtime;
 
 /// Writes models as a new, immutable set of a registry and puts it to use: running services take it up within `score.poll_interval`
 ///
@@ -45,7 +46,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let config = place.config_by("--to")?;
     crate::telemetry::logs(&config.telemetry)?;
     let to = store::open(&config.score.models, config.model_storage()).context("open the place of the registry")?;
-    let runtime = assemble::runtime()?;
+    let runtime = Runtime::new()?;
     let published = runtime.block_on(async {
         store::check_writable(&to).await.context("try the place of the registry")?;
         let mut models = Vec::new();

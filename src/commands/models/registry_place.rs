@@ -3,10 +3,9 @@
 use anyhow::Context;
 use score::registry::{self, Note};
 use store::Location;
-use tokio::runtime::Runtime;
 
 use super::Place;
-use crate::commands::assemble;
+use crate::runtime::Runtime;
 use crate::wall;
 
 /// A registry, open.
@@ -21,7 +20,7 @@ impl Open {
         let config = place.config()?;
         crate::telemetry::logs(&config.telemetry)?;
         let at = store::open(&config.score.models, config.model_storage()).context("open the place of the registry")?;
-        let runtime = assemble::runtime()?;
+        let runtime = Runtime::new()?;
         runtime.block_on(store::check(&at)).context("open the place of the registry")?;
         Ok(Open { config, at, runtime })
     }

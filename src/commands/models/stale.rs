@@ -14,6 +14,7 @@ use super::Place;
 use crate::commands::assemble;
 use crate::commands::output::{Output, grouped};
 use crate::commands::predictions::{Predictions, Row};
+use crate::runtime::Runtime;
 use crate::wall;
 
 /// Names the keys that should be trained: models too old, series without one, models that call too much an anomaly
@@ -108,7 +109,7 @@ struct Collected {
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.place.config()?;
     crate::telemetry::logs(&config.telemetry)?;
-    let runtime = assemble::runtime()?;
+    let runtime = Runtime::new()?;
     let set = assemble::load_models(&config, &runtime)?;
     let mut seen: BTreeMap<Key, Seen> = BTreeMap::new();
     if !args.no_predictions {

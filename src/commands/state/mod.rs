@@ -17,10 +17,10 @@ use clap::Subcommand;
 use config::Config;
 use ingest::{SourceKind, event_hubs};
 use jiff::Timestamp;
-use tokio::runtime::Runtime;
 use types::{Micros, PartitionId};
 
 use super::{ConfigArgs, Format, assemble};
+use crate::runtime::Runtime;
 use crate::wall::text as time;
 
 /// Shows what a pipeline has committed, checks it, and mends what keeps partitions from going on
@@ -84,7 +84,7 @@ impl Desk {
         let is_files = config.ingest.source == SourceKind::Files;
         let settings =
             config.aggregate.settings(is_files, config.ingest.files.assume_sorted).context("read `aggregate`")?;
-        let runtime = assemble::runtime()?;
+        let runtime = Runtime::new()?;
         let identity =
             sink::Identity { pipeline: config.pipeline.clone(), fingerprint: assemble::fingerprint(&config) };
         let open = "open the places of the results";

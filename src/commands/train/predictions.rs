@@ -6,13 +6,13 @@ use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
 use indicatif::ProgressBar;
 use score::{Feature, Statistic};
-use tokio::runtime::Runtime;
 use types::{Micros, Status};
 
 use super::history::History;
 use super::source::{Read, Wanted};
 use crate::commands::parquet_file::{column, number, numbers, text, texts};
 use crate::commands::predictions::{Predictions, STATISTICS, features, std_pop};
+use crate::runtime::Runtime;
 use crate::shutdown::Shutdown;
 
 const OTHERS: [&str; 8] =

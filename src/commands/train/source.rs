@@ -14,7 +14,8 @@ use types::{Micros, PartitionId, Reading};
 
 use super::exclude::Excluded;
 use super::history::History;
-use crate::commands::{assemble, input};
+use crate::commands::input;
+use crate::runtime::Runtime;
 use crate::shutdown::Shutdown;
 
 /// Closed windows that may wait before they are taken into the history.
@@ -75,7 +76,7 @@ pub(crate) fn read(
     let mut config = config.clone();
     input::apart(&mut config, "train");
     let files = config.ingest.source == SourceKind::Files;
-    let runtime = assemble::runtime()?;
+    let runtime = Runtime::new()?;
     let sources = input::sources(&config, Bound::PresentEnd, runtime.handle())?;
     let (partitions, share) = (sources.partitions, sources.share());
     let mut source = sources.sources.into_iter().next().context("the source has no partitions")?;
