@@ -105,6 +105,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     telemetry::logs(&config::Config::default().telemetry)?;
     let runtime = Runtime::new()?;
     let shutdown = Shutdown::on_signals(runtime.handle());
+    // Brokers that are away keep the start waiting.
+    shutdown.only_starting();
     let config = args.fleet.config(args.target.out.is_none())?;
     let fleet = Fleet::new(&config).context("make the fleet")?;
     if let Some(path) = &args.truth {
@@ -123,6 +125,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         _ => bail!("say where the records go, with --kafka, --event-hubs or --out"),
     };
     let begun = Instant::now();
+    shutdown.begin_work();
     let written = write(&fleet, destination.as_mut(), &shutdown)?;
     Summary { fleet: &fleet, written: &written, seconds: begun.elapsed().as_secs_f64(), truth: args.truth.as_deref() }
         .print(&destination.whereabouts())?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::fleet::{self, Fleet, MINUTE, SECOND, start};
-use crate::support::{Judge, Kafka, Message, Running, Topic, http, wait};
+use crate::support::{Atalaia, Judge, Kafka, Message, Running, Topic, http, wait};
 
 const FLEET: Fleet = Fleet { devices: 6, sensors: 2, every: SECOND };
 
@@ -208,4 +208,15 @@ fn logs_as_text_and_their_level() {
     assert!(told.contains(" INFO ") && !told.contains('\u{1b}'), "no colours in a file: {told}");
     assert!(!told.contains(" DEBUG "), "{told}");
     assert_eq!(run("off"), "");
+}
+
+/// Brokers that do not answer are waited for, longer than an orchestrator waits for who is to leave.
+#[test]
+fn a_simulator_without_brokers_leaves_when_it_is_told_to() {
+    let broker = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = broker.local_addr().expect("it is bound").to_string();
+    let simulator = Atalaia::new("simulate").args(["--kafka", &address, "--topic", "readings", "--endless"]).start();
+    let _silent = broker.accept().expect("it looks for the broker");
+    let left = simulator.terminate(Duration::from_secs(5)).status_is(130);
+    assert!(left.stderr.contains("stopped: nothing had begun"), "{}", left.stderr);
 }
