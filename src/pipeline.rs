@@ -42,6 +42,8 @@ pub struct Job {
     pub decode: ingest::decode::Config,
     /// The rules of time.
     pub windows: aggregate::Settings,
+    /// Of files: every job reads all of them, and only the devices of its shard count.
+    pub shard: Option<ingest::Shard>,
     /// What judges; a newer set comes in between two commits.
     pub models: Arc<score::Models>,
     pub score: score::Config,

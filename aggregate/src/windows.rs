@@ -165,6 +165,12 @@ impl Windows {
         self.tally.refused += count;
     }
 
+    /// The record just observed is counted elsewhere: only its readings are here.
+    pub fn disown_record(&mut self) {
+        self.tally.records -= 1;
+        self.tally.decoded -= 1;
+    }
+
     /// A record that could not be read: it moves the arrival clock and nothing else.
     pub fn undecodable(&mut self, arrival: Arrival) {
         self.arrive(arrival);

@@ -17,6 +17,7 @@ mod mutant;
 #[cfg(any(feature = "kafka", feature = "event-hubs"))]
 mod news;
 mod records;
+mod shard;
 pub mod simulated;
 mod source;
 
@@ -25,4 +26,5 @@ pub use config::{Config, OnGap, SourceKind};
 pub use error::{Error, Kind};
 pub use metrics::describe as describe_metrics;
 pub use records::{Given, RawRecord, Records, Wanted};
+pub use shard::Shard;
 pub use source::{Bound, Claim, Polled, Source, Start};

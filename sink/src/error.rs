@@ -44,6 +44,8 @@ pub enum Error {
         "the state of `{partition}` was made under other rules of windows: stored `{stored}`, configured `{configured}`"
     )]
     RulesChanged { partition: PartitionId, stored: String, configured: String },
+    #[error("`{topic}` was scored {} before, and is to be scored {} now", cut(*before), cut(*now))]
+    ShardsChanged { topic: String, before: Option<u32>, now: Option<u32> },
     #[error("the commit has {bytes} bytes, more than {max}")]
     TooLarge { bytes: u64, max: u64 },
     #[error("cannot encode `{dataset}`: {reason}")]
@@ -86,6 +88,7 @@ impl Error {
             | Error::DrainsAlready { .. }
             | Error::Preflight { .. }
             | Error::RulesChanged { .. }
+            | Error::ShardsChanged { .. }
             | Error::TooLarge { .. } => Kind::Input,
             Error::RecordCorrupt { .. }
             | Error::RecordForeign { .. }
@@ -147,6 +150,14 @@ impl Error {
             Error::RulesChanged { .. } => "windows cannot change their rules midway: set them back, or hand over at a \
                  boundary of windows to a pipeline with a new id: `atalaia state drain -c FILE --until TIME`"
                 .to_owned(),
+            Error::ShardsChanged { before, .. } => {
+                let way =
+                    before.map_or("without `--shard`".to_owned(), |count| format!("with `--shard INDEX/{count}`"));
+                format!(
+                    "cut otherwise, windows that are published would be published again: go on {way}, or score into another place \
+                     (`sink.url`), or under another `pipeline` name"
+                )
+            }
             Error::TooLarge { .. } => "commit more often (`sink.commit_interval`), or add partitions".to_owned(),
             Error::Unbalanced { .. }
             | Error::Encode { .. }
@@ -156,4 +167,9 @@ impl Error {
         };
         Some(hint)
     }
+}
+
+/// How an input is cut, in words.
+fn cut(shards: Option<u32>) -> String {
+    shards.map_or("as a whole".to_owned(), |count| format!("in {count} shards"))
 }

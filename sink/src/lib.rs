@@ -28,6 +28,7 @@ mod preflight;
 pub mod record;
 mod retries;
 mod seam;
+mod shards;
 mod sinks;
 
 #[cfg(test)]

@@ -140,6 +140,11 @@ pub(crate) fn drain(pipeline: &str) -> String {
     format!("{pipeline}/markers/drain")
 }
 
+/// Says into how many shards an input is cut.
+pub(crate) fn shards(pipeline: &str, topic: &str) -> String {
+    format!("{pipeline}/markers/{topic}.shards")
+}
+
 /// Whether a record may publish a file under this name: no record, however it came about, names anything else.
 pub(crate) fn is_file_of(name: &str, dataset: &str, of: &PartitionId, genesis: Genesis, seq: u64) -> bool {
     if dataset == MARKERS {

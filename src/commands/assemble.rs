@@ -44,12 +44,14 @@ impl Assembly {
         self.runtime.handle()
     }
 
-    pub(crate) fn job(&self, ending: Ending, workers: usize) -> anyhow::Result<Job> {
+    pub(crate) fn job(&self, ending: Ending, sources: &Sources) -> anyhow::Result<Job> {
+        let workers = sources.sources.len();
         let config = &self.config;
         let files = config.ingest.source == SourceKind::Files;
         let sink = &config.sink;
         Ok(Job {
             decode: config.ingest.decode.clone(),
+            shard: sources.filter(),
             windows: config.aggregate.settings(files, config.ingest.files.assume_sorted).context("read `aggregate`")?,
             models: self.models.clone(),
             score: config.score.clone(),
@@ -78,6 +80,7 @@ impl Assembly {
         progress: &Progress,
         shutdown: &Shutdown,
     ) -> anyhow::Result<()> {
+        sources.agree_on_shards(&self.sinks)?;
         self.sinks.watch_drain();
         pipeline::run(job, sources.sources, &self.sinks, progress, shutdown)
     }

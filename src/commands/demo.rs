@@ -68,7 +68,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let sources = input::sources(&config, Bound::PresentEnd, runtime.handle())?;
     let assembly = assemble::Assembly::new(config, runtime)?;
     let ending = Ending::WhenRead { close: aggregate::Close::All, partitions: sources.partitions };
-    let job = assembly.job(ending, sources.sources.len())?;
+    let job = assembly.job(ending, &sources)?;
     let totals = Progress::default();
     let expected = fleet.readings_planned().map(|readings| readings / 2);
     let share = || expected.map(|expected| (totals.counts().records as f64 / expected as f64).min(1.0));

@@ -3,13 +3,14 @@
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use config::Config;
 use ingest::event_hubs::{self, EventHubsSource, HubInfo, Protocol};
 use ingest::kafka::{self, Face, KafkaSource, TopicInfo};
-use ingest::{Bound, Source, SourceKind, Wanted};
+use ingest::{Bound, Shard, Source, SourceKind, Wanted};
 use tokio::runtime::Handle;
 use types::PartitionId;
 
@@ -22,19 +23,40 @@ pub(crate) const BROKER_TIMEOUT: Duration = Duration::from_secs(15);
 pub(crate) struct Sources {
     pub(crate) sources: Vec<Box<dyn Source>>,
     pub(crate) partitions: usize,
-    /// How far files are read.
-    pub(crate) read: Option<ingest::files::Progress>,
+    /// The part of the input that they are of, if it is not all of it.
+    pub(crate) shard: Option<Shard>,
+    /// Files have one.
+    pub(crate) files: Option<Files>,
+}
+
+/// Files that are read as one input.
+pub(crate) struct Files {
+    /// Its name.
+    topic: Arc<str>,
+    /// How far they are read.
+    read: ingest::files::Progress,
 }
 
 impl Sources {
     /// How much of the input is read, from 0 to 1.
     pub(crate) fn share(&self) -> impl Fn() -> Option<f64> + Send + Sync + 'static {
-        let read = self.read.clone();
+        let read = self.files.as_ref().map(|files| files.read.clone());
         move || {
             let read = read.as_ref()?;
             let total = read.bytes_total();
             (total > 0).then(|| read.bytes_done() as f64 / total as f64)
         }
+    }
+
+    /// Of files: jobs that cut them otherwise would score them again.
+    pub(crate) fn agree_on_shards(&self, sinks: &sink::Sinks) -> Result<(), sink::Error> {
+        let Some(files) = &self.files else { return Ok(()) };
+        sinks.agree_on_shards(&files.topic, self.shard.map(Shard::count))
+    }
+
+    /// What each record of the input has to be compared with to know whether it counts: sources leave out whole partitions only.
+    pub(crate) fn filter(&self) -> Option<Shard> {
+        self.shard.filter(|_| self.files.is_some())
     }
 }
 
@@ -65,34 +87,64 @@ impl Input<'_> {
 
 /// The configured source, once a worker. A bounded job asks the broker first, so that what is wrong is said at once.
 pub(crate) fn sources(config: &Config, bound: Bound, runtime: &Handle) -> anyhow::Result<Sources> {
+    shard(config, None, bound, runtime)
+}
+
+/// The same of a part of the input, or of all of it. A topic with too few partitions for that has no sources.
+pub(crate) fn shard(config: &Config, shard: Option<Shard>, bound: Bound, runtime: &Handle) -> anyhow::Result<Sources> {
     let batch = config.run.batch_records;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let wanted = config.run.workers.unwrap_or(cores);
     match Input::of(&config.ingest)? {
         Input::Files => {
             let files = ingest::files::FilesSource::new(&config.ingest.files, &config.ingest.decode, batch)
+                .and_then(|files| match shard {
+                    Some(shard) => files.of_shard(shard),
+                    None => Ok(files),
+                })
                 .context("open the input files")?;
-            let read = Some(files.progress());
-            Ok(Sources { sources: vec![Box::new(files)], partitions: 1, read })
+            let one = Files { topic: files.partition().topic.clone(), read: files.progress() };
+            Ok(Sources { sources: vec![Box::new(files)], partitions: 1, shard, files: Some(one) })
         }
         Input::Simulated => {
-            let partitions = config.ingest.simulated.partitions as usize;
-            let workers = wanted.clamp(1, partitions.max(1));
+            let partitions = ours(config.ingest.simulated.partitions as usize, shard);
+            let workers = workers(wanted, partitions, shard);
+            let (first, step) = shard.map_or((0, 1), |shard| (shard.index() as usize, shard.count() as usize));
             let mut sources: Vec<Box<dyn Source>> = Vec::new();
             for worker in 0..workers {
+                let (worker, workers) = (first + worker * step, workers * step);
                 sources.push(Box::new(
                     ingest::simulated::SimulatedSource::new(&config.ingest.simulated, worker, workers, batch)
                         .context("make the simulated fleet")?,
                 ));
             }
-            Ok(Sources { sources, partitions, read: None })
+            Ok(Sources { sources, partitions, shard, files: None })
         }
-        Input::Kafka(kafka) => kafka_sources(config, &kafka, wanted, bound),
-        Input::Hub(hubs) => event_hubs_sources(config, hubs, wanted, bound, runtime),
+        Input::Kafka(kafka) => kafka_sources(config, &kafka, shard, wanted, bound),
+        Input::Hub(hubs) => event_hubs_sources(config, hubs, shard, wanted, bound, runtime),
     }
 }
 
-fn kafka_sources(config: &Config, kafka: &kafka::Config, workers: usize, bound: Bound) -> anyhow::Result<Sources> {
+/// How many of the partitions are the shard's.
+fn ours(partitions: usize, shard: Option<Shard>) -> usize {
+    let Some(shard) = shard else { return partitions };
+    let (index, count) = (shard.index() as usize, shard.count() as usize);
+    partitions.saturating_sub(index).div_ceil(count)
+}
+
+/// None where there is nothing for the shard.
+fn workers(wanted: usize, partitions: usize, shard: Option<Shard>) -> usize {
+    let least = usize::from(shard.is_none() || partitions > 0);
+    wanted.clamp(least, partitions.max(least))
+}
+
+fn kafka_sources(
+    config: &Config,
+    kafka: &kafka::Config,
+    shard: Option<Shard>,
+    wanted: usize,
+    bound: Bound,
+) -> anyhow::Result<Sources> {
     let partitions = match bound {
         Bound::PresentEnd => topic(kafka)?.partitions,
         Bound::Unbounded => usize::MAX,
@@ -101,20 +153,31 @@ fn kafka_sources(config: &Config, kafka: &kafka::Config, workers: usize, bound: 
         bail!("topic `{}` has no partitions", kafka.topic);
     }
     let headers = Wanted::of(&config.ingest.decode);
+    let batch = config.run.batch_records;
+    let (partitions, all) = (ours(partitions, shard), partitions);
+    let workers = workers(wanted, partitions, shard);
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
-    for worker in 0..workers.clamp(1, partitions) {
-        let source = KafkaSource::new(kafka, worker, bound, config.run.batch_records)
-            .and_then(|source| source.with_headers(&headers))
-            .context("open the Kafka source")?;
+    for worker in 0..workers {
+        let opened = match shard {
+            None => KafkaSource::new(kafka, worker, bound, batch),
+            Some(shard) => {
+                let all = u32::try_from(all).unwrap_or(u32::MAX);
+                let ours = (0..all).filter(|partition| shard.has_partition(*partition));
+                let dealt = ours.skip(worker).step_by(workers).map(u32::cast_signed).collect();
+                KafkaSource::of_partitions(kafka, worker, dealt, bound, batch)
+            }
+        };
+        let source = opened.and_then(|source| source.with_headers(&headers)).context("open the Kafka source")?;
         sources.push(Box::new(source));
     }
-    Ok(Sources { sources, partitions, read: None })
+    Ok(Sources { sources, partitions, shard, files: None })
 }
 
 fn event_hubs_sources(
     config: &Config,
     hubs: &event_hubs::Config,
-    workers: usize,
+    shard: Option<Shard>,
+    wanted: usize,
     bound: Bound,
     runtime: &Handle,
 ) -> anyhow::Result<Sources> {
@@ -123,10 +186,11 @@ fn event_hubs_sources(
         Bound::PresentEnd => hub(hubs)?.partitions as usize,
         Bound::Unbounded => usize::MAX,
     };
-    let workers = workers.clamp(1, partitions.max(1));
+    let partitions = ours(partitions, shard);
+    let workers = workers(wanted, partitions, shard);
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     for worker in 0..workers {
-        let membership = event_hubs::membership(hubs, &config.storage, worker, workers, runtime.clone())
+        let membership = event_hubs::membership(hubs, &config.storage, worker, workers, shard, runtime.clone())
             .context("read `ingest.event_hubs.ownership`")?;
         let wanted = Wanted::of(&config.ingest.decode);
         let batch = config.run.batch_records;
@@ -134,7 +198,7 @@ fn event_hubs_sources(
             .context("open the Event Hubs source")?;
         sources.push(Box::new(source));
     }
-    Ok(Sources { sources, partitions, read: None })
+    Ok(Sources { sources, partitions, shard, files: None })
 }
 
 fn topic(kafka: &kafka::Config) -> anyhow::Result<TopicInfo> {

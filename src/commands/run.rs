@@ -62,7 +62,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         false => Ending::Never,
     };
     let sources = input::sources(&assembly.config, Bound::Unbounded, assembly.runtime())?;
-    let job = assembly.job(ending, sources.sources.len())?;
+    let job = assembly.job(ending, &sources)?;
     info!(
         pipeline = assembly.config.pipeline,
         workers = sources.sources.len(),

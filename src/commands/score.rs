@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use ingest::{Bound, SourceKind};
+use aggregate::Clock;
+use anyhow::bail;
+use config::Config;
+use ingest::{Bound, Shard, SourceKind};
 
 use types::Reason;
 
@@ -20,7 +23,8 @@ use crate::shutdown::Shutdown;
 #[command(after_help = "\
 Examples:
   atalaia score -c config/reference.toml --set ingest.files.path=readings.csv --set score.models=models/ --set sink.url=scored/
-  atalaia score -c pipeline.toml --close due      the hourly job over a topic: open windows wait for the next run")]
+  atalaia score -c pipeline.toml --close due      the hourly job over a topic: open windows wait for the next run
+  atalaia score -c pipeline.toml --shard 0/4      the first of four jobs side by side; the others: 1/4, 2/4, 3/4")]
 pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
@@ -29,6 +33,10 @@ pub(crate) struct Args {
     #[arg(long, value_enum)]
     close: Option<CloseArg>,
 
+    /// Do one part of n, counted from 0: of a topic the partitions p with p mod n = i, of files the devices by a hash of their names
+    #[arg(long, value_name = "i/n")]
+    shard: Option<Shard>,
+
     /// How the summary is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -36,15 +44,16 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
+    check_shard(&config, args.shard)?;
     let runtime = Runtime::new()?;
     let shutdown = Shutdown::on_signals(runtime.handle());
     let close =
         args.close.unwrap_or(if config.ingest.source == SourceKind::Files { CloseArg::All } else { CloseArg::Due });
 
-    let sources = input::sources(&config, Bound::PresentEnd, runtime.handle())?;
+    let sources = input::shard(&config, args.shard, Bound::PresentEnd, runtime.handle())?;
+    let idle = args.shard.filter(|_| sources.sources.is_empty());
     let assembly = assemble::Assembly::new(config, runtime)?;
-    let job = assembly
-        .job(Ending::WhenRead { close: close.into(), partitions: sources.partitions }, sources.sources.len())?;
+    let job = assembly.job(Ending::WhenRead { close: close.into(), partitions: sources.partitions }, &sources)?;
     let totals = Progress::default();
     let begun = Instant::now();
     let share = sources.share();
@@ -52,9 +61,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 
     let (counts, refused) = (totals.counts(), totals.refused());
     let paths = assemble::paths(&assembly.sinks);
+    let hint = idle
+        .map(|shard| format!("nothing to do for shard {shard}: the input has fewer partitions"))
+        .or_else(|| hint(&counts, &refused));
     match args.format {
         Format::Text => {
-            summary(&counts, &refused, begun.elapsed().as_secs_f64(), assembly.models.current().len(), &paths)?;
+            summary(&counts, &refused, begun.elapsed().as_secs_f64(), assembly.models.current().len(), &paths, hint)?;
         }
         Format::Json => {
             let paths: serde_json::Map<_, _> =
@@ -67,7 +79,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
                 "seconds": begun.elapsed().as_secs_f64(),
                 "paths": paths,
             });
-            if let Some(hint) = hint(&counts, &refused) {
+            if let Some(hint) = hint {
                 shown["hint"] = hint.into();
             }
             let mut out = Output::new();
@@ -78,12 +90,25 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(if shutdown.requested() { ExitCode::from(130) } else { ExitCode::SUCCESS })
 }
 
+/// A clock that all devices share makes the rows of one depend on the others.
+fn check_shard(config: &Config, shard: Option<Shard>) -> anyhow::Result<()> {
+    let is_cut_by_device = shard.is_some() && config.ingest.source == SourceKind::Files;
+    if is_cut_by_device && config.ingest.files.assume_sorted && config.aggregate.clock == Clock::Partition {
+        bail!(
+            "files cannot be cut by device while `aggregate.clock` is `partition`: what closes a device's windows would be in another shard\n\
+             set `aggregate.clock` to `device`, or `ingest.files.assume_sorted` to `false`, or leave `--shard` out"
+        );
+    }
+    Ok(())
+}
+
 fn summary(
     counts: &Counts,
     refused: &[(Reason, u64)],
     seconds: f64,
     models: usize,
     paths: &[(&'static str, String)],
+    hint: Option<String>,
 ) -> anyhow::Result<()> {
     let mut out = Output::new();
     let mut rows = vec![
@@ -105,7 +130,7 @@ fn summary(
     ];
     rows.extend(paths.iter().map(|(name, path)| (*name, path.clone())));
     out.table(&rows);
-    if let Some(hint) = hint(counts, refused) {
+    if let Some(hint) = hint {
         out.line(hint);
     }
     out.finish()

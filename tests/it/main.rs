@@ -28,6 +28,9 @@ mod registry;
 // However the work is cut into jobs, restarts and uploads, the same rows come out.
 mod jobs;
 
+// Jobs side by side write the rows of one.
+mod shards;
+
 // What a fleet would take, against a run of it.
 mod estimate;
 

@@ -1,6 +1,7 @@
-"""Two runs over the same input must have written the same rows:  same.py ONE OTHER   (folders of results)
+"""Two runs over the same input must have written the same rows:  same.py ONE OTHER [COLUMN…]   (folders of results)
 
-Prints one JSON object; exit status 1 if any row of predictions or late readings differs, in any column but the pipeline's name.
+Prints one JSON object; exit status 1 if any row of predictions or late readings differs, in any column but the pipeline's name and those
+given, or if another number of items was refused for some reason.
 """
 
 import json
@@ -15,7 +16,15 @@ def rows(folder):
         return None
     frame = next(iter(read_all(folder).values()))
     frame["features"] = frame["features"].astype(str) if "features" in frame else None
-    return frame.drop(columns="pipeline")
+    return frame.drop(columns=["pipeline", *sys.argv[3:]], errors="ignore")
+
+
+def refused(folder):
+    """How many items, by reason. How they are cut into rows is the commits' business."""
+    if not Path(folder).exists() or not files(folder):
+        return {}
+    counts = next(iter(read_all(folder).values())).groupby("reason")["count"].sum()
+    return {reason: int(count) for reason, count in sorted(counts.items())}
 
 
 def main():
@@ -29,8 +38,10 @@ def main():
         elif a is not None:
             differ = [c for c in a.columns if not a[c].equals(b[c])]
             problems += [f"{dataset}: {c} differs in {int((a[c] != b[c]).sum())} rows" for c in differ]
+    a, b = (refused(f"{folder}/quarantine") for folder in (one, other))
+    problems += [] if a == b else [f"quarantine: {a} against {b}"]
     anomalies = 0 if (p := rows(f"{one}/predictions")) is None else int(p["is_anomaly"].sum())
-    print(json.dumps({"good": not problems, "rows": found, "anomalies": anomalies, "problems": problems}))
+    print(json.dumps({"good": not problems, "rows": found, "refused": a, "anomalies": anomalies, "problems": problems}))
     sys.exit(1 if problems else 0)
 
 

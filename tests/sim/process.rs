@@ -145,6 +145,7 @@ fn job(world: &Shared, scenario: &Scenario, process: usize, ending: Ending) -> J
     };
     Job {
         decode: ingest::decode::Config::default(),
+        shard: None,
         windows,
         models: Arc::new(score::Models::new(scoring::models(scenario.seed))),
         score: scoring::config(scenario.seed),

@@ -5,10 +5,10 @@ use tokio::runtime::Handle;
 use super::ownership::{CheckpointStore, Group, Member, Settings};
 use super::place::Place;
 use super::{Config, Membership, Static};
-use crate::Error;
+use crate::{Error, Shard};
 
 /// Worker `worker` of `workers`: it shares with all members whose notes lie in the container, or, where none is configured, the
-/// hub is this process's alone.
+/// hub is this process's alone. A shard's partitions are its own either way, and nobody is told in notes.
 ///
 /// # Errors
 /// If a setting is refused, or the container cannot hold notes. Nothing is asked of it yet.
@@ -17,11 +17,14 @@ pub fn membership(
     storage: &store::Config,
     worker: usize,
     workers: usize,
+    shard: Option<Shard>,
     runtime: Handle,
 ) -> Result<Box<dyn Membership>, Error> {
     Ok(match notes(config, storage)? {
-        None => Box::new(Static::new(worker, workers)),
-        Some(notes) => Box::new(Member::new(runtime, notes, Settings::new(&config.ownership)?, worker)),
+        Some(notes) if shard.is_none() => {
+            Box::new(Member::new(runtime, notes, Settings::new(&config.ownership)?, worker))
+        }
+        _ => Box::new(Static::new(worker, workers).of_shard(shard)),
     })
 }
 

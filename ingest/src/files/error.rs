@@ -44,6 +44,8 @@ pub enum Error {
     AvroIsNoCsv { path: PathBuf },
     #[error("`{path}` can be read only once: it is standard input or a pipe")]
     Once { path: String },
+    #[error("`{path}` has no shards: it is standard input or a pipe, and only one job reads it")]
+    Unshared { path: String },
     #[error("files cannot start at `{start}`: they have no broker times and no live end")]
     Start { start: Start },
 }
@@ -86,7 +88,7 @@ impl Error {
                 "the codecs are null, deflate, snappy, zstandard, bzip2 and xz; look at the header with another reader of Avro".into()
             }
             Error::AvroIsNoCsv { .. } => "set `ingest.decode.format` to `json`, or `auto`".into(),
-            Error::Once { .. } => "write it to a file first, and read that".into(),
+            Error::Once { .. } | Error::Unshared { .. } => "write it to a file first, and read that".into(),
             Error::Start { .. } => "leave `ingest.start` at `earliest`".into(),
         };
         Some(hint)

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use types::{PartitionId, Position};
 
 use crate::decode::{self, Format, Plan, row};
-use crate::{Given, Polled, RawRecord, Records, Source, Start, Wanted};
+use crate::{Given, Polled, RawRecord, Records, Shard, Source, Start, Wanted};
 use avro::AvroFile;
 pub use error::Error;
 use error::nearest;
@@ -52,6 +52,8 @@ const BATCH_BYTES: usize = 8 << 20;
 pub struct FilesSource {
     path: String,
     partition: PartitionId,
+    /// As many as there are shards.
+    partitions: u32,
     files: Arc<Files>,
     /// Some of them can be read only once.
     once: bool,
@@ -118,6 +120,7 @@ impl FilesSource {
         let inputs = expand::expand(&config.path)?;
         Ok(FilesSource {
             partition: PartitionId { topic: identity::topic(&config.path, &inputs).into(), index: 0 },
+            partitions: 1,
             once: inputs.iter().any(Input::is_stream),
             begun: false,
             files: Arc::new(Files {
@@ -132,6 +135,25 @@ impl FilesSource {
             state: State::New,
             paused: false,
         })
+    }
+
+    /// As the partition of a shard: it hands over all records too, and whoever reads them leaves those of other shards alone.
+    ///
+    /// # Errors
+    /// If other shards could not read the same.
+    pub fn of_shard(mut self, shard: Shard) -> Result<FilesSource, crate::Error> {
+        if self.once {
+            return Err(Error::Unshared { path: self.path }.into());
+        }
+        self.partition.index = shard.index();
+        self.partitions = shard.count();
+        Ok(self)
+    }
+
+    /// The only one that it hands over.
+    #[must_use]
+    pub fn partition(&self) -> &PartitionId {
+        &self.partition
     }
 
     /// A handle for a progress bar, also on another thread.
@@ -218,7 +240,7 @@ impl Source for FilesSource {
     }
 
     fn partitions(&mut self) -> Result<Option<u32>, crate::Error> {
-        Ok(Some(1))
+        Ok(Some(self.partitions))
     }
 
     fn pause(&mut self, _: &PartitionId) {

@@ -60,9 +60,15 @@ impl Context {
         self.served.load(Ordering::Relaxed)
     }
 
-    /// Whether the group ever gave us an assignment.
+    /// Whether there ever was an assignment.
     pub(super) fn joined(&self) -> bool {
         self.joined.load(Ordering::Relaxed)
+    }
+
+    /// These are ours without a group. Who names partitions has asked the brokers for the topic.
+    pub(super) fn give(&self, partitions: Vec<i32>) {
+        self.joined.store(true, Ordering::Relaxed);
+        self.record(Change::Gained(partitions));
     }
 
     /// Counts an error that is retried, and logs it unless its kind was logged just now.

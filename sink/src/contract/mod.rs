@@ -40,6 +40,7 @@ const LAWS: &[fn(&Stage)] = &[
     refusals::a_log_that_was_put_back_is_told,
     refusals::a_damaged_head_is_refused_and_never_skipped,
     refusals::what_belongs_to_others_is_refused,
+    refusals::an_input_is_cut_once,
     refusals::a_state_that_is_gone_is_told,
     refusals::no_record_names_a_file_of_another,
 ];

@@ -128,6 +128,38 @@ pub(super) fn what_belongs_to_others_is_refused(stage: &Stage) {
     }
 }
 
+/// Another number of shards would give devices to jobs that do not know which of their windows are published.
+pub(super) fn an_input_is_cut_once(stage: &Stage) {
+    let agree = |topic: &str, shards| stage.sinks().agree_on_shards(topic, shards);
+    let refused = |topic, shards| match agree(topic, shards) {
+        Err(error @ Error::ShardsChanged { .. }) => {
+            assert_eq!(error.kind(), Kind::Input);
+            format!("{error}; {}", error.hint().expect("a remedy"))
+        }
+        other => panic!("{topic} in {shards:?}: {other:?}"),
+    };
+    agree("files-1", Some(4)).expect("the first one decides");
+    agree("files-1", Some(4)).expect("as before");
+    for other in [Some(1), Some(8), None] {
+        let said = refused("files-1", other);
+        assert!(said.contains("in 4 shards before") && said.contains("`--shard INDEX/4`"), "{said}");
+    }
+    agree("files-2", None).expect("another input");
+    agree("files-2", Some(2)).expect("nothing is published of it yet");
+    agree("../files", Some(2)).expect_err("names nothing");
+
+    // One that was read as a whole has a log, and no note.
+    stage.begun();
+    agree("readings", None).expect("as before");
+    let said = refused("readings", Some(1));
+    assert!(said.contains("as a whole before") && said.contains("without `--shard`"), "{said}");
+    let notes = |name: &&String| name.ends_with(".shards");
+    assert_eq!(stage.objects(&stage.places.state).keys().filter(notes).count(), 2, "none is left by what was refused");
+
+    stage.put(&stage.places.state, "plant-7/markers/files-3.shards", "no JSON");
+    refused("files-3", Some(4));
+}
+
 /// That is not the same as a record that was collected: the head did not move on.
 pub(super) fn a_state_that_is_gone_is_told(stage: &Stage) {
     two_commits(stage);

@@ -99,7 +99,8 @@ impl Task<'_> {
         }
     }
 
-    /// The record that killed its readers again and again is counted, kept, and not read.
+    /// The record that killed its readers again and again is counted, kept, and not read: so nobody knows which shard's it is, and each
+    /// that it killed has it.
     fn set_aside(&mut self, held: &Held) {
         let Some(raw) = held.records.iter().nth(held.folded) else { return };
         error!(partition = %self.partition, position = raw.position, "this record killed its readers again and again: it goes to quarantine unread");
@@ -121,11 +122,14 @@ impl Task<'_> {
         let mut last = None;
         self.decoder.begin(records);
         for (number, raw) in records.iter().enumerate().skip(from).take(count) {
-            counts.records += 1;
-            counts.bytes += (raw.key.len() + raw.payload.map_or(0, <[u8]>::len)) as u64;
+            let mut is_ours = true;
             if raw.position >= self.next.0 || !self.job.guards.positions {
-                self.fold_record(raw, records.given(number), wall, &mut counts);
+                is_ours = self.fold_record(raw, records.given(number), wall, &mut counts);
                 last = Some(raw);
+            }
+            if is_ours {
+                counts.records += 1;
+                counts.bytes += (raw.key.len() + raw.payload.map_or(0, <[u8]>::len)) as u64;
             }
         }
         if let Some(last) = last {
@@ -156,8 +160,12 @@ impl Task<'_> {
         }
     }
 
+    /// Whether the record counts here: of those that shards share, each counts in one, and each reading in its device's.
     #[inline]
-    fn fold_record(&mut self, raw: RawRecord<'_>, given: Given<'_>, wall: Option<Micros>, counts: &mut Counts) {
+    fn fold_record(&mut self, raw: RawRecord<'_>, given: Given<'_>, wall: Option<Micros>, counts: &mut Counts) -> bool {
+        let shard = self.job.shard;
+        let has_nameless = || shard.is_none_or(|shard| shard.has_nameless(raw.position));
+        let has = |device: &str| shard.is_none_or(|shard| shard.has_device(device));
         let arrival = Arrival { position: raw.position, broker_time: raw.broker_time, wall };
         if let (Some(taken), Some(wall)) = (raw.broker_time, wall) {
             if taken > wall.saturating_add(self.job.windows.max_future_skew) {
@@ -168,13 +176,17 @@ impl Task<'_> {
             }
         }
         let Some(payload) = raw.payload else {
+            if !has_nameless() {
+                return false;
+            }
             self.windows.tombstone(arrival);
             counts.tombstones += 1;
-            return;
+            return true;
         };
         let leaves = self.journal.drain.is_some();
         let Task { late, quarantine, rejects, windows, .. } = self;
         match self.decoder.decode_given(payload, given) {
+            Decoded::One(reading) if !has(reading.device) => return false,
             Decoded::One(reading) => {
                 windows.observe(arrival, std::iter::once(reading), &mut self.refused);
                 counts.readings += 1;
@@ -184,17 +196,24 @@ impl Task<'_> {
                 }
             }
             Decoded::Many(many) => {
-                windows.observe(arrival, many.iter().map(|(_, reading)| reading), &mut self.refused);
-                counts.readings += many.len() as u64;
+                let ours = || many.iter().filter(|(_, reading)| has(reading.device));
+                let observed = ours().map(|(_, reading)| reading).inspect(|_| counts.readings += 1);
+                windows.observe(arrival, observed, &mut self.refused);
                 let mut side = Side { late, quarantine, rejects, windows, raw, payload, leaves };
                 if !self.refused.is_empty() {
-                    side.take(&mut self.refused, many.iter(), counts);
+                    side.take(&mut self.refused, ours(), counts);
+                }
+                // The record goes with its first reading.
+                if !many.iter().next().map_or_else(has_nameless, |(_, first)| has(first.device)) {
+                    windows.disown_record();
+                    return false;
                 }
                 for (index, reject) in many.rejects() {
                     counts.readings += 1;
                     side.refuse_reading(reject.reason, *index, &reject.detail, counts);
                 }
             }
+            Decoded::Reject(_) if !has_nameless() => return false,
             Decoded::Reject(_) if leaves => windows.leave(arrival),
             Decoded::Reject(reject) => {
                 windows.undecodable(arrival);
@@ -203,5 +222,6 @@ impl Task<'_> {
                 side.keep(reject.reason, None, &reject.detail, counts);
             }
         }
+        true
     }
 }

@@ -1,4 +1,4 @@
-//! No sharing: all partitions of the hub are this process's, dealt out to its workers by their numbers.
+//! No sharing: all partitions of the hub, or those of a shard, are this process's, dealt out to its workers by their numbers.
 //!
 //! A partition that another reader took is tried for again after a random wait, so that two processes that were started by
 //! mistake do not tear at it in step.
@@ -8,18 +8,19 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Change, Membership, Wake};
-use crate::Error;
 use crate::event_hubs::jitter;
+use crate::{Error, Shard};
 
 /// A partition that was stolen comes back after a wait between these.
 const BACK_AFTER_MIN: Duration = Duration::from_secs(1);
 const BACK_AFTER_MAX: Duration = Duration::from_secs(30);
 
-/// All partitions whose number, divided by the number of workers, leaves the worker's.
+/// All partitions of the shard whose number, divided by the number of workers, leaves the worker's.
 #[derive(Debug)]
 pub struct Static {
     worker: usize,
     workers: usize,
+    shard: Option<Shard>,
     /// The partitions up to here were told of; `None` until the hub's number is known.
     told: Option<u32>,
     count: Option<u32>,
@@ -30,7 +31,19 @@ pub struct Static {
 impl Static {
     #[must_use]
     pub fn new(worker: usize, workers: usize) -> Self {
-        Static { worker, workers: workers.max(1), told: None, count: None, stolen: Mutex::default() }
+        Static { worker, workers: workers.max(1), shard: None, told: None, count: None, stolen: Mutex::default() }
+    }
+
+    /// Leaves the partitions of other shards alone.
+    #[must_use]
+    pub fn of_shard(self, shard: Option<Shard>) -> Self {
+        Static { shard, ..self }
+    }
+
+    fn is_ours(&self, partition: u32) -> bool {
+        let (is_of_shard, number) =
+            self.shard.map_or((true, partition), |shard| (shard.has_partition(partition), partition / shard.count()));
+        is_of_shard && number as usize % self.workers == self.worker
     }
 
     fn changes_at(&mut self, now: Instant) -> Vec<Change> {
@@ -40,8 +53,7 @@ impl Static {
             && self.told.is_none_or(|told| told < count)
         {
             is_news = self.told.is_none();
-            let (worker, workers) = (self.worker, self.workers);
-            gained.extend((self.told.unwrap_or(0)..count).filter(|index| *index as usize % workers == worker));
+            gained.extend((self.told.unwrap_or(0)..count).filter(|index| self.is_ours(*index)));
             self.told = Some(count);
         }
         let mut stolen = self.stolen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,6 +106,25 @@ mod tests {
         second.hub_has(5);
         assert_eq!(second.changes_at(now), [Change::Gained(vec![5, 7])]);
         assert_eq!(second.changes_at(now), []);
+    }
+
+    #[test]
+    fn the_partitions_of_a_shard_are_dealt_out_among_its_workers() {
+        let gained = |worker, workers, shard: &str| {
+            let mut member = Static::new(worker, workers).of_shard(shard.parse().ok());
+            member.hub_has(7);
+            member.changes_at(Instant::now())
+        };
+        for (worker, workers, shard, ours) in [
+            (0, 1, "0/3", vec![0, 3, 6]),
+            (0, 2, "0/3", vec![0, 6]),
+            (1, 2, "0/3", vec![3]),
+            (0, 2, "1/3", vec![1]),
+            (1, 2, "1/3", vec![4]),
+            (0, 1, "8/9", vec![]),
+        ] {
+            assert_eq!(gained(worker, workers, shard), [Change::Gained(ours)], "worker {worker} of {workers}, {shard}");
+        }
     }
 
     #[test]

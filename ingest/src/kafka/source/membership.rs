@@ -132,7 +132,7 @@ impl KafkaSource {
         self.consumer.context().forget_all();
         // A member with a name of its own says no goodbye, so that it finds its partitions when it comes back. Closing
         // keeps to that; unsubscribing does not.
-        let is_unsubscribed = self.config.instance_id.is_none();
+        let is_unsubscribed = self.is_member && self.config.instance_id.is_none();
         if is_unsubscribed {
             self.consumer.unsubscribe();
         }

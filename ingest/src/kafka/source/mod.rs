@@ -1,4 +1,4 @@
-//! Kafka behind the source seam: one consumer, one member of the group, any number of partitions.
+//! Kafka behind the source seam: one consumer, any number of partitions, which the group gives it or whoever opens it.
 //!
 //! Membership comes through the consumer's queue and is served first; records come through the fetch queue. Partitions
 //! are assigned one by one with the position that the pipeline recovered: never at the broker's memory of it, never by
@@ -35,7 +35,7 @@ const SLICE: Duration = Duration::from_millis(25);
 /// How often what may wait is done: informational commits, renewing the forwarding.
 const TICK: Duration = Duration::from_secs(1);
 
-/// One member of the consumer group.
+/// One member of the consumer group, or a reader of partitions that were named to it.
 pub struct KafkaSource {
     config: Config,
     topic: Arc<str>,
@@ -43,6 +43,8 @@ pub struct KafkaSource {
     bound: Bound,
     batch_records: usize,
     consumer: Arc<BaseConsumer<Context>>,
+    /// Whether the group says which partitions are ours.
+    is_member: bool,
     fetch: FetchQueue,
     /// The headers to read; none: they are not looked at.
     names: Option<Names>,
@@ -76,12 +78,36 @@ impl KafkaSource {
     /// # Errors
     /// If a setting is refused.
     pub fn new(config: &Config, worker: usize, bound: Bound, batch_records: usize) -> Result<KafkaSource, Error> {
+        let mut source = Self::apart(config, worker, bound, batch_records)?;
+        let subscribed = source.consumer.subscribe(&[&config.topic]);
+        subscribed.map_err(|error| errors::of_action(config, "join the group", &error))?;
+        source.is_member = true;
+        Ok(source)
+    }
+
+    /// Reads these partitions, whatever the members of the group read. The group only keeps the positions for lag displays.
+    ///
+    /// # Errors
+    /// If a setting is refused.
+    pub fn of_partitions(
+        config: &Config,
+        worker: usize,
+        partitions: Vec<i32>,
+        bound: Bound,
+        batch_records: usize,
+    ) -> Result<KafkaSource, Error> {
+        let config = Config { instance_id: None, ..config.clone() };
+        let source = Self::apart(&config, worker, bound, batch_records)?;
+        source.consumer.context().give(partitions);
+        Ok(source)
+    }
+
+    fn apart(config: &Config, worker: usize, bound: Bound, batch_records: usize) -> Result<KafkaSource, Error> {
         let failed = |error: KafkaError| errors::of_action(config, "start a consumer", &error);
         let client = settings::consumer(config, worker)?;
         let length_max = settings::queue_length_max(&client);
         let consumer: BaseConsumer<Context> = client.create_with_context(Context::new(config)).map_err(failed)?;
         let consumer = Arc::new(consumer);
-        consumer.subscribe(&[&config.topic]).map_err(failed)?;
         let watermarks = Watermarks::spawn(Arc::clone(&consumer), config.clone(), worker)
             .map_err(|error| Error::Kafka { action: "start a thread", reason: error.to_string() })?;
         Ok(KafkaSource {
@@ -92,6 +118,7 @@ impl KafkaSource {
             batch_records: batch_records.max(1),
             fetch: FetchQueue::new(Arc::clone(&consumer), length_max),
             consumer,
+            is_member: false,
             names: None,
             inquirer: Inquirer::new(config.clone()),
             watermarks: Some(watermarks),
