@@ -5,6 +5,7 @@ mod commands;
 mod http;
 mod memory;
 pub mod pipeline;
+mod probes;
 pub mod process;
 mod reload;
 pub mod report;

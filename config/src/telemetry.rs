@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use types::Span;
 
 /// What the service says about itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -9,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Address of `/metrics`, `/livez` and `/readyz`, or `off`. `0.0.0.0:9464` lets other machines in: containers need it.
     pub metrics: String,
+    /// `/livez` fails when a worker thread has not got round to its partitions for this long: the process is stuck and should be started anew. That a
+    /// broker or a store is away never takes a worker so long. At least `10s`.
+    pub stuck_after: Span,
     /// How log lines look: `text` for people, `json` for machines.
     pub log_format: LogFormat,
     /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`, `off`), or levels by part of the program, like `info,ingest=debug`.
@@ -25,6 +29,7 @@ pub enum LogFormat {
 
 impl Default for Config {
     fn default() -> Self {
-        Config { metrics: "127.0.0.1:9464".into(), log_format: LogFormat::Text, log: "info".into() }
+        let stuck_after = Span::from_secs(120);
+        Config { metrics: "127.0.0.1:9464".into(), stuck_after, log_format: LogFormat::Text, log: "info".into() }
     }
 }

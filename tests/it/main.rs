@@ -37,6 +37,9 @@ mod state;
 // What a running service tells machines: probes, metrics, logs.
 mod service;
 
+// Each exit status of the service.
+mod exits;
+
 // Each record of the events corpus through a topic or a file, as `preview` shows it.
 mod devices;
 mod events;
