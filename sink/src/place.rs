@@ -10,6 +10,8 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use store::{Error, Location};
+use tracing::Instrument;
+use tracing::instrument::Instrumented;
 
 /// What one read of a record's beginning brings: nearly every header, and little of the rest.
 const BEGINNING_BYTES: u64 = 64 << 10;
@@ -17,6 +19,12 @@ const BEGINNING_BYTES: u64 = 64 << 10;
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) location: Location,
+}
+
+/// A part of the span of a commit, where commits have spans: those of this target are for tracing alone.
+fn traced<R>(what: &'static str, request: R) -> Instrumented<R> {
+    let span = tracing::info_span!(target: "atalaia::trace", "request", otel.name = what, otel.kind = "client", otel.done = true);
+    request.instrument(span)
 }
 
 /// What became of an object that was to be created.
@@ -36,7 +44,8 @@ impl Place {
     pub(crate) async fn create(&self, name: &str, bytes: &Bytes) -> Result<Creation, Error> {
         let path = self.location.path(name);
         let options = PutOptions::from(PutMode::Create);
-        let put = self.location.store.put_opts(&path, PutPayload::from(bytes.clone()), options);
+        let put =
+            traced("storage create", self.location.store.put_opts(&path, PutPayload::from(bytes.clone()), options));
         match self.limited(bytes.len() as u64, put).await {
             Ok(_) => Ok(Creation::Created),
             Err(Error::Exists { .. }) => Ok(Creation::Exists),
@@ -47,7 +56,7 @@ impl Place {
     /// Creates an object, or replaces it whole.
     pub(crate) async fn replace(&self, name: &str, bytes: &Bytes) -> Result<(), Error> {
         let path = self.location.path(name);
-        let put = self.location.store.put(&path, PutPayload::from(bytes.clone()));
+        let put = traced("storage put", self.location.store.put(&path, PutPayload::from(bytes.clone())));
         self.limited(bytes.len() as u64, put).await.map(drop)
     }
 
@@ -72,20 +81,21 @@ impl Place {
     async fn get(&self, name: &str, options: GetOptions, bytes_max: u64) -> Result<Option<Bytes>, Error> {
         let path = self.location.path(name);
         let read = async { self.location.store.get_opts(&path, options).await?.bytes().await };
-        absent_is_none(self.limited(bytes_max, read).await)
+        absent_is_none(self.limited(bytes_max, traced("storage get", read)).await)
     }
 
     /// Its length; none if there is no such object.
     pub(crate) async fn length(&self, name: &str) -> Result<Option<u64>, Error> {
         let path = self.location.path(name);
-        let head = self.limited(0, self.location.store.head(&path)).await;
+        let head = self.limited(0, traced("storage head", self.location.store.head(&path))).await;
         absent_is_none(head.map(|meta| meta.size))
     }
 
     /// One that is not there is deleted.
     pub(crate) async fn delete(&self, name: &str) -> Result<(), Error> {
         let path = self.location.path(name);
-        absent_is_none(self.limited(0, self.location.store.delete(&path)).await).map(drop)
+        let delete = traced("storage delete", self.location.store.delete(&path));
+        absent_is_none(self.limited(0, delete).await).map(drop)
     }
 
     /// Everything directly or indirectly in a folder; of names after `after` only, if given.
@@ -95,7 +105,7 @@ impl Place {
             Some(after) => self.location.store.list_with_offset(Some(&prefix), &self.location.path(after)),
             None => self.location.store.list(Some(&prefix)),
         };
-        self.limited(0, listing.try_collect()).await
+        self.limited(0, traced("storage list", listing.try_collect())).await
     }
 
     /// The name below this place.
