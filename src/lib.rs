@@ -7,6 +7,7 @@ mod memory;
 pub mod pipeline;
 mod reload;
 pub mod report;
+mod settings;
 pub mod shutdown;
 mod telemetry;
 mod wall;

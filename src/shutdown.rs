@@ -26,6 +26,7 @@ impl Shutdown {
                 }
                 if flag.only_starting.load(Ordering::Acquire) {
                     tracing::info!("stopped: nothing had begun");
+                    crate::telemetry::finish();
                     std::process::exit(130);
                 }
                 tracing::info!("stopping: reading has ended, what is due is being committed");

@@ -10,7 +10,7 @@ use super::assemble::{self, Assembly};
 use super::{CloseArg, ConfigArgs, input};
 use crate::pipeline::{Ending, Progress};
 use crate::shutdown::Shutdown;
-use crate::{http, memory, telemetry};
+use crate::{http, memory, settings, telemetry};
 
 /// Runs the service: reads for ever, scores every window that closes, writes predictions
 ///
@@ -38,7 +38,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let metrics = telemetry::metrics()?;
+    telemetry::export(&config, Some(&metrics))?;
     let runtime = assemble::runtime()?;
+    let look_for_models = Arc::default();
+    settings::watch(args.config.clone(), config.clone(), Arc::clone(&look_for_models), runtime.handle())?;
     let shutdown = Shutdown::on_signals(runtime.handle());
     shutdown.only_starting();
     let progress = Arc::new(Progress::default());
@@ -52,7 +55,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 
     memory::watch(config.run.memory_bytes_max, progress.clone(), runtime.handle());
-    let assembly = Assembly::service(config, runtime)?;
+    let assembly = Assembly::service(config, runtime, look_for_models)?;
     for (dataset, path) in assemble::paths(&assembly.sinks) {
         info!("{dataset}: {path}");
     }

@@ -31,6 +31,7 @@ pub(super) use self::open::{NotHandedOver, Opening};
 use self::skew::Skew;
 use super::{Counts, Job, Keeper, Progress, metrics};
 use crate::report;
+use crate::telemetry::trace;
 
 /// When rows and positions become durable.
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +83,8 @@ pub(super) struct Task<'a> {
     /// What is durable, or on its way.
     begun: Position,
     in_flight: Option<InFlight>,
+    /// Traces that records since the commit before belong to.
+    links: trace::Links,
     /// A commit that is due now, whatever the cadence says.
     forced: Option<RecordKind>,
     is_started: bool,
