@@ -37,6 +37,9 @@ mod state;
 // What a running service tells machines: probes, metrics, logs.
 mod service;
 
+// What it tells others: a collector, files in a store, an operator.
+mod telemetry;
+
 // Each record of the events corpus through a topic or a file, as `preview` shows it.
 mod devices;
 mod events;
