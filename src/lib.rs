@@ -2,6 +2,7 @@
 
 pub mod cli;
 mod commands;
+pub mod core_dumps;
 mod http;
 mod memory;
 pub mod pipeline;

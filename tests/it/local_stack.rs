@@ -61,6 +61,9 @@ fn brings_rows(service: Atalaia, azurite: &Azurite, container: &Container) -> Ru
     assert!(rows.iter().all(|name| name.starts_with("predictions/date=")), "{rows:?}");
 
     // The image's health check, and what Prometheus and an orchestrator ask.
+    for probe in ["livez", "readyz"] {
+        Atalaia::new("health").args(["--url", &format!("http://{address}/{probe}")]).run().success();
+    }
     for path in ["/livez", "/readyz", "/metrics"] {
         assert_eq!(http::get(&address, path).map(|response| response.status), Some(200), "{path}");
     }
@@ -86,7 +89,9 @@ fn command(service: &str, places: &[(&str, &str)]) -> Atalaia {
     let list = section.split_once("command: [").expect("it has a command").1;
     let list = list.split_once(']').expect("the list ends").0;
     let mut words = list.split(", ").map(|word| {
-        let word = word.trim_matches('"');
+        // `${NAME:-default}` is what somebody may set: here the default.
+        let word = word.trim_matches('"').trim_end_matches('}');
+        let word = word.split_once(":-").map_or(word, |(_, default)| default);
         places.iter().find(|(name, _)| *name == word).map_or(word, |(_, place)| place)
     });
     Atalaia::new(words.next().expect("a command has words")).args(words)
