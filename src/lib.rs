@@ -2,11 +2,14 @@
 
 pub mod cli;
 mod commands;
+pub mod core_dumps;
 mod http;
 mod memory;
 pub mod pipeline;
+pub mod process;
 mod reload;
 pub mod report;
+mod scrape;
 mod settings;
 pub mod shutdown;
 mod telemetry;

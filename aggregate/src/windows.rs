@@ -17,6 +17,9 @@ use crate::settings::{Settings, TIME_MAX};
 use crate::slots::SeriesSlots;
 use crate::tally::Tally;
 
+/// How many bytes the names of a series may take on average: memory is bounded by `series_max` however long names are.
+pub const NAME_BYTES_MEAN: usize = 128;
+
 /// What a record tells before its readings are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Arrival {
@@ -75,6 +78,8 @@ pub struct Windows {
     pub(crate) tally: Tally,
     /// Shadows beyond the boundary of a drain do not count.
     pub(crate) open_windows: usize,
+    /// The largest event time accepted, of devices not forgotten before a restart. For displays: decides nothing.
+    pub(crate) newest: Micros,
     /// Devices named in the present record; empty between records.
     touched: Vec<Touched>,
 }
@@ -114,6 +119,7 @@ impl Windows {
             taken: 0,
             tally: Tally::default(),
             open_windows: 0,
+            newest: NEVER,
             touched: Vec::new(),
         }
     }
@@ -132,8 +138,8 @@ impl Windows {
 
     /// One record. Refused readings are appended to `refused`, which the caller clears.
     ///
-    /// A series is known from its first naming, whatever becomes of the reading; beyond `series_max` unknown ones are rejected
-    /// as `SeriesLimit`, before any other judgement, and leave no trace but the count.
+    /// A series is known from its first naming, whatever becomes of the reading; beyond `series_max`, or the room for that
+    /// many names, unknown ones are rejected as `SeriesLimit`, before any other judgement, and leave no trace but the count.
     pub fn observe<'a>(
         &mut self,
         arrival: Arrival,
@@ -233,6 +239,12 @@ impl Windows {
     #[must_use]
     pub fn open_windows(&self) -> usize {
         self.open_windows
+    }
+
+    /// The newest event time taken into windows.
+    #[must_use]
+    pub fn newest(&self) -> Option<Micros> {
+        Some(self.newest).filter(|newest| *newest != NEVER)
     }
 
     /// Devices known: not those that were forgotten.
@@ -336,7 +348,9 @@ impl Windows {
     #[cold]
     fn begin_series(&mut self, reading: &Reading<'_>) -> Option<u32> {
         let known = self.devices.find(reading.device, &self.names);
-        let room = self.names.known() < self.settings.series_max as usize;
+        let most = self.settings.series_max as usize;
+        let bytes = self.names.bytes() + reading.device.len() + reading.sensor.len();
+        let room = self.names.known() < most && bytes <= most.saturating_mul(NAME_BYTES_MEAN);
         let series = if room { self.names.insert(reading.device, reading.sensor) } else { None };
         match (known, series) {
             (Some(device), Some(series)) => {
@@ -391,6 +405,7 @@ impl Windows {
             let Touched { device: index, newest } = self.touched[at];
             let device = self.devices.get_mut(index);
             device.named_at = self.arrivals.mark();
+            self.newest = self.newest.max(newest);
             if shared {
                 self.shared.saw(newest, &self.arrivals);
             } else {

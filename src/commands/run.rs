@@ -9,6 +9,7 @@ use tracing::info;
 use super::assemble::{self, Assembly};
 use super::{CloseArg, ConfigArgs, input};
 use crate::pipeline::{Ending, Progress};
+use crate::scrape::Scrape;
 use crate::shutdown::Shutdown;
 use crate::{http, memory, settings, telemetry};
 
@@ -38,7 +39,6 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let metrics = telemetry::metrics()?;
-    telemetry::export(&config, Some(&metrics))?;
     let runtime = assemble::runtime()?;
     let look_for_models = Arc::default();
     settings::watch(args.config.clone(), config.clone(), Arc::clone(&look_for_models), runtime.handle())?;
@@ -49,6 +49,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let address = config.telemetry.metrics.clone();
     let readiness = Arc::new(Readiness::default());
     let ready = readiness.clone();
+    let is_ready = readiness.clone();
+    let metrics = Scrape::new(metrics, progress.clone(), move || is_ready.check().is_ok());
+    let shown = metrics.clone();
+    telemetry::export(&config, Some(Box::new(move || shown.render())))?;
     let bound = http::serve(&address, metrics, Arc::new(move || ready.check()), runtime.handle())?;
     if let Some(bound) = bound {
         info!("metrics and probes at http://{bound}/metrics, /livez, /readyz");

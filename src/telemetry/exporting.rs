@@ -12,7 +12,6 @@ use std::time::Duration;
 use anyhow::Context;
 use config::Config;
 use ingest::SourceKind;
-use metrics_exporter_prometheus::PrometheusHandle;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -67,11 +66,14 @@ fn share_of(grace: Duration) -> Duration {
     FLUSH_MAX.min(grace / 5)
 }
 
-/// Begins to send what is configured to be sent; nothing is asked of collector and store yet. `metrics`: the recorder's, if there is one.
+/// What `/metrics` shows.
+pub(crate) type Shown = Box<dyn Fn() -> String + Send>;
+
+/// Begins to send what is configured to be sent; nothing is asked of collector and store yet. `metrics`: if there are any.
 ///
 /// # Errors
 /// If the configuration names something that cannot be read.
-pub(crate) fn begin(config: &Config, metrics: Option<&PrometheusHandle>) -> anyhow::Result<()> {
+pub(crate) fn begin(config: &Config, metrics: Option<Shown>) -> anyhow::Result<()> {
     let telemetry = &config.telemetry;
     let collector = telemetry.otlp.endpoint.as_deref();
     if collector.is_none() && telemetry.logs.is_none() || EXPORTS.get().is_some() {
@@ -102,9 +104,9 @@ pub(crate) fn begin(config: &Config, metrics: Option<&PrometheusHandle>) -> anyh
             }));
         }
         if let Some(metrics) = metrics.filter(|_| otlp.metrics) {
-            let (metrics, interval) = (metrics.clone(), otlp.metrics_interval.duration());
+            let interval = otlp.metrics_interval.duration();
             let exporter = exporter(Signal::Metrics);
-            tasks.push(task(move || exporter.metrics(interval, move || metrics.render())));
+            tasks.push(task(move || exporter.metrics(interval, metrics)));
         }
     }
     let archive = telemetry.logs.as_deref().map(|place| -> anyhow::Result<_> {

@@ -30,9 +30,12 @@ use self::exporting::{Exports, exports};
 pub(crate) use self::exporting::{Finish, begin as export, failed, finish, flush_within, messaging_system};
 use self::limit::{Limit, Sites};
 
-/// Upper bounds of histogram buckets in seconds: from a local commit to a store that struggles.
-const SECONDS: [f64; 16] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+/// Upper bounds of histogram buckets in seconds: from a local commit to a store that struggles. The last ones, from a minute on,
+/// are the bounds of the objective, by `sink.max_delay`: the recording rules know them.
+const SECONDS: [f64; 20] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0,
+    1800.0, 3600.0,
+];
 
 /// What can be changed while the process runs.
 struct Adjustable {
@@ -109,6 +112,7 @@ pub(crate) fn metrics() -> anyhow::Result<PrometheusHandle> {
     metrics::gauge!("atalaia_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     crate::pipeline::describe_metrics();
     crate::memory::describe_metrics();
+    crate::scrape::describe_metrics();
     crate::settings::describe_metrics();
     otlp::describe_metrics();
     archive::describe_metrics();
