@@ -120,7 +120,7 @@ impl Place {
             }
             Ok(None)
         };
-        self.limited(0, look).await
+        self.limited("list", 0, look).await
     }
 
     /// The name below this place.
