@@ -30,6 +30,7 @@ COPY . .
 RUN cargo chef prepare --recipe-path /recipe.json
 
 FROM tools AS builder
+ARG TARGETARCH
 COPY deploy/image/cargo deploy/image/cargo
 COPY --from=recipe /recipe.json /recipe.json
 RUN --mount=type=cache,target=/usr/local/cargo/registry \

@@ -8,7 +8,7 @@ SEEDS ?= 30000
 WHAT ?= speed
 PROFILE ?= kafka
 
-.PHONY: help demo test test-event-hubs search sim sweep chaos fuzz fmt lint doc deny audit sbom reproducible ci up down bless bench bench-event-hubs bench-peers microbench instructions chart compose-check test-deploy
+.PHONY: help demo test test-event-hubs search sim sweep chaos soak fuzz fmt lint doc deny audit sbom reproducible ci up down bless bench bench-event-hubs bench-peers bench-scale microbench instructions chart compose-check test-deploy
 
 help: ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,10 @@ test-event-hubs: ## what concerns Event Hubs alone: the emulator and its judges,
 
 chaos: ## faults on real parts for MINUTES=2, then all is recomputed from the topic (release build, real services; SOURCE=kafka|event-hubs)
 	@scripts/need test && cargo build --release --locked -p atalaia -p atalaia-event-hubs-emulator && tests/chaos/run.py --source $(SOURCE) --binary $${CARGO_TARGET_DIR:-target}/release/atalaia --minutes $(MINUTES)
+
+soak: MINUTES = 120
+soak: ## MINUTES=120 at half of the machine's peak, models and instances changing meanwhile; every row judged (release build; SOAK="--rate 20000 --store azurite")
+	@scripts/need test && cargo build --release --locked -p atalaia && tests/soak/run.py --binary $${CARGO_TARGET_DIR:-target}/release/atalaia --minutes $(MINUTES) $(SOAK)
 
 fuzz: ## mutated bytes into every reader of bytes that others wrote, for SECONDS=n in all
 	@scripts/need fuzz && scripts/fuzz $(SECONDS)
@@ -81,6 +85,9 @@ bench-event-hubs: ## an event hub read by Atalaia, by bare AMQP receivers and by
 
 bench-peers: ## the same, with other programs that do the whole job: Python with numpy, with scikit-learn, and Flink (needs Maven and a JDK)
 	@scripts/need test && cargo build --release --locked --package atalaia-bench --bins && scripts/services run --kafka --python -- cargo run --release --locked --package atalaia-bench -- --peers
+
+bench-scale: ## one large instance, four small ones and four jobs over the same records: rows equal, and what each costs (release build, real Kafka, Azurite)
+	@scripts/need test && cargo build --release --locked -p atalaia && bench/scale.py --binary $${CARGO_TARGET_DIR:-target}/release/atalaia
 
 microbench: ## events, windows, rows a second of each stage by itself; a part with CASES=decode (an idle machine, release build)
 	cargo bench --locked --package atalaia-microbench -- $(CASES)

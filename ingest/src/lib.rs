@@ -19,10 +19,12 @@ mod news;
 mod records;
 pub mod simulated;
 mod source;
+mod trace;
 
 pub use anchor::{Anchor, Extent, Held};
 pub use config::{Config, OnGap, SourceKind};
 pub use error::{Error, Kind};
 pub use metrics::describe as describe_metrics;
 pub use records::{Given, RawRecord, Records, Wanted};
-pub use source::{Bound, Claim, Polled, Source, Start};
+pub use source::{Bound, Claim, Polled, Source, Start, Trouble};
+pub use trace::{TRACES_MAX, TraceContext};

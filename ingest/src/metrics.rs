@@ -15,6 +15,7 @@ pub fn describe() {
         "atalaia_ingest_stray_records_total",
         "Records of an earlier assignment, or before the position asked for, dropped"
     );
+    counter!("atalaia_ingest_stray_records_total").absolute(0);
     #[cfg(feature = "kafka")]
     crate::kafka::describe_metrics();
     #[cfg(feature = "event-hubs")]
@@ -27,6 +28,11 @@ pub(crate) fn assigned(worker: usize, partitions: usize) {
 
 pub(crate) fn lag(partition: impl Display, records: i64) {
     gauge!("atalaia_ingest_lag_records", "partition" => partition.to_string()).set(records as f64);
+}
+
+/// What is said of a partition that was given up: nothing. The listener leaves such values out.
+pub(crate) fn forget(partition: impl Display) {
+    gauge!("atalaia_ingest_lag_records", "partition" => partition.to_string()).set(f64::NAN);
 }
 
 pub(crate) fn stray(records: u64) {

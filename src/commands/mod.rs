@@ -2,6 +2,7 @@
 
 pub(crate) mod assemble;
 pub(crate) mod demo;
+pub(crate) mod estimate;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod health;
@@ -48,6 +49,11 @@ impl ConfigArgs {
             tracing::warn!("{warning}");
         }
         Ok(loaded.config)
+    }
+
+    /// The configuration as it is now, if it can be run.
+    pub(crate) fn read(&self) -> anyhow::Result<config::Config> {
+        Ok(config::load(self.sources())?.config)
     }
 
     /// The same for a command that has no use for these sections: they may be incomplete.

@@ -37,6 +37,7 @@ const LAWS: &[fn(&Stage)] = &[
     claims::a_release_ends_the_counting,
     claims::partitions_that_came_later_are_told,
     refusals::a_log_that_is_gone_is_not_begun_anew,
+    refusals::a_log_that_was_put_back_is_told,
     refusals::a_damaged_head_is_refused_and_never_skipped,
     refusals::what_belongs_to_others_is_refused,
     refusals::a_state_that_is_gone_is_told,

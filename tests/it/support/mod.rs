@@ -7,6 +7,8 @@
 
 pub(crate) mod binary;
 pub(crate) mod blobs;
+pub(crate) mod collector;
+pub(crate) mod counting;
 pub(crate) mod fleet;
 pub(crate) mod http;
 pub(crate) mod hub;
