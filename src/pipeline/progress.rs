@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use types::{PartitionId, Reason};
 
+use super::Recent;
+
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// Totals since the process began. Relaxed: each is exact on its own.
@@ -18,6 +20,7 @@ macro_rules! counters {
             halted: Mutex<BTreeMap<PartitionId, String>>,
             /// Memory has reached its budget.
             pressed: AtomicBool,
+            recent: Recent,
         }
 
         /// The totals at one moment.
@@ -41,6 +44,12 @@ macro_rules! counters {
                 refused.retain(|(_, count)| *count > 0);
                 refused.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
                 refused
+            }
+
+            /// The newest anomalies, if somebody asked for them.
+            #[must_use]
+            pub fn recent(&self) -> &Recent {
+                &self.recent
             }
 
             pub(crate) fn set_pressed(&self, pressed: bool) {

@@ -12,6 +12,7 @@ use types::{LateReadings, Quarantine, WindowRows};
 
 use super::careful::Careful;
 use super::{Since, Task, Turn, date_of};
+use crate::pipeline::recent::Batch;
 use crate::pipeline::state::{self, Layout};
 use crate::pipeline::{Counts, metrics};
 
@@ -130,6 +131,10 @@ impl Task<'_> {
         };
         self.follow_models();
         let scores = self.scorer.score(&taken.rows, self.windows.names());
+        let names = self.windows.names();
+        let batch =
+            Batch { partition: &self.partition, rows: &taken.rows, scores: &scores, names, now: self.job.clock.wall() };
+        self.progress.recent().note(batch, &mut self.scorer);
         self.in_files.rows += scores.len() as u64;
         let scored_at = self.job.clock.now();
         let (packed, facts) = self.freeze()?;
