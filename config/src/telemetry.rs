@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Address of `/metrics`, `/livez` and `/readyz`, or `off`. `0.0.0.0:9464` lets other machines in: containers need it.
     pub metrics: String,
+    /// Address of the status page and the API behind it, such as `127.0.0.1:9465`, or `off`. Read-only, but it shows names of devices and
+    /// the configuration (without secrets) to everybody who reaches it.
+    pub status: String,
     /// How log lines look: `text` for people, `json` for machines.
     pub log_format: LogFormat,
     /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`, `off`), or levels by part of the program, like `info,ingest=debug`.
@@ -25,6 +28,11 @@ pub enum LogFormat {
 
 impl Default for Config {
     fn default() -> Self {
-        Config { metrics: "127.0.0.1:9464".into(), log_format: LogFormat::Text, log: "info".into() }
+        Config {
+            metrics: "127.0.0.1:9464".into(),
+            status: "off".into(),
+            log_format: LogFormat::Text,
+            log: "info".into(),
+        }
     }
 }

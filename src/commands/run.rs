@@ -46,9 +46,14 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let address = config.telemetry.metrics.clone();
     let readiness = Arc::new(Readiness::default());
     let ready = readiness.clone();
-    let bound = http::serve(&address, metrics, Arc::new(move || ready.check()), runtime.handle())?;
+    let check: http::Readiness = Arc::new(move || ready.check());
+    let bound = http::serve(&address, metrics, check.clone(), runtime.handle())?;
     if let Some(bound) = bound {
         info!("metrics and probes at http://{bound}/metrics, /livez, /readyz");
+    }
+    let status = http::Status::new(&config, progress.clone(), check, Arc::new(|| Ok(())));
+    if let Some(bound) = http::serve_status(&config.telemetry.status, status.clone(), runtime.handle())? {
+        info!("status page at http://{bound}/");
     }
 
     memory::watch(config.run.memory_bytes_max, progress.clone(), runtime.handle());
@@ -69,6 +74,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         "running"
     );
     readiness.serving(progress.clone(), assembly.sinks.clone());
+    status.serving(assembly.models.clone());
 
     assembly.run(&job, sources, &progress, &shutdown)?;
     let counts = progress.counts();

@@ -6,7 +6,9 @@
 mod limits;
 mod listener;
 mod machines;
+mod status;
 #[cfg(test)]
 mod testing;
 
 pub(crate) use machines::{Readiness, serve};
+pub(crate) use status::{Status, serve as serve_status};
