@@ -10,8 +10,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Upper bounds of histogram buckets in seconds: from a local commit to a store that struggles.
-const SECONDS: [f64; 16] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+const SECONDS: [f64; 18] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0];
 
 /// Logs go to standard error, so that standard output stays data.
 ///
@@ -47,5 +47,6 @@ pub(crate) fn metrics() -> anyhow::Result<PrometheusHandle> {
     metrics::gauge!("atalaia_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     crate::pipeline::describe_metrics();
     crate::memory::describe_metrics();
+    crate::scrape::describe_metrics();
     Ok(handle)
 }

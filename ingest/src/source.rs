@@ -90,6 +90,12 @@ pub trait Source: Send {
         Ok(Held::Unknown)
     }
 
+    /// How many records of a started partition were not handed over yet, as far as is known without asking. For displays.
+    fn lag(&self, partition: &PartitionId) -> Option<u64> {
+        let _ = partition;
+        None
+    }
+
     /// Stops (and resumes) fetching for back-pressure; polling goes on.
     fn pause(&mut self, partition: &PartitionId);
     fn resume(&mut self, partition: &PartitionId);

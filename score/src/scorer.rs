@@ -13,6 +13,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use types::{Scores, SeriesNames, Status, WindowRows};
 
@@ -134,6 +135,7 @@ impl Scorer {
     /// Rows of one series must come in the order of time, and those of one device and window in one batch.
     #[must_use]
     pub fn score(&mut self, rows: &WindowRows, names: &dyn SeriesNames) -> Scores {
+        let begun = Instant::now();
         self.begin_batch();
         let mut scores = match self.key {
             Key::Series => self.prepare_series(rows, names),
@@ -145,7 +147,7 @@ impl Scorer {
         for job in 0..self.scratch.jobs.len() {
             self.judge(job, rows, &mut scores);
         }
-        metrics::rows_judged(count(&scores.status), &scores.model_set);
+        metrics::rows_judged(count(&scores.status), begun.elapsed());
         scores
     }
 

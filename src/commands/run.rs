@@ -9,6 +9,7 @@ use tracing::info;
 use super::assemble::{self, Assembly};
 use super::{CloseArg, ConfigArgs, input};
 use crate::pipeline::{Ending, Progress};
+use crate::scrape::Scrape;
 use crate::shutdown::Shutdown;
 use crate::{http, memory, telemetry};
 
@@ -46,6 +47,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let address = config.telemetry.metrics.clone();
     let readiness = Arc::new(Readiness::default());
     let ready = readiness.clone();
+    let is_ready = readiness.clone();
+    let metrics = Scrape::new(metrics, progress.clone(), move || is_ready.check().is_ok());
     let check: http::Readiness = Arc::new(move || ready.check());
     let bound = http::serve(&address, metrics, check.clone(), runtime.handle())?;
     if let Some(bound) = bound {

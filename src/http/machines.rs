@@ -8,10 +8,10 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::runtime::Handle;
 
 use super::listener;
+use crate::scrape::Scrape;
 
 /// Histograms are folded this often even if nobody scrapes, so that memory stays bounded.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ pub(crate) type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 #[derive(Clone)]
 struct Machines {
-    metrics: PrometheusHandle,
+    metrics: Scrape,
     readiness: Readiness,
 }
 
@@ -31,7 +31,7 @@ struct Machines {
 /// If the address cannot be bound.
 pub(crate) fn serve(
     address: &str,
-    metrics: PrometheusHandle,
+    metrics: Scrape,
     readiness: Readiness,
     runtime: &Handle,
 ) -> anyhow::Result<Option<std::net::SocketAddr>> {

@@ -36,8 +36,8 @@ pub(super) struct Context {
     /// Events that `poll` served without returning anything.
     served: AtomicU64,
     joined: AtomicBool,
-    /// What the group gave us: others' lag is not ours to tell.
-    ours: Mutex<BTreeSet<i32>>,
+    /// What the group gave us, with its lag where that is known: others' lag is not ours to tell.
+    ours: Mutex<BTreeMap<i32, Option<i64>>>,
     pub(super) quiet: Quiet,
     tokens: Tokens,
 }
@@ -73,21 +73,22 @@ impl Context {
         }
     }
 
+    /// How many records of a partition of ours were not handed over, by the last statistics.
+    pub(super) fn lag(&self, partition: i32) -> Option<i64> {
+        lock(&self.ours).get(&partition).copied().flatten()
+    }
+
     /// Partitions that are not ours any more have no lag here.
     pub(super) fn forget_all(&self) {
-        for partition in std::mem::take(&mut *lock(&self.ours)) {
-            metrics::lag(partition, 0);
-        }
+        std::mem::take(&mut *lock(&self.ours)).into_keys().for_each(metrics::forget);
     }
 
     fn record(&self, change: Change) {
         let mut ours = lock(&self.ours);
         match &change {
-            Change::Gained(gained) => ours.extend(gained),
+            Change::Gained(gained) => ours.extend(gained.iter().map(|partition| (*partition, None))),
             Change::Lost(lost) => {
-                for partition in lost.iter().filter(|partition| ours.remove(partition)) {
-                    metrics::lag(*partition, 0);
-                }
+                lost.iter().filter(|partition| ours.remove(partition).is_some()).for_each(metrics::forget);
             }
         }
         drop(ours);
@@ -133,8 +134,12 @@ impl ClientContext for Context {
     fn stats_raw(&self, statistics: &[u8]) {
         self.served.fetch_add(1, Ordering::Relaxed);
         if let Ok(statistics) = serde_json::from_slice::<Statistics>(statistics) {
-            for (partition, records) in statistics.lags(&lock(&self.ours)) {
-                metrics::lag(partition, records);
+            let mut ours = lock(&self.ours);
+            for (partition, records) in statistics.lags() {
+                if let Some(lag) = ours.get_mut(&partition) {
+                    *lag = Some(records);
+                    metrics::lag(partition, records);
+                }
             }
         }
     }
@@ -215,12 +220,11 @@ struct PartitionStatistics {
 }
 
 impl Statistics {
-    /// The lag of those partitions, where it is known.
-    fn lags(&self, ours: &BTreeSet<i32>) -> impl Iterator<Item = (i32, i64)> {
+    /// The lag of all partitions, where it is known.
+    fn lags(&self) -> impl Iterator<Item = (i32, i64)> {
         let partitions = self.topics.values().flat_map(|topic| topic.partitions.values());
         partitions
             .filter(|partition| partition.app_offset >= 0 && partition.hi_offset >= 0)
-            .filter(|partition| ours.contains(&partition.partition))
             .map(|partition| (partition.partition, (partition.hi_offset - partition.app_offset).max(0)))
     }
 }
@@ -237,15 +241,17 @@ mod tests {
             "2":{"partition":2,"app_offset":-1001,"hi_offset":9},
             "3":{"partition":3,"app_offset":9,"hi_offset":8},
             "-1":{"partition":-1,"app_offset":-1001,"hi_offset":-1001}}}}}"#;
-        let statistics: Statistics = serde_json::from_str(text).unwrap();
         let context = Context::default();
-        let lags = || statistics.lags(&lock(&context.ours)).collect::<Vec<_>>();
-        assert_eq!(lags(), []);
+        let lags = || {
+            context.stats_raw(text.as_bytes());
+            [0, 1, 2, 3].map(|partition| context.lag(partition))
+        };
+        assert_eq!(lags(), [None; 4]);
         context.record(Change::Gained(vec![0, 1, 2, 3]));
-        assert_eq!(lags(), [(0, 7), (1, 4), (3, 0)]);
+        assert_eq!(lags(), [Some(7), Some(4), None, Some(0)]);
         context.record(Change::Lost(vec![1, 7]));
-        assert_eq!(lags(), [(0, 7), (3, 0)]);
+        assert_eq!(lags(), [Some(7), None, None, Some(0)]);
         context.forget_all();
-        assert_eq!(lags(), []);
+        assert_eq!(lags(), [None; 4]);
     }
 }

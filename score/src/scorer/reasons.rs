@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use super::{Job, Pending, Scorer};
-use crate::kernel;
 use crate::set::Prepared;
 use crate::severity::severity;
 
@@ -116,7 +115,10 @@ mod tests {
                 assert_eq!(scores.top_feature[row].as_ref(), Some(&top.name));
             }
             assert!(close(top.value, first.value) && close(top.mean, first.mean), "{top:?}, {first:?}");
-            assert!(close(top.decision_rise, first.usual.decision - explained.judgement.decision), "{top:?}, {first:?}");
+            assert!(
+                close(top.decision_rise, first.usual.decision - explained.judgement.decision),
+                "{top:?}, {first:?}"
+            );
             let fall = explained.judgement.severity.zip(first.usual.severity).map(|(now, usual)| now - usual);
             assert_eq!(top.severity_fall.is_some(), fall.is_some());
             assert!(top.severity_fall.zip(fall).is_none_or(|(found, expected)| close(found, expected)), "{top:?}");

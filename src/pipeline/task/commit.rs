@@ -83,7 +83,7 @@ impl Task<'_> {
             self.windows.settle();
             self.follow_models();
             self.note_waiting();
-            self.show();
+            self.show(source);
         }
         if self.in_flight.is_none()
             && let Some((kind, emit)) = self.due(now)
@@ -135,6 +135,7 @@ impl Task<'_> {
         let batch =
             Batch { partition: &self.partition, rows: &taken.rows, scores: &scores, names, now: self.job.clock.wall() };
         self.progress.recent().note(batch, &mut self.scorer);
+        metrics::closed(scores.len());
         self.in_files.rows += scores.len() as u64;
         let scored_at = self.job.clock.now();
         let (packed, facts) = self.freeze()?;
@@ -183,6 +184,7 @@ impl Task<'_> {
         if emit == Emit::Rows && !left_over {
             self.waiting_since = None;
         }
+        self.vitals.begun(frozen.bytes, packed.size());
         self.sink.begin(frozen);
         self.in_flight = Some(InFlight {
             kind,
@@ -242,6 +244,7 @@ impl Task<'_> {
     fn done(&mut self, source: &mut dyn Source, committed: Committed) {
         let Some(in_flight) = self.in_flight.take() else { return };
         self.has_committed |= in_flight.kind == RecordKind::Data;
+        self.vitals.durable(committed.seq, self.job.clock.wall());
         source.acknowledge(&self.partition, committed.next, in_flight.offset.as_deref());
         self.count(&Counts {
             commits: 1,

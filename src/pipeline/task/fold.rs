@@ -144,6 +144,7 @@ impl Task<'_> {
     fn folded(&mut self, last: &RawRecord<'_>, offset: Option<&str>, counts: &Counts, arrival_before: Option<Micros>) {
         self.next = self.next.max(types::Position(last.position + 1));
         self.journal.read(last, offset);
+        self.vitals.taken(|| self.job.clock.wall());
         if self.windows.arrival_clock() != arrival_before {
             self.journal.stirred();
         }

@@ -386,6 +386,10 @@ impl Source for EventHubsSource {
         })
     }
 
+    fn lag(&self, partition: &PartitionId) -> Option<u64> {
+        self.exchange.lock().lanes.get(&partition.index)?.lag
+    }
+
     fn pause(&mut self, partition: &PartitionId) {
         if let Some(lane) = self.exchange.lock().lanes.get_mut(&partition.index) {
             lane.pause(true);

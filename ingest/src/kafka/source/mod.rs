@@ -311,6 +311,11 @@ impl Source for KafkaSource {
         self.inquirer.record_at(partition.index.cast_signed(), position.0)
     }
 
+    fn lag(&self, partition: &PartitionId) -> Option<u64> {
+        let lag = self.consumer.context().lag(partition.index.cast_signed())?;
+        u64::try_from(lag).ok()
+    }
+
     fn pause(&mut self, partition: &PartitionId) {
         if let Ok(found) = self.find_mut(partition)
             && !found.is_paused

@@ -165,6 +165,7 @@ function showStatus(status) {
   const rate = (field) => (last.at > first.at ? ((last.totals[field] - first.totals[field]) * 1000) / (last.at - first.at) : null);
   say('records', measure(rate('records')));
   say('rows', measure(rate('rows')));
+  say('quarantine-hint', `${count(status.totals.quarantined)} refused · ${plural(status.totals.late, 'late reading', 'late readings')} since the start`);
 }
 
 function showPartitions({ partitions: list }) {
@@ -202,9 +203,8 @@ function showAnomalies({ kept_max: most, anomalies: list }) {
   say('anomalies-hint', list.length === 0 ? '' : `${many} · effect: what severity loses with the top feature as usual`);
 }
 
-function showQuarantine({ total, reasons }) {
+function showQuarantine({ reasons }) {
   quarantine.show(reasons);
-  say('quarantine-hint', total === 0 ? '' : `${count(total)} since the start`);
 }
 
 const MODEL_STATES = {

@@ -95,6 +95,7 @@ await check('what was refused is there, by reason', async () => {
   await page.waitForFunction(() => [...document.querySelectorAll('#quarantine tbody th')].some((cell) => cell.textContent === 'invalid json'));
   const { reasons } = await api('quarantine');
   expect(reasons.some((reason) => reason.reason === 'invalid_json'), reasons);
+  await page.waitForFunction(() => /^[1-9][\d,]* refused · [1-9][\d,]* late readings? since the start$/.test(document.querySelector('#quarantine-hint').textContent));
 });
 
 await check('the configuration is there, references included', async () => {
