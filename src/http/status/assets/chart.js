@@ -5,7 +5,8 @@ import { clockTime, measure, svg } from './words.js';
 const LEFT = 44;
 const BOTTOM = 18;
 const TOP = 8;
-const HOUR = 3600;
+/** How much a chart covers, in minutes: more only when there is more. */
+const SPANS = [10, 30, 60];
 
 /** The least round number that is not below. */
 function roundAbove(value) {
@@ -48,7 +49,9 @@ export class Chart {
     const inner = { width: width - LEFT - 6, height: height - BOTTOM - TOP };
     const top = roundAbove(Math.max(0, ...this.points.map((point) => point.value)));
     const end = this.points.length > 0 ? Date.parse(this.points.at(-1).until) : Date.now();
-    const x = (time) => LEFT + inner.width * (1 - (end - time) / 1000 / HOUR);
+    const begin = this.points.length > 0 ? Date.parse(this.points[0].until) - this.points[0].seconds * 1000 : end;
+    const span = SPANS.find((minutes) => minutes * 60000 >= end - begin) ?? SPANS.at(-1);
+    const x = (time) => LEFT + inner.width * Math.max(0, 1 - (end - time) / 60000 / span);
     const y = (value) => TOP + inner.height * (1 - value / top);
     this.x = (point) => x(Date.parse(point.until));
 
@@ -58,12 +61,13 @@ export class Chart {
       parts.push(svg('line', { class: share === 0 ? 'axis' : 'grid', x1: LEFT, x2: width - 6, y1: at, y2: at }));
       parts.push(svg('text', { x: LEFT - 7, y: at + 4, 'text-anchor': 'end' }, axisLabel(top * share)));
     }
-    for (const minutes of inner.width < 340 ? [60, 30, 0] : [60, 45, 30, 15, 0]) {
-      const anchor = minutes === 60 ? 'start' : minutes === 0 ? 'end' : 'middle';
+    for (const share of inner.width < 340 ? [1, 0.5, 0] : [1, 0.75, 0.5, 0.25, 0]) {
+      const minutes = span * share;
+      const anchor = share === 1 ? 'start' : minutes === 0 ? 'end' : 'middle';
       const text = minutes === 0 ? 'now' : `−${minutes} min`;
       parts.push(svg('text', { x: x(end - minutes * 60000), y: height - 3, 'text-anchor': anchor }, text));
     }
-    parts.push(...(this.kind === 'line' ? this.line(x, y) : this.bars(x, y, inner.width)));
+    parts.push(...(this.kind === 'line' ? this.line(x, y) : this.bars(x, y)));
     const chosen = this.points[this.chosen ?? -1];
     if (chosen) {
       const at = Math.round(this.x(chosen)) + 0.5;
@@ -87,14 +91,14 @@ export class Chart {
     return [svg('path', { class: 'area', d: area }), svg('path', { class: 'line', d: path })];
   }
 
-  bars(x, y, width) {
-    const full = (width * 60) / HOUR;
+  bars(x, y) {
     return this.points
       .filter((point) => point.value > 0)
       .map((point) => {
         const top = y(point.value);
-        const wide = Math.max(1.5, (full * point.seconds) / 60 - 1.5);
-        const left = Math.max(LEFT, x(Date.parse(point.until)) - wide - 0.75);
+        const end = Date.parse(point.until);
+        const left = x(end - point.seconds * 1000) + 0.75;
+        const wide = Math.max(1.5, x(end) - 0.75 - left);
         const high = Math.max(1, y(0) - top);
         return svg('rect', { class: 'bar', x: left.toFixed(1), y: (y(0) - high).toFixed(1), width: wide.toFixed(1), height: high.toFixed(1) });
       });
