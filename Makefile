@@ -8,7 +8,7 @@ SEEDS ?= 30000
 WHAT ?= speed
 PROFILE ?= kafka
 
-.PHONY: help demo test test-event-hubs search sim sweep chaos fuzz fmt lint doc deny ci up down bless bench bench-event-hubs bench-peers microbench instructions compose-check
+.PHONY: help demo test test-event-hubs search sim sweep chaos soak fuzz fmt lint doc deny audit sbom reproducible ci up down bless bench bench-event-hubs bench-peers bench-scale microbench instructions chart compose-check test-deploy
 
 help: ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -17,13 +17,20 @@ demo: ## the whole pipeline in one process, on a simulated fleet
 	@scripts/need build && cargo run --release --locked -- demo
 
 test: ## every test, against real Kafka and blob storage and judged by pandas, Polars and DuckDB; then three minutes of chaos
-	@scripts/need test && scripts/services run -- cargo test --workspace --locked && tests/chaos/run.py --binary $${CARGO_TARGET_DIR:-target}/debug/atalaia --minutes 2 && tests/chaos/run.py --source event-hubs --binary $${CARGO_TARGET_DIR:-target}/debug/atalaia --minutes 1 --rate 1500
+	@scripts/need test && scripts/services run -- cargo test --workspace --locked && tests/chaos/run.py --binary $${CARGO_TARGET_DIR:-target}/debug/atalaia --minutes 2 && tests/chaos/run.py --source event-hubs --binary $${CARGO_TARGET_DIR:-target}/debug/atalaia --minutes 1 --rate 1500 && scripts/test-deploy --quick
+
+test-deploy: ## what surrounds the program: image, compose, charts, dashboards, alerts, pages, soak; or PARTS="helm compose"
+	@scripts/need deploy && scripts/test-deploy $(PARTS)
 
 test-event-hubs: ## what concerns Event Hubs alone: the emulator and its judges, the source, notes in blobs, the Kafka endpoint, the program
 	@scripts/need test && scripts/services run -- scripts/test-event-hubs
 
 chaos: ## faults on real parts for MINUTES=2, then all is recomputed from the topic (release build, real services; SOURCE=kafka|event-hubs)
 	@scripts/need test && cargo build --release --locked -p atalaia -p atalaia-event-hubs-emulator && tests/chaos/run.py --source $(SOURCE) --binary $${CARGO_TARGET_DIR:-target}/release/atalaia --minutes $(MINUTES)
+
+soak: MINUTES = 120
+soak: ## MINUTES=120 at half of the machine's peak, models and instances changing meanwhile; every row judged (release build; SOAK="--rate 20000 --store azurite")
+	@scripts/need test && cargo build --release --locked -p atalaia && tests/soak/run.py --binary $${CARGO_TARGET_DIR:-target}/release/atalaia --minutes $(MINUTES) $(SOAK)
 
 fuzz: ## mutated bytes into every reader of bytes that others wrote, for SECONDS=n in all
 	@scripts/need fuzz && scripts/fuzz $(SECONDS)
@@ -49,11 +56,20 @@ doc: ## build the API documentation, warnings as errors
 deny: ## licences, bans, sources and advisories of all dependencies
 	scripts/deny
 
+audit: ## the lock files against the RustSec advisories, by another tool than `make deny`
+	scripts/audit
+
+sbom: ## what the binary is made of, as CycloneDX in target/atalaia.cdx.json
+	scripts/sbom
+
+reproducible: ## the release binary built twice from what is committed, and compared (ten minutes, gigabytes)
+	scripts/reproducible
+
 ci: ## what the server runs
 	.ci/run
 
-up: ## the local stack in containers: Kafka (or PROFILE=event-hubs), Azurite, simulator, Atalaia, Prometheus, Grafana
-	docker compose --profile $(PROFILE) up --build --detach
+up: ## the local stack in containers: Kafka (or PROFILE=event-hubs|scale, with ,alerts), Azurite, simulator, Atalaia, Prometheus, Grafana
+	COMPOSE_PROFILES=$(PROFILE) docker compose up --build --detach
 
 down: ## stop the local stack and forget its data
 	docker compose --profile '*' down --volumes
@@ -70,11 +86,17 @@ bench-event-hubs: ## an event hub read by Atalaia, by bare AMQP receivers and by
 bench-peers: ## the same, with other programs that do the whole job: Python with numpy, with scikit-learn, and Flink (needs Maven and a JDK)
 	@scripts/need test && cargo build --release --locked --package atalaia-bench --bins && scripts/services run --kafka --python -- cargo run --release --locked --package atalaia-bench -- --peers
 
+bench-scale: ## one large instance, four small ones and four jobs over the same records: rows equal, and what each costs (release build, real Kafka, Azurite)
+	@scripts/need test && cargo build --release --locked -p atalaia && bench/scale.py --binary $${CARGO_TARGET_DIR:-target}/release/atalaia
+
 microbench: ## events, windows, rows a second of each stage by itself; a part with CASES=decode (an idle machine, release build)
 	cargo bench --locked --package atalaia-microbench -- $(CASES)
 
 instructions: ## instructions by event, window, row of each stage, against the committed figures (valgrind, release build); a part with CASES=decode
 	scripts/instructions $(CASES)
+
+chart: ## copy alert rules and dashboards into the Helm chart, which can only hold files of its own folder
+	rm -rf deploy/helm/atalaia/files && mkdir -p deploy/helm/atalaia/files/rules deploy/helm/atalaia/files/dashboards && for file in deploy/prometheus/rules/*.yml; do [ ! -e $$file ] || cp $$file deploy/helm/atalaia/files/rules; done && cp deploy/grafana/dashboards/*.json deploy/helm/atalaia/files/dashboards
 
 compose-check: ## check docker-compose.yml with compose's own loader (needs Go)
 	cd scripts/compose-check && go run . ../../docker-compose.yml

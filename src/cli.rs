@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{demo, eval, explain, models, preview, run, score, simulate, state, train, validate};
+use crate::commands::{
+    demo, estimate, eval, explain, health, models, preview, run, score, simulate, state, train, validate,
+};
 
 /// Watches fleets of devices: reads sensor events, aggregates them over event-time windows, scores each closed window
 /// with that device's own one-class SVM, and writes predictions as plain Parquet.
@@ -31,11 +33,13 @@ enum Command {
     Simulate(simulate::Args),
     Preview(preview::Args),
     Validate(validate::Args),
+    Estimate(estimate::Args),
     Models(models::Args),
     Eval(eval::Args),
     Explain(explain::Args),
     State(state::Args),
     Train(train::Args),
+    Health(health::Args),
 }
 
 impl Cli {
@@ -51,11 +55,13 @@ impl Cli {
             Command::Simulate(args) => simulate::run(args),
             Command::Preview(args) => preview::run(args),
             Command::Validate(args) => validate::run(args),
+            Command::Estimate(args) => estimate::run(&args),
             Command::Models(args) => models::run(args),
             Command::Eval(args) => eval::run(&args),
             Command::Explain(args) => explain::run(&args),
             Command::State(args) => state::run(args),
             Command::Train(args) => train::run(args),
+            Command::Health(args) => health::run(&args),
         }
     }
 }

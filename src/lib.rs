@@ -2,9 +2,11 @@
 
 pub mod cli;
 mod commands;
+pub mod core_dumps;
 mod http;
 mod memory;
 pub mod pipeline;
+mod probes;
 pub mod process;
 mod reload;
 pub mod report;

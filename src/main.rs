@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use atalaia::{cli, report};
+use atalaia::{cli, core_dumps, report};
 use clap::Parser;
 
 /// In place of the C library's for librdkafka as well: its threads allocate what our workers give back.
@@ -10,6 +10,7 @@ use clap::Parser;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
+    core_dumps::off();
     match cli::Cli::parse().run() {
         Ok(status) => status,
         Err(error) => {

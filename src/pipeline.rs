@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-pub use board::{Board, PartitionStatus, Phase, Stuck, WorkerStatus};
+pub use board::{Board, CutOff, PartitionStatus, Phase, Stuck, WorkerStatus};
 pub use clock::{Clock, SystemClock};
 pub use finish::{Ending, Finish};
 pub(crate) use metrics::collect as collect_metrics;

@@ -194,7 +194,9 @@ impl Watch {
 
     async fn look(&mut self) {
         let in_use = self.models.current();
-        match self.place.newer(&in_use).await {
+        let looked = self.place.newer(&in_use).await;
+        score::metrics::reload_failing(looked.is_err() || self.place.place.is_refused());
+        match looked {
             Ok(None) => {}
             Ok(Some(newer)) => {
                 info!(set = newer.id(), models = newer.len(), before = in_use.id(), "newer models are in use");

@@ -79,33 +79,29 @@ mod tests {
     fn what_was_given_up_disappears_and_comes_back() {
         let recorder = PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
-        let set = |partition: &'static str, value: f64| gauge!("g", "partition" => partition).set(value);
+        let set = |name: &'static str, label: &'static str, value: &'static str, to: f64| {
+            gauge!(name, label => value).set(to);
+        };
         with_local_recorder(&recorder, || {
-            describe_gauge!("g", "Some gauge");
-            gauge!("lone", "partition" => "3").set(f64::NAN);
-            gauge!("unknown").set(f64::NAN);
-            gauge!("info", "model_set" => "old").set(f64::NAN);
-            gauge!("info", "model_set" => "new").set(1.0);
-            metrics::counter!("c_total").increment(2);
-            set("0", 5.0);
-            set("1", 7.0);
+            set("lone", "partition", "3", f64::NAN);
+            set("unknown", "worker", "0", f64::NAN);
+            set("info", "model_set", "old", f64::NAN);
+            set("info", "model_set", "new", 1.0);
+            set("g", "partition", "0", 5.0);
+            set("g", "partition", "1", 7.0);
             let shown = || without_what_passed(&handle.render());
             assert!(shown().contains("g{partition=\"1\"} 7\n"));
-            set("1", f64::NAN);
+            set("g", "partition", "1", f64::NAN);
             let text = shown();
-            for there in [
-                "# TYPE g gauge\n",
-                "g{partition=\"0\"} 5\n",
-                "unknown NaN\n",
-                "info{model_set=\"new\"} 1\n",
-                "c_total 2\n",
-            ] {
+            for there in
+                ["# TYPE g gauge\n", "g{partition=\"0\"} 5\n", "{worker=\"0\"} NaN\n", "info{model_set=\"new\"} 1\n"]
+            {
                 assert!(text.contains(there), "no {there} in\n{text}");
             }
             for gone in ["partition=\"1\"", "lone", "old"] {
                 assert!(!text.contains(gone), "{gone} in\n{text}");
             }
-            set("1", 8.0);
+            set("g", "partition", "1", 8.0);
             assert!(shown().contains("g{partition=\"1\"} 8\n"));
         });
     }

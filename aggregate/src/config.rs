@@ -30,7 +30,8 @@ pub struct Config {
     /// A device without open windows that was not named for this long is forgotten. `0` keeps devices for ever.
     /// At least `window` + `close_after` + `out_of_orderness` + `max_future_skew`.
     pub device_ttl: Span,
-    /// Most series that a partition holds; readings of further, unknown series go to quarantine as `series_limit`.
+    /// Most series that a partition holds; readings of further, unknown series go to quarantine as `series_limit`. So do those for
+    /// whose names there is no room: they may take 128 bytes a series, device and sensor together, on average.
     pub series_max: u32,
 }
 

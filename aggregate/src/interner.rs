@@ -19,6 +19,8 @@ pub(crate) const NONE: u32 = u32::MAX;
 pub struct Series {
     /// Its order depends on a random seed and is never looked at.
     table: HashTable<u32>,
+    /// Of the names of known series.
+    bytes: usize,
     names: Vec<Name>,
     hasher: RandomState,
     /// Forgotten, and perhaps still referred to by closed rows.
@@ -112,6 +114,7 @@ impl Series {
                 series
             }
         };
+        self.bytes += device.len() + sensor.len();
         let Series { table, names, hasher, .. } = self;
         table.insert_unique(hash(hasher, device, sensor), series, |&other| {
             let name = &names[other as usize];
@@ -126,6 +129,7 @@ impl Series {
         let hash = hash(&self.hasher, name.device(), name.sensor());
         if let Ok(entry) = self.table.find_entry(hash, |&other| other == series) {
             entry.remove();
+            self.bytes -= name.text.bytes().len();
             self.forgotten.push(series);
         }
     }
@@ -163,6 +167,11 @@ impl Series {
     #[must_use]
     pub fn known(&self) -> usize {
         self.table.len()
+    }
+
+    /// Bytes of the names of known series.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// One more than the largest index ever given.
@@ -217,7 +226,7 @@ mod tests {
         let mut series = Series::default();
         let first = series.insert("d", "s").expect("room");
         series.forget(first);
-        assert_eq!((series.find("d", "s"), series.known()), (None, 0));
+        assert_eq!((series.find("d", "s"), series.known(), series.bytes()), (None, 0, 0));
         let second = series.insert("d", "s").expect("room");
         assert_ne!(first, second);
         assert_eq!(series.device(first), "d");
@@ -228,6 +237,7 @@ mod tests {
         series.release_forgotten(&[second]);
         let third = series.insert("other", "s").expect("room");
         assert_eq!((third, series.generation(third)), (first, 1));
+        assert_eq!(series.bytes(), "ds".len() + "dother".len() + "others".len());
     }
 
     #[test]

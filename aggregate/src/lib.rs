@@ -31,4 +31,4 @@ pub use settings::{SPAN_MAX, Settings, TIME_MAX};
 pub use snapshot::SnapshotFacts;
 pub use taking::TakeLimit;
 pub use tally::Tally;
-pub use windows::{Arrival, Close, Refusal, Refused, Windows};
+pub use windows::{Arrival, Close, NAME_BYTES_MEAN, Refusal, Refused, Windows};

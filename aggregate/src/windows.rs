@@ -17,6 +17,9 @@ use crate::settings::{Settings, TIME_MAX};
 use crate::slots::SeriesSlots;
 use crate::tally::Tally;
 
+/// How many bytes the names of a series may take on average: memory is bounded by `series_max` however long names are.
+pub const NAME_BYTES_MEAN: usize = 128;
+
 /// What a record tells before its readings are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Arrival {
@@ -135,8 +138,8 @@ impl Windows {
 
     /// One record. Refused readings are appended to `refused`, which the caller clears.
     ///
-    /// A series is known from its first naming, whatever becomes of the reading; beyond `series_max` unknown ones are rejected
-    /// as `SeriesLimit`, before any other judgement, and leave no trace but the count.
+    /// A series is known from its first naming, whatever becomes of the reading; beyond `series_max`, or the room for that
+    /// many names, unknown ones are rejected as `SeriesLimit`, before any other judgement, and leave no trace but the count.
     pub fn observe<'a>(
         &mut self,
         arrival: Arrival,
@@ -345,7 +348,9 @@ impl Windows {
     #[cold]
     fn begin_series(&mut self, reading: &Reading<'_>) -> Option<u32> {
         let known = self.devices.find(reading.device, &self.names);
-        let room = self.names.known() < self.settings.series_max as usize;
+        let most = self.settings.series_max as usize;
+        let bytes = self.names.bytes() + reading.device.len() + reading.sensor.len();
+        let room = self.names.known() < most && bytes <= most.saturating_mul(NAME_BYTES_MEAN);
         let series = if room { self.names.insert(reading.device, reading.sensor) } else { None };
         match (known, series) {
             (Some(device), Some(series)) => {

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use types::Span;
 
 /// What the service says about itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -12,6 +13,9 @@ pub struct Config {
     /// Address of the status page and the API behind it, such as `127.0.0.1:9465`, or `off`. Read-only, but it shows names of devices and
     /// the configuration (without secrets) to everybody who reaches it.
     pub status: String,
+    /// `/livez` fails when a worker thread has not got round to its partitions for this long: the process is stuck and should be started anew. That a
+    /// broker or a store is away never takes a worker so long. At least `10s`.
+    pub stuck_after: Span,
     /// How log lines look: `text` for people, `json` for machines.
     pub log_format: LogFormat,
     /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`, `off`), or levels by part of the program, like `info,ingest=debug`.
@@ -31,6 +35,7 @@ impl Default for Config {
         Config {
             metrics: "127.0.0.1:9464".into(),
             status: "off".into(),
+            stuck_after: Span::from_secs(120),
             log_format: LogFormat::Text,
             log: "info".into(),
         }

@@ -282,6 +282,9 @@ fn secrets_written_out_are_refused_and_not_repeated() {
         format!("[storage]\nkey = ['{hidden}']"),
         format!("[models.storage]\nsas = '{hidden}'"),
         format!("[ingest.kafka.properties]\n'sasl.password' = '{hidden}'"),
+        format!("[ingest.kafka.properties]\n'ssl.key.password' = '{hidden}'"),
+        format!("[ingest.kafka.properties]\n'sasl.oauthbearer.config' = '{hidden}'"),
+        format!("[ingest.kafka.properties]\n'sasl.oauthbearer.assertion.private.key.pem' = '{hidden}'"),
         format!("[ingest.kafka.secrets]\n'sasl.password' = '{hidden}'"),
         format!("[ingest.event_hubs]\nconnection_string = 'Endpoint=sb://x/;SharedAccessKey={hidden}'"),
         format!("[ingest.event_hubs.entra]\nclient_secret = '{hidden}'"),
@@ -304,6 +307,13 @@ fn rules_between_settings_name_both() {
         (&["pipeline=a b"][..], &["`pipeline` is `a b`", "1 to 100 letters", "(given in `--set`)"][..]),
         (&["ingest.kafka.topic="], &["`ingest.source` is `kafka`", "`ingest.kafka.topic` is empty"]),
         (&["ingest.kafka.topic=a b"], &["`ingest.kafka.topic` is `a b`"]),
+        (
+            &["ingest.kafka.brokers=kafka:9092", "ingest.kafka.properties.security.protocol=PLAINTEXT"],
+            &[
+                "`ingest.kafka.properties.\"security.protocol\"` is `PLAINTEXT`",
+                "`ingest.kafka.allow_plaintext = true`",
+            ],
+        ),
         (&["ingest.source=event-hubs"], &["`ingest.event_hubs.connection_string`", "`namespace`"]),
         (
             &["ingest.source=event-hubs", "ingest.event_hubs.namespace=a.b.net:5671"],
@@ -364,6 +374,7 @@ fn rules_between_settings_name_both() {
         (&["storage.access_key_id=env:A"], &["`storage.secret_access_key`"]),
         (&["storage.endpoint=http://x"], &["`storage.endpoint`", "`storage.allow_plaintext`"]),
         (&["telemetry.metrics=9464"], &["`telemetry.metrics` is `9464`"]),
+        (&["telemetry.stuck_after=9s"], &["`telemetry.stuck_after` is below 10s"]),
         (&["telemetry.log=loud"], &["`telemetry.log` is `loud`"]),
         (&["run.workers=0"], &["`run.workers` is 0"]),
     ] {

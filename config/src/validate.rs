@@ -8,8 +8,12 @@ mod input;
 mod output;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::{Config, Problem};
+
+/// A shorter stand-still says nothing.
+const STUCK_AFTER_MIN: Duration = Duration::from_secs(10);
 
 /// What the rules say about a configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -179,6 +183,11 @@ fn template(score: &score::Config, verdict: &mut Verdict) {
 
 fn process(config: &Config, verdict: &mut Verdict) {
     let telemetry = &config.telemetry;
+    verdict.refuse_if(
+        telemetry.stuck_after.duration() < STUCK_AFTER_MIN,
+        "telemetry.stuck_after",
+        "`telemetry.stuck_after` is below 10s: a worker may take so long for one large commit",
+    );
     if telemetry.metrics != "off" && telemetry.metrics.parse::<SocketAddr>().is_err() {
         verdict.refuse(
             "telemetry.metrics",

@@ -25,4 +25,4 @@ pub use config::{Config, OnGap, SourceKind};
 pub use error::{Error, Kind};
 pub use metrics::describe as describe_metrics;
 pub use records::{Given, RawRecord, Records, Wanted};
-pub use source::{Bound, Claim, Polled, Source, Start};
+pub use source::{Bound, Claim, Polled, Source, Start, Trouble};

@@ -15,6 +15,7 @@ pub fn describe() {
         "atalaia_ingest_stray_records_total",
         "Records of an earlier assignment, or before the position asked for, dropped"
     );
+    counter!("atalaia_ingest_stray_records_total").absolute(0);
     #[cfg(feature = "kafka")]
     crate::kafka::describe_metrics();
     #[cfg(feature = "event-hubs")]

@@ -19,6 +19,7 @@ const UNDATED: &str = "atalaia_score_models_undated";
 const AGE: &str = "atalaia_score_models_age_seconds";
 const RELOADS: &str = "atalaia_score_reloads_total";
 const RELOAD_FAILURES: &str = "atalaia_score_reload_failures_total";
+const RELOAD_FAILING: &str = "atalaia_score_reload_failing";
 const UNAVAILABLE: &str = "atalaia_score_models_unavailable";
 const SKIPPED: &str = "atalaia_score_model_files_skipped_total";
 
@@ -39,11 +40,17 @@ pub fn describe() {
     describe_gauge!(AGE, "How long ago the models in use were published, in seconds; of plain files the newest counts");
     describe_counter!(RELOADS, "Times that newer models were put to use");
     describe_counter!(RELOAD_FAILURES, "Times that newer models could not be used: those in use stay");
+    describe_gauge!(RELOAD_FAILING, "Whether the newest models cannot be used (1): those before them stay in use");
     describe_gauge!(
         UNAVAILABLE,
         "Whether no models could be loaded since the start (1): rows have the status `model_unavailable` then"
     );
     describe_counter!(SKIPPED, "Model files left out because they could not be used");
+    // There from the beginning, so that the first failure is a change.
+    for name in [RELOADS, RELOAD_FAILURES, SKIPPED] {
+        counter!(name).absolute(0);
+    }
+    reload_failing(false);
 }
 
 /// Counts of one batch by status, in the order of [`STATUSES`]; none for an empty batch.
@@ -103,6 +110,11 @@ pub fn reloaded() {
 
 pub fn reload_failed() {
     counter!(RELOAD_FAILURES).increment(1);
+}
+
+/// Failures are counted once for each set that is no good; this lasts until there is a better one.
+pub fn reload_failing(is_failing: bool) {
+    gauge!(RELOAD_FAILING).set(f64::from(u8::from(is_failing)));
 }
 
 pub fn unavailable(are_unavailable: bool) {

@@ -38,6 +38,12 @@ impl Place {
         self.is_background = true;
     }
 
+    /// Whether there is something newer that cannot be used.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.refused.is_some()
+    }
+
     /// The models that are there, as a set; none if they are those that were there the last time. Of plain files only those that changed are read, the models of the
     /// others come from `older`, which must be the set that this gave before (or any, the first time).
     ///
@@ -54,18 +60,20 @@ impl Place {
         if let Some(Mark::Pointer(number)) = self.seen
             && registry::highest(&self.store, &self.prefix).await? == Some(number)
         {
+            self.refused = None;
             return Ok(None);
         }
         let mut loader = Loader::new(&self.config, Arc::clone(&self.store), self.prefix.clone(), progress);
         loader.is_background = self.is_background;
         let found = loader.within_time(loader.find()).await?;
         let mark = found.mark.clone();
-        if [&self.seen, &self.refused].contains(&&Some(mark.clone())) {
+        if self.refused.as_ref() == Some(&mark) {
             return Ok(None);
         }
-        if self.seen.is_some() && found.set.as_ref().is_some_and(|set| set.id == older.id()) {
-            // Back to what is in use: nothing to load, sets do not change.
-            self.seen = Some(mark);
+        let is_set_in_use = found.set.as_ref().is_some_and(|set| set.id == older.id());
+        if self.seen.as_ref() == Some(&mark) || (self.seen.is_some() && is_set_in_use) {
+            // Or back to what is in use: nothing to load, sets do not change.
+            (self.seen, self.refused) = (Some(mark), None);
             return Ok(None);
         }
         match loader.within_time(self.load(&loader, found, older, bytes_max)).await {

@@ -1,5 +1,6 @@
 // Loads compose files with compose's own loader, which names wrong keys and broken references; then looks for what the
-// loader does not care about: floating image tags, published ports on all interfaces, containers that keep privileges.
+// loader does not care about: floating image tags, published ports on all interfaces, containers that keep privileges, two
+// containers of one profile that want the same port. Every profile is loaded by itself, then all of them together.
 // Usage: go run . FILE…
 package main
 
@@ -15,14 +16,25 @@ import (
 )
 
 func main() {
-	project, err := load(os.Args[1:])
+	project, err := load(os.Args[1:], "*")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "compose-check:", err)
 		os.Exit(1)
 	}
-	var problems []string
+	var profiles, problems []string
 	for _, service := range project.Services {
 		problems = append(problems, habits(service)...)
+		profiles = append(profiles, service.Profiles...)
+	}
+	slices.Sort(profiles)
+	profiles = slices.Compact(profiles)
+	for _, profile := range profiles {
+		part, err := load(os.Args[1:], profile)
+		if err != nil {
+			problems = append(problems, fmt.Sprintf("profile `%s`: %v", profile, err))
+			continue
+		}
+		problems = append(problems, clashes(profile, part)...)
 	}
 	slices.Sort(problems)
 	for _, problem := range problems {
@@ -31,15 +43,33 @@ func main() {
 	if len(problems) > 0 {
 		os.Exit(1)
 	}
-	fmt.Printf("compose-check: %d services, %d volumes: fine\n", len(project.Services), len(project.Volumes))
+	fmt.Printf("compose-check: %d services, %d volumes, profiles %s: fine\n", len(project.Services), len(project.Volumes), strings.Join(profiles, ", "))
 }
 
-func load(files []string) (*types.Project, error) {
-	options, err := cli.NewProjectOptions(files, cli.WithOsEnv, cli.WithDotEnv, cli.WithInterpolation(true), cli.WithProfiles([]string{"*"}))
+func load(files []string, profile string) (*types.Project, error) {
+	options, err := cli.NewProjectOptions(files, cli.WithOsEnv, cli.WithDotEnv, cli.WithInterpolation(true), cli.WithProfiles([]string{profile}))
 	if err != nil {
 		return nil, err
 	}
 	return options.LoadProject(context.Background())
+}
+
+// Two containers that are up together cannot have the same port, nor the same service's replicas one without a range.
+func clashes(profile string, project *types.Project) []string {
+	var problems []string
+	taken := map[string]string{}
+	for _, service := range project.Services {
+		for _, port := range service.Ports {
+			if other, there := taken[port.Published]; there {
+				problems = append(problems, fmt.Sprintf("profile `%s`: `%s` and `%s` both publish port %s", profile, other, service.Name, port.Published))
+			}
+			taken[port.Published] = service.Name
+			if replicas := service.GetScale(); replicas > 1 && !strings.Contains(port.Published, "-") {
+				problems = append(problems, fmt.Sprintf("profile `%s`: %d of `%s` cannot share port %s", profile, replicas, service.Name, port.Published))
+			}
+		}
+	}
+	return problems
 }
 
 func habits(service types.ServiceConfig) []string {

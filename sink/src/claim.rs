@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use tracing::debug;
-use types::{Micros, Position};
+use types::{Micros, PartitionId, Position};
 
 use crate::build::Head;
 use crate::driver::Driver;
 use crate::log::off_thread;
 use crate::machine::{Input, Told};
-use crate::names;
+use crate::names::{self, Date};
 use crate::record::{Damage, Header, Hex32, Nonce, Record, RecordKind, Resume, RunFacts, StateRef};
-use crate::{Claim, Error, Resumed};
+use crate::sinks::Shared;
+use crate::{Claim, Dataset, Error, Resumed};
 
 pub(crate) enum Ended {
     Vacant { is_new_partition: bool },
@@ -56,6 +57,15 @@ pub(crate) async fn claim(driver: &mut Driver, claim: &Claim, nonce: Nonce) -> R
                 _ => continue,
             },
         };
+        let ahead = || file_ahead(&driver.shared, &driver.partition, head.header());
+        if let Some(file) = driver.retries.until_answered(ahead).await {
+            // Its record is there before it is: another owner commits just now, or the log was put back.
+            let head = head.header().seq;
+            match driver.retries.until_answered(|| driver.log.newest(Some(head))).await {
+                Some(newest) if newest > head => continue,
+                _ => return Err(Error::LogBehind { partition: driver.partition.clone(), head, file }),
+            }
+        }
         let Some(header) = header(driver, &head, claim, nonce) else { return Err(Error::OutOfTurn) };
         let record = Record::seal(header, None, &[]);
         match driver.run(Input::Propose(record)).await? {
@@ -114,6 +124,23 @@ async fn grew(driver: &Driver, folder: &str) -> bool {
         least = [least, count].into_iter().flatten().min();
     }
     least.is_some_and(|least| u64::from(driver.partition.index) >= least)
+}
+
+/// A file of a later commit than the head. Whoever brings back an older copy of the state leaves the datasets ahead of it, and
+/// going on would publish again what is there. The next commit with rows after the head told how the head went, in `runs`
+/// below the head's date: one request looks there, and finds nearly all of what can be.
+pub(crate) async fn file_ahead(
+    shared: &Shared,
+    partition: &PartitionId,
+    head: &Header,
+) -> Result<Option<String>, store::Error> {
+    let date = Date::of(head.written_at);
+    let name = names::data_file(date, partition, head.genesis, head.seq);
+    let is_later = |found: &str| {
+        names::parse_data_file(found)
+            .is_some_and(|found| found.partition == *partition && found.genesis == head.genesis && found.seq > head.seq)
+    };
+    shared.dataset(Dataset::Runs).next_after(&format!("date={date}"), &name, is_later).await
 }
 
 /// What is found where the head says that its state is.

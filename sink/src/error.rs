@@ -28,6 +28,10 @@ pub enum Error {
     RecordForeign { place: String, found: String, expected: String },
     #[error("the log of `{partition}` is gone: `{place}` is empty, but existed")]
     LogMissing { partition: PartitionId, place: String },
+    #[error(
+        "the log of `{partition}` ends at commit {head}, and `{file}` is of a later one: the log was put back to an older state"
+    )]
+    LogBehind { partition: PartitionId, head: u64, file: String },
     #[error("file {file} of the newest record is there with other contents")]
     FileDiffers { file: usize },
     #[error("the accounts of `{partition}` do not add up: {law}")]
@@ -86,6 +90,7 @@ impl Error {
             Error::RecordCorrupt { .. }
             | Error::RecordForeign { .. }
             | Error::LogMissing { .. }
+            | Error::LogBehind { .. }
             | Error::FileDiffers { .. } => Kind::Corrupt,
             Error::Unbalanced { .. }
             | Error::Encode { .. }
@@ -121,6 +126,11 @@ impl Error {
             Error::LogMissing { partition, .. } => format!(
                 "restore the objects if you can; else `atalaia state reset -c FILE --partition {} --to TIME` begins anew, \
                  and publishes no window twice",
+                partition.index
+            ),
+            Error::LogBehind { partition, .. } => format!(
+                "going on from it would publish windows again. Bring the newest objects of the log back if you have them; else \
+                 `atalaia state reset -c FILE --partition {} --to TIME` begins anew, and publishes no window twice",
                 partition.index
             ),
             Error::FileDiffers { .. } => "somebody else writes below the dataset's folder: give each pipeline id one \

@@ -43,6 +43,10 @@ pub fn describe() {
         STORAGE_ERRORS,
         "Requests to the stores of results and state that failed, most of which are tried again; by operation and kind"
     );
+    // There from the beginning, so that the first failure is a change.
+    for name in [RETRIES, FENCED] {
+        counter!(name).absolute(0);
+    }
 }
 
 pub(crate) fn committed(committed: &Committed, files: &[FileEntry]) {

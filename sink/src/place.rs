@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStoreExt, PutMode, PutOptions, PutPayload};
-use store::{Error, Location};
+use store::{Error, Location, StoreKind};
 
 use crate::metrics;
 
@@ -99,6 +99,28 @@ impl Place {
             None => self.location.store.list(Some(&prefix)),
         };
         self.limited("list", 0, listing.try_collect()).await
+    }
+
+    /// The first object of a folder after `after`, if it is wanted; of a local folder, whose order is its own, any that is.
+    pub(crate) async fn next_after(
+        &self,
+        folder: &str,
+        after: &str,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<Option<String>, Error> {
+        let (prefix, after) = (self.location.path(folder), self.location.path(after));
+        let is_ordered = self.location.kind != StoreKind::Local;
+        let mut listing = self.location.store.list_with_offset(Some(&prefix), &after);
+        let look = async {
+            while let Some(meta) = listing.try_next().await? {
+                let name = self.name_of(&meta.location).filter(|name| is_wanted(name));
+                if is_ordered || name.is_some() {
+                    return Ok(name);
+                }
+            }
+            Ok(None)
+        };
+        self.limited("list", 0, look).await
     }
 
     /// The name below this place.

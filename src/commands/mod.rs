@@ -2,8 +2,10 @@
 
 pub(crate) mod assemble;
 pub(crate) mod demo;
+pub(crate) mod estimate;
 pub(crate) mod eval;
 pub(crate) mod explain;
+pub(crate) mod health;
 mod input;
 pub(crate) mod models;
 mod output;

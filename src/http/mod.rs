@@ -10,5 +10,5 @@ mod status;
 #[cfg(test)]
 mod testing;
 
-pub(crate) use machines::{Readiness, serve};
+pub(crate) use machines::{Probes, serve};
 pub(crate) use status::{Status, serve as serve_status};

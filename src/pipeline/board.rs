@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use ingest::Trouble;
 use serde::{Serialize, Serializer};
 use types::{Micros, PartitionId};
 
@@ -30,9 +31,13 @@ pub struct WorkerStatus {
     pub number: usize,
     /// When it last got round to its partitions, by the wall clock.
     pub last_turn_at: Micros,
-    /// The same by the clock for spans: walls may jump.
+    /// Why its source cannot be read at present, if it is so.
+    pub trouble: Option<String>,
+    /// By the clock for spans: walls may jump.
     #[serde(skip)]
     turned: Instant,
+    #[serde(skip)]
+    cut_off: Option<Instant>,
 }
 
 /// A partition of ours.
@@ -95,6 +100,13 @@ pub struct Stuck {
     pub since: Duration,
 }
 
+/// A source that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutOff {
+    pub since: Duration,
+    pub reason: String,
+}
+
 /// The board as it is kept.
 #[derive(Debug, Default)]
 pub(super) struct Kept(Mutex<State>);
@@ -113,6 +125,17 @@ impl Board {
         let oldest = self.workers.iter().min_by_key(|worker| worker.turned)?;
         let since = now.saturating_duration_since(oldest.turned);
         (since > after).then_some(Stuck { worker: oldest.number, since })
+    }
+
+    /// The source that could not be read for longest, if that is longer than `after`.
+    #[must_use]
+    pub fn cut_off(&self, now: Instant, after: Duration) -> Option<CutOff> {
+        let longest =
+            self.workers.iter().filter_map(|worker| Some((worker.cut_off?, worker))).min_by_key(|(at, _)| *at);
+        let (at, worker) = longest?;
+        let since = now.saturating_duration_since(at);
+        let reason = worker.trouble.clone().unwrap_or_default();
+        (since > after).then_some(CutOff { since, reason })
     }
 
     /// How many partitions are in a phase.
@@ -140,6 +163,11 @@ impl Kept {
         self.lock().board.stuck(now, after)
     }
 
+    /// As [`Board::cut_off`], without a copy.
+    pub(super) fn cut_off(&self, now: Instant, after: Duration) -> Option<CutOff> {
+        self.lock().board.cut_off(now, after)
+    }
+
     // === What workers say ===
 
     /// The worker got round.
@@ -147,10 +175,17 @@ impl Kept {
         turned(&mut self.lock().board, number, clock);
     }
 
-    /// The worker got round, and this is how its partitions are.
-    pub(super) fn post(&self, number: usize, clock: &dyn Clock, partitions: Vec<(PartitionId, PartitionStatus)>) {
+    /// The worker got round, and this is how its source and its partitions are.
+    pub(super) fn post(
+        &self,
+        number: usize,
+        clock: &dyn Clock,
+        trouble: Option<Trouble>,
+        partitions: Vec<(PartitionId, PartitionStatus)>,
+    ) {
         let mut state = self.lock();
-        turned(&mut state.board, number, clock);
+        let worker = turned(&mut state.board, number, clock);
+        (worker.cut_off, worker.trouble) = trouble.map(|trouble| (trouble.since, trouble.reason)).unzip();
         state.board.partitions.extend(partitions);
     }
 
@@ -202,12 +237,19 @@ impl Kept {
     }
 }
 
-fn turned(board: &mut Board, number: usize, clock: &dyn Clock) {
-    let status = WorkerStatus { number, last_turn_at: clock.wall(), turned: clock.now() };
-    match board.workers.binary_search_by_key(&number, |worker| worker.number) {
-        Ok(place) => board.workers[place] = status,
-        Err(place) => board.workers.insert(place, status),
-    }
+fn turned<'b>(board: &'b mut Board, number: usize, clock: &dyn Clock) -> &'b mut WorkerStatus {
+    let (last_turn_at, turned) = (clock.wall(), clock.now());
+    let place = match board.workers.binary_search_by_key(&number, |worker| worker.number) {
+        Ok(place) => place,
+        Err(place) => {
+            let worker = WorkerStatus { number, last_turn_at, trouble: None, turned, cut_off: None };
+            board.workers.insert(place, worker);
+            place
+        }
+    };
+    let worker = &mut board.workers[place];
+    (worker.last_turn_at, worker.turned) = (last_turn_at, turned);
+    worker
 }
 
 fn by_name<S: Serializer>(
@@ -248,10 +290,32 @@ mod tests {
         assert_eq!(kept.stuck(begin + minute, minute), None);
         let stuck = |worker, seconds| Some(Stuck { worker, since: Duration::from_secs(seconds) });
         assert_eq!(kept.stuck(begin + Duration::from_secs(64), minute), stuck(1, 64));
-        kept.post(1, &at(64), Vec::new());
+        kept.post(1, &at(64), None, Vec::new());
         assert_eq!(kept.stuck(begin + Duration::from_secs(64), minute), stuck(0, 61));
         kept.left(0);
         assert_eq!(kept.stuck(begin + Duration::from_secs(64), minute), None);
+    }
+
+    #[test]
+    fn the_source_that_is_cut_off_longest_is_told_until_it_is_not() {
+        let begin = Instant::now();
+        let at = |seconds| At(begin + Duration::from_secs(seconds), 0);
+        let (kept, patience) = (Kept::default(), Duration::from_secs(15));
+        let trouble = |seconds, reason: &str| {
+            Some(Trouble { since: begin + Duration::from_secs(seconds), reason: reason.to_owned() })
+        };
+        let told = |seconds| kept.cut_off(begin + Duration::from_secs(seconds), patience);
+        kept.post(0, &at(1), None, Vec::new());
+        assert_eq!(told(100), None);
+        kept.post(0, &at(9), trouble(9, "refused"), Vec::new());
+        kept.post(1, &at(9), trouble(5, "reset"), Vec::new());
+        // That a worker gets round says nothing of its source.
+        kept.turned(1, &at(20));
+        assert_eq!(told(20), None);
+        assert_eq!(told(21), Some(CutOff { since: Duration::from_secs(16), reason: "reset".into() }));
+        kept.post(1, &at(22), None, Vec::new());
+        assert_eq!(told(24), None);
+        assert_eq!(told(25).map(|cut_off| cut_off.reason).as_deref(), Some("refused"));
     }
 
     #[test]
@@ -269,7 +333,7 @@ mod tests {
     fn halted_is_what_is_said_of_a_partition_whatever_its_worker_posts() {
         let (kept, clock) = (Kept::default(), At(Instant::now(), 5));
         let reading = PartitionStatus { phase: Phase::Reading, ..PartitionStatus::default() };
-        kept.post(0, &clock, vec![(partition(0), reading.clone()), (partition(1), reading)]);
+        kept.post(0, &clock, None, vec![(partition(0), reading.clone()), (partition(1), reading)]);
         assert_eq!(kept.halted(&partition(1), "the clock is wrong"), 1);
         let board = kept.read();
         assert_eq!((board.count(Phase::Reading), board.count(Phase::Halted)), (1, 1));
@@ -284,7 +348,7 @@ mod tests {
         kept.turned(0, &At(Instant::now(), 7));
         kept.claiming(0, &partition(2), Some("the store does not answer".into()));
         let document = serde_json::to_value(kept.read()).unwrap();
-        assert_eq!(document["workers"], serde_json::json!([{ "number": 0, "last_turn_at": 7 }]));
+        assert_eq!(document["workers"], serde_json::json!([{ "number": 0, "last_turn_at": 7, "trouble": null }]));
         let status = &document["partitions"]["t-2"];
         assert_eq!((&status["phase"], &status["worker"]), (&"claiming".into(), &0.into()));
         assert_eq!(status["why"], "the store does not answer");

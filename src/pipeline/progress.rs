@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use types::{PartitionId, Reason};
 
 use super::Recent;
-use super::board::{Board, Kept, Stuck};
+use super::board::{Board, CutOff, Kept, Stuck};
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
@@ -85,6 +85,12 @@ macro_rules! counters {
             #[must_use]
             pub fn stuck(&self, now: Instant, after: Duration) -> Option<Stuck> {
                 self.board.stuck(now, after)
+            }
+
+            /// The source that could not be read for longest, if that is longer than `after`.
+            #[must_use]
+            pub fn cut_off(&self, now: Instant, after: Duration) -> Option<CutOff> {
+                self.board.cut_off(now, after)
             }
 
             #[must_use]

@@ -121,7 +121,7 @@ impl<'a> Worker<'a> {
             (partition.clone(), task.status(self.number, self.source.as_ref()))
         };
         let statuses: Vec<(PartitionId, PartitionStatus)> = self.tasks.iter().map(of).collect();
-        self.progress.board.post(self.number, self.job.clock.as_ref(), statuses);
+        self.progress.board.post(self.number, self.job.clock.as_ref(), self.source.trouble(), statuses);
     }
 
     fn take(&mut self, polled: Polled) {

@@ -45,10 +45,10 @@ pub enum Error {
     Full { place: String },
     #[error("`{place}` refuses access: {reason}")]
     Denied { place: String, reason: String },
-    #[error("the address of `{place}` cannot be resolved: {reason}")]
-    Unresolved { place: String, reason: String },
-    #[error("`{place}` cannot be reached: {reason}")]
-    Unreachable { place: String, reason: String },
+    #[error("the address of `{place}`, `{endpoint}`, cannot be resolved: {reason}")]
+    Unresolved { place: String, endpoint: String, reason: String },
+    #[error("`{place}` cannot be reached at `{endpoint}`: {reason}")]
+    Unreachable { place: String, endpoint: String, reason: String },
     #[error("`{place}` did not answer in time")]
     Timeout { place: String },
     #[error("`{place}` holds no `{path}`")]
@@ -101,7 +101,7 @@ impl Error {
             object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
                 Error::Denied { place, reason }
             }
-            _ => unanswered(place, reason, error),
+            _ => unanswered(location, reason, error),
         }
     }
 
@@ -209,6 +209,10 @@ impl Error {
                  this machine's clock, and the account's network rules"
             }
             Error::Unresolved { .. } => "check the account's name or `storage.endpoint`, and this machine's DNS",
+            Error::Unreachable { reason, .. } if reason.contains("certificate") => {
+                "use the host name that the certificate is for; an authority of your own has to be among those that the system \
+                 trusts, or in the file that the variable `SSL_CERT_FILE` names"
+            }
             Error::Unreachable { .. } => "check `storage.endpoint`, the network, and that the service is up",
             Error::Timeout { .. } => "check the network, or raise `storage.request_timeout`",
             Error::NotFound { .. } | Error::Exists { .. } | Error::Answer { .. } => return None,
@@ -217,14 +221,15 @@ impl Error {
     }
 }
 
-fn unanswered(place: String, reason: String, error: &object_store::Error) -> Error {
+fn unanswered(location: &Location, reason: String, error: &object_store::Error) -> Error {
+    let (place, endpoint) = (location.display.clone(), location.endpoint.clone());
     if chain(error).any(|cause| cause.to_string().contains("dns error")) {
-        return Error::Unresolved { place, reason };
+        return Error::Unresolved { place, endpoint, reason };
     }
     match find::<HttpError>(error).map(HttpError::kind) {
-        Some(HttpErrorKind::Connect) => Error::Unreachable { place, reason },
+        Some(HttpErrorKind::Connect) => Error::Unreachable { place, endpoint, reason },
         Some(HttpErrorKind::Timeout) => Error::Timeout { place },
-        Some(HttpErrorKind::Request | HttpErrorKind::Interrupted) => Error::Unreachable { place, reason },
+        Some(HttpErrorKind::Request | HttpErrorKind::Interrupted) => Error::Unreachable { place, endpoint, reason },
         _ => Error::Answer { place, reason },
     }
 }

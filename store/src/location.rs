@@ -27,6 +27,8 @@ pub struct Location {
     /// The container or bucket, and the account or endpoint it is in, for messages.
     pub(crate) container: String,
     pub(crate) account: String,
+    /// Whom requests go to, for messages.
+    pub(crate) endpoint: String,
     pub(crate) limits: Limits,
 }
 

@@ -53,6 +53,7 @@ fn local(root: PathBuf, url: &str, limits: Limits) -> Result<Location, Error> {
         root: "file:".to_owned(),
         container: root.display().to_string(),
         account: String::new(),
+        endpoint: String::new(),
         local_root: Some(root),
     })
 }
@@ -73,6 +74,7 @@ fn memory(name: String, prefix: Path, limits: Limits) -> Location {
         root: format!("memory:{name}"),
         container: name,
         account: String::new(),
+        endpoint: String::new(),
     }
 }
 
@@ -143,6 +145,7 @@ impl Azure<'_> {
             root: format!("azure:{endpoint}/{}", self.container),
             container: self.container,
             account,
+            endpoint: printable(&endpoint),
         })
     }
 
@@ -196,6 +199,7 @@ fn s3(url: &str, bucket: String, prefix: Path, config: &Config, limits: Limits) 
         .build()
         .map_err(|e| unusable(url, e))?;
     let endpoint = config.endpoint.clone().unwrap_or_default();
+    let of_region = || format!("https://s3.{}.amazonaws.com", config.region.as_deref().unwrap_or("REGION"));
     Ok(Location {
         store: Arc::new(store),
         display: join(&format!("s3://{bucket}"), &prefix),
@@ -206,6 +210,7 @@ fn s3(url: &str, bucket: String, prefix: Path, config: &Config, limits: Limits) 
         root: format!("s3:{endpoint}/{bucket}"),
         container: bucket,
         account: endpoint,
+        endpoint: config.endpoint.as_deref().map_or_else(of_region, printable),
     })
 }
 

@@ -26,6 +26,8 @@ HERE = Path(__file__).resolve().parent
 TOPIC = "readings"
 LONG_FROM_MINUTES = 20
 FINAL_SECONDS_MAX = 1200
+# What the role that SECURITY.md asks for cannot do in datasets: remove, or write over what is there.
+BEYOND_RIGHTS = r"^(DELETE any|DELETE new|PUT any|PATCH any|POST any) (/[^/?]+)?/chaos/(predictions|late|quarantine|runs)/"
 
 
 class Run:
@@ -43,6 +45,7 @@ class Run:
         self.servers, self.workers, self.helpers, self.children = [], [], [], []
         self.conductor, self.verdict, self.errors = None, None, None
         self.journal, self.tallies, self.found, self.wall_steps = {}, {}, {}, 0
+        self.beyond_rights = None
         self.spawn = multiprocessing.get_context("spawn")
         self.stop = self.spawn.Event()
 
@@ -88,7 +91,7 @@ class Run:
         if self.chosen.store == "local":
             self.place, self.url, self.endpoint = ["folder", str(self.folder / "store")], str(self.folder / "store"), None
         else:
-            proxy = self.child("proxy", HERE / "proxy.py", "--to", f"127.0.0.1:{self.azurite.port}", pipe=True)
+            proxy = self.child("proxy", HERE / "proxy.py", "--to", f"127.0.0.1:{self.azurite.port}", "--forbid", BEYOND_RIGHTS, pipe=True)
             _, port, _, control = proxy.stdout.readline().split()
             self.control = Control(int(control))
             self.place = ["blobs", f"http://127.0.0.1:{self.azurite.port}", "chaos"]
@@ -243,6 +246,10 @@ class Run:
         self.failures += reads.get("problems", ["nobody has read"])
         if reads.get("duplicates"):
             self.failures.append(f"a reader has seen {reads['duplicates']} duplicates")
+        if self.control:
+            self.beyond_rights = int(self.control.say("forbidden"))
+            if self.beyond_rights:
+                self.failures.append(f"{self.beyond_rights} requests to datasets did more than read, list and create")
         self.failures += [f"the schedule was not kept: {short}" for short in self.conductor.shortfall()]
         bad, self.errors = workers.look_through(self.folder / "workers")
         self.failures += bad

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""An HTTP proxy that misbehaves on request:  proxy.py --to HOST:PORT      (it prints `listen PORT control PORT`)
+"""An HTTP proxy that misbehaves on request:  proxy.py --to HOST:PORT [--forbid REGEX]      (it prints `listen PORT control PORT`)
 
 It stands between a client and a store and decides, request by request, what becomes of it. Commands come as lines over the
 control port; each is answered by one line, `ok …` or `error …`:
@@ -8,6 +8,9 @@ control port; each is answered by one line, `ok …` or `error …`:
   next N MODE [REGEX]   for the next N such requests; counted rules go before the standing one, the oldest first
   pass                  heal everything: no mode, no rule; what hangs is let go
   left | hits           how many requests the counted rules still wait for; how many requests were not simply passed on
+
+With `--forbid REGEX` a request whose `METHOD new /path` (if it says `If-None-Match: *`) or `METHOD any /path` holds a match gets a 403,
+whatever the mode, and so does a batch with one in it: a role that lacks a right. `forbidden` tells how many did.
 
   pass                  forward the request, hand the answer back
   refuse                without REGEX: connections are refused and open ones reset; with it: the connection is reset instead
@@ -35,8 +38,8 @@ from proxy_rules import Plan  # noqa: E402
 class Proxy:
     """Listens, and follows the commands."""
 
-    def __init__(self, target):
-        self.target, self.plan = target, Plan()
+    def __init__(self, target, forbid):
+        self.target, self.plan = target, Plan(forbid)
         self.connections = set()
         self.listener = listen(0)
         self.port = self.listener.getsockname()[1]
@@ -103,8 +106,10 @@ class Proxy:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--to", required=True, metavar="HOST:PORT", help="the store")
-    host, _, port = parser.parse_args().to.rpartition(":")
-    proxy = Proxy((host, int(port)))
+    parser.add_argument("--forbid", metavar="REGEX", help="requests that get a 403")
+    chosen = parser.parse_args()
+    host, _, port = chosen.to.rpartition(":")
+    proxy = Proxy((host, int(port)), chosen.forbid)
     print(f"listen {proxy.port} control {proxy.control.getsockname()[1]}", flush=True)
     proxy.serve()
 

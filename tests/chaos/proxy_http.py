@@ -34,17 +34,26 @@ class Connection:
         """Handles one request; gives whether another may follow."""
         head = Head(self.client.until(b"\r\n\r\n"))
         method, _, rest = head.first.partition(b" ")
-        words = f"{method.decode('latin-1')} {unquote(rest.rpartition(b' ')[0].decode('latin-1'))}"
-        mode, argument, healed = self.plan.choose(words)
+        method_name, path = method.decode("latin-1"), unquote(rest.rpartition(b" ")[0].decode("latin-1"))
+        forbidden = self.plan.forbids(method_name, path, head.fields.get(b"if-none-match") == b"*")
+        mode, argument, healed = ("403", 0, None) if forbidden else self.plan.choose(f"{method_name} {path}")
         if mode == "refuse":
             return reset(self.client.sock)
         if head.drop(b"expect"):
             self.client.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = self.client.chunks() if head.is_chunked() else self.client.pieces(head.length())
+        if method == b"POST" and "comp=batch" in path:
+            body = [b"".join(body)]
+            deletes = [unquote(line.split(b" ")[1].decode("latin-1")) for line in body[0].split(b"\r\n") if line.startswith(b"DELETE ")]
+            if any([self.plan.forbids("DELETE", each, False) for each in deletes]):
+                mode = "403"
         if mode == "hang":
             exhaust(body)
             healed.wait()
             return False
+        if mode == "403":
+            exhaust(body)
+            return self.own_answer(b"403 Forbidden")
         if mode == "503":
             exhaust(body)
             return self.own_answer(b"503 Service Unavailable")

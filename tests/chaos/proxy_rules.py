@@ -34,7 +34,8 @@ class Rule:
 class Plan:
     """The rules in force; shared by all connections."""
 
-    def __init__(self):
+    def __init__(self, forbid=None):
+        self.forbid, self.forbidden = forbid and re.compile(forbid), 0
         self.lock = threading.Lock()
         self.standing = None
         self.counted = []
@@ -46,6 +47,8 @@ class Plan:
         if line == "left":
             with self.lock:
                 return f"ok {sum(rule.left for rule in self.counted)}"
+        if line == "forbidden":
+            return f"ok {self.forbidden}"
         if line == "hits":
             return f"ok {self.hits}"
         rule = Rule.parse(line)
@@ -67,6 +70,14 @@ class Plan:
         """Whether connections are refused before anything is said."""
         rule = self.standing
         return rule is not None and rule.mode == "refuse" and not rule.pattern.pattern
+
+    def forbids(self, method, path, creates):
+        """Whether the role lacks the right."""
+        if not self.forbid or not self.forbid.search(f"{method} {'new' if creates else 'any'} {path}"):
+            return False
+        with self.lock:
+            self.forbidden += 1
+        return True
 
     def choose(self, request):
         """The rule for a request; a counted one is used up by it."""

@@ -16,6 +16,7 @@ def report(run):
     line = (
         f"chaos: {chosen.minutes:g} min, records={produced.get('records', 0)}, rows={run.found.get('rows', 0)}, "
         + ", ".join(f"{name}={counts.get(kind, 0)}" for name, kind in {**COUNTS, **run.source.counted}.items())
+        + f", beyond_rights={'?' if run.beyond_rights is None else run.beyond_rights}"
         + f", blackouts={counts.get('blackout', 0)} (longest {longest:.0f} s), reads={reads.get('reads', 0)}, "
         + " ".join(f"{figure}={verdict.figures[figure] if verdict else '?'}" for figure in FIGURES)
     )

@@ -8,9 +8,6 @@ lies and says how to run it again.
 """
 
 import argparse
-import importlib.machinery
-import importlib.util
-import json
 import os
 import shutil
 import signal
@@ -20,17 +17,7 @@ import traceback
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-ROOT = Path(__file__).resolve().parent.parent.parent
-HOMES = "ATALAIA_CHAOS_HOMES"
-
-
-def load_services():
-    """`scripts/services` is a program without an ending; here it serves as a module."""
-    loader = importlib.machinery.SourceFileLoader("services", str(ROOT / "scripts" / "services"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("services", loader))
-    sys.modules["services"] = module
-    loader.exec_module(module)
-    return module
+import start  # noqa: E402
 
 
 def options():
@@ -49,38 +36,16 @@ def options():
     return parser.parse_args()
 
 
-def newest_binary():
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    found = [path for path in (target / "release" / "atalaia", target / "debug" / "atalaia") if path.exists()]
-    if not found:
-        sys.exit("chaos: no binary: `cargo build --release`, or name one with --binary")
-    return max(found, key=lambda path: path.stat().st_mtime)
-
-
-def become_judge(services):
-    """Installs what is missing, and goes on as the Python that has the clients and judges."""
-    try:
-        homes = services.install(services.ALL)
-    except services.Failure as failure:
-        sys.exit(f"chaos: {failure}")
-    python = homes["python"] / "bin" / "python"
-    environment = {**os.environ, HOMES: json.dumps({name: str(home) for name, home in homes.items()})}
-    os.execve(python, [python, "-B", "-W", "ignore", *sys.argv], environment)
-
-
 def main():
     chosen = options()
-    services = load_services()
-    if HOMES not in os.environ:
-        become_judge(services)
-    homes = {name: Path(home) for name, home in json.loads(os.environ.pop(HOMES)).items()}
+    services, homes = start.prepared("kafka", "azurite", "event-hubs-js")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     # Only now, as the Python that has their libraries.
     from course import Run
     from report import report
 
-    run = Run(services, homes, chosen, chosen.binary or newest_binary())
+    run = Run(services, homes, chosen, chosen.binary or start.newest_binary())
     try:
         run.run()
     except KeyboardInterrupt:

@@ -37,6 +37,8 @@ class Store(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
+    do_POST = do_PUT
+
     def do_GET(self):
         body = b"x" * (64 << 20) if "big" in self.path else APPLIED.get(self.path, "").encode()
         self.send_response(200)
@@ -70,7 +72,7 @@ class ProxyTest(unittest.TestCase):
     def setUpClass(cls):
         cls.store = QuietServer(("127.0.0.1", 0), Store)
         threading.Thread(target=cls.store.serve_forever, daemon=True).start()
-        command = [sys.executable, PROXY, "--to", f"127.0.0.1:{cls.store.server_port}"]
+        command = [sys.executable, PROXY, "--to", f"127.0.0.1:{cls.store.server_port}", "--forbid", r"^(DELETE any|PUT any) /role/"]
         cls.proxy = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         _, port, _, control = cls.proxy.stdout.readline().split()
         cls.port = int(port)
@@ -117,6 +119,19 @@ class ProxyTest(unittest.TestCase):
         self.assertEqual(APPLIED, dict.fromkeys(["/a", "/b"], hashlib.sha256(body).hexdigest()))
         for path in ("/big", "/big?chunked"):
             self.assertEqual(len(self.ask("GET", path)[1]), 64 << 20)
+
+    def test_a_role_that_may_only_create(self):
+        before = int(self.say("forbidden").split()[1])
+        only_new = {"If-None-Match": "*"}
+        self.assertEqual(self.ask("PUT", "/role/a", b"1", headers=only_new)[0], 201)
+        self.assertEqual(self.ask("PUT", "/role/a", b"2")[0], 403)
+        self.assertEqual(self.ask("DELETE", "/role/a")[0], 403)
+        self.assertEqual(self.ask("PUT", "/other/a", b"1")[0], 201)
+        self.assertEqual(APPLIED, dict.fromkeys(["/role/a", "/other/a"], hashlib.sha256(b"1").hexdigest()))
+        batch = "--batch\r\nContent-Type: application/http\r\n\r\nDELETE {} HTTP/1.1\r\n\r\n--batch--\r\n"
+        self.assertEqual(self.ask("POST", "/all?comp=batch", batch.format("/role/a?snapshot=x").encode())[0], 403)
+        self.assertEqual(self.ask("POST", "/all?comp=batch", batch.format("/other/a").encode())[0], 201)
+        self.assertEqual(self.say("forbidden"), f"ok {before + 3}")
 
     def test_a_client_that_waits_for_leave_to_send(self):
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as sock:

@@ -61,6 +61,9 @@ fn brings_rows(service: Atalaia, azurite: &Azurite, container: &Container) -> Ru
     assert!(rows.iter().all(|name| name.starts_with("predictions/date=")), "{rows:?}");
 
     // The image's health check, and what Prometheus and an orchestrator ask.
+    for probe in ["livez", "readyz"] {
+        Atalaia::new("health").args(["--url", &format!("http://{address}/{probe}")]).run().success();
+    }
     for path in ["/livez", "/readyz", "/metrics"] {
         assert_eq!(http::get(&address, path).map(|response| response.status), Some(200), "{path}");
     }
@@ -68,13 +71,14 @@ fn brings_rows(service: Atalaia, azurite: &Azurite, container: &Container) -> Ru
 }
 
 #[test]
-fn the_dashboard_asks_for_metrics_that_exist() {
+fn dashboards_and_alerts_ask_for_metrics_that_exist() {
     let mut sources = String::new();
     for folder in ["src", "ingest/src", "aggregate/src", "score/src", "sink/src"] {
         gather(&root().join(folder), &mut sources);
     }
-    let unknown: Vec<String> =
-        dashboard_metrics().into_iter().filter(|name| !sources.contains(&format!("\"{name}\""))).collect();
+    let asked_for = metrics_asked_for();
+    assert!(asked_for.len() > 40, "{asked_for:?}");
+    let unknown: Vec<_> = asked_for.iter().filter(|name| !sources.contains(&format!("\"{name}\""))).collect();
     assert!(unknown.is_empty(), "no stage records {unknown:?}");
 }
 
@@ -85,22 +89,25 @@ fn command(service: &str, places: &[(&str, &str)]) -> Atalaia {
     let list = section.split_once("command: [").expect("it has a command").1;
     let list = list.split_once(']').expect("the list ends").0;
     let mut words = list.split(", ").map(|word| {
-        let word = word.trim_matches('"');
+        // `${NAME:-default}` is what somebody may set: here the default.
+        let word = word.trim_matches('"').trim_end_matches('}');
+        let word = word.split_once(":-").map_or(word, |(_, default)| default);
         places.iter().find(|(name, _)| *name == word).map_or(word, |(_, place)| place)
     });
     Atalaia::new(words.next().expect("a command has words")).args(words)
 }
 
-/// Every metric in the dashboard's queries, as it is exposed: a histogram's parts go by one name.
-fn dashboard_metrics() -> BTreeSet<String> {
-    let dashboard = read("deploy/grafana/dashboards/atalaia.json");
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let names = dashboard.match_indices("atalaia_").map(|(at, _)| {
-        let rest = &dashboard[at..];
-        let name = &rest[..rest.find(|c| !is_name(c)).unwrap_or(rest.len())];
-        name.trim_end_matches("_bucket").to_owned()
-    });
-    names.collect()
+/// Every metric that dashboards and rules ask for, as it is recorded: a histogram's parts go by one name.
+fn metrics_asked_for() -> BTreeSet<String> {
+    let mut text = String::new();
+    for folder in ["deploy/grafana/dashboards", "deploy/prometheus/rules"] {
+        for entry in std::fs::read_dir(root().join(folder)).expect("a folder of the repository") {
+            text.push_str(&std::fs::read_to_string(entry.expect("a readable entry").path()).expect("a readable file"));
+        }
+    }
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let names = text.split(|c| !is_name(c)).filter(|name| name.starts_with("atalaia_") && !name.contains(':'));
+    names.map(|name| name.trim_end_matches("_bucket").trim_end_matches("_count").to_owned()).collect()
 }
 
 /// All Rust files below the folder, one after the other.

@@ -28,6 +28,9 @@ mod registry;
 // However the work is cut into jobs, restarts and uploads, the same rows come out.
 mod jobs;
 
+// What a fleet would take, against a run of it.
+mod estimate;
+
 // Event Hubs: Microsoft's client on one side, rows on the other.
 mod event_hubs;
 
@@ -36,6 +39,9 @@ mod state;
 
 // What a running service tells machines: probes, metrics, logs.
 mod service;
+
+// Each exit status of the service.
+mod exits;
 
 // Each record of the events corpus through a topic or a file, as `preview` shows it.
 mod devices;

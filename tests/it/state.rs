@@ -1,6 +1,7 @@
 //! `atalaia state`: what it shows is so, and each remedy answers the halt that names it.
 
 mod audit;
+mod drills;
 mod gap;
 mod hand_over;
 mod reset;

@@ -2,7 +2,8 @@
 
 use ingest::event_hubs::{Config, Entra, EntraMethod, Ownership, Protocol};
 
-use super::input::is_secret;
+use ingest::kafka::is_secret;
+
 use super::{Verdict, is_name};
 
 pub(super) fn check(hubs: &Config, verdict: &mut Verdict) {

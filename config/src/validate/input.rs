@@ -1,6 +1,7 @@
 //! Rules of `[ingest]`: what each source needs. The stage's own rules are asked for, not repeated.
 
 use ingest::decode::{Decoder, Format, SettingError};
+use ingest::kafka::{Objection, is_secret};
 use ingest::{Config, SourceKind, Start};
 
 use super::{Verdict, event_hubs, is_name, sentence};
@@ -74,6 +75,10 @@ fn kafka(kafka: &ingest::kafka::Config, verdict: &mut Verdict) {
         "ingest.kafka.group",
         "`ingest.kafka.group` is empty: instances of one pipeline share a consumer group, and it needs a name",
     );
+    if let Some(Objection { setting, reason }) = kafka.objection() {
+        verdict.refuse(&setting, format!("`{setting}` {reason}"));
+    }
+    verdict.warnings.extend(kafka.warning());
     for property in kafka.properties.keys() {
         if is_secret(property) {
             verdict.refuse(
@@ -91,12 +96,6 @@ fn kafka(kafka: &ingest::kafka::Config, verdict: &mut Verdict) {
             );
         }
     }
-}
-
-/// Properties of librdkafka whose values nobody else should see.
-pub(super) fn is_secret(property: &str) -> bool {
-    let property = property.to_ascii_lowercase();
-    ["password", "secret", "jaas"].iter().any(|part| property.contains(part)) || property == "ssl.key.pem"
 }
 
 pub(super) fn decode(ingest: &Config, verdict: &mut Verdict) {

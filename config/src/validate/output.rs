@@ -124,6 +124,12 @@ pub(super) fn storage(section: &str, storage: &store::Config, verdict: &mut Verd
             ),
         );
     }
+    verdict.warn_if(
+        storage.allow_plaintext,
+        &format!(
+            "`{section}.allow_plaintext` is set: without TLS, results and credentials can be read and changed on the way to the store"
+        ),
+    );
     verdict.refuse_if(
         storage.request_timeout.duration().is_zero(),
         &format!("{section}.request_timeout"),

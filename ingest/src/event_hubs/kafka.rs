@@ -50,6 +50,8 @@ pub fn over_kafka(config: &Config) -> Result<kafka::Config, Error> {
         brokers: brokers(&place),
         topic: place.hub.clone(),
         group: config.consumer_group.clone(),
+        // An emulator says so itself, in its connection string.
+        allow_plaintext: place.is_emulator,
         properties: properties(config, &place),
         face: kafka::Face::EventHubs,
         ..kafka::Config::default()

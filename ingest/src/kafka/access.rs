@@ -33,7 +33,8 @@ impl Face {
     pub(crate) fn hint_unreachable(self) -> &'static str {
         match self {
             Face::Kafka => {
-                "check `ingest.kafka.brokers`, that the brokers run, and `security.protocol` in `ingest.kafka.properties`"
+                "check `ingest.kafka.brokers`, that the brokers run, and that they speak TLS or `ingest.kafka.allow_plaintext` is set \
+                 (`security.protocol` in `ingest.kafka.properties` goes first)"
             }
             Face::EventHubs => {
                 "check the namespace in `ingest.event_hubs`, that port 9093 is open, and its tier: Basic has no Kafka endpoint"
@@ -65,7 +66,7 @@ impl Face {
         match self {
             Face::Kafka => {
                 "set `ssl.ca.location` in `ingest.kafka.properties` to the certificate of the authority that signed the \
-                 brokers', and use the host names in them"
+                 brokers', use the host names in them, and see that they have not expired"
             }
             Face::EventHubs => {
                 "is there a proxy that decrypts? Then set `ingest.event_hubs.ca_file` to the certificate of its authority; and use \

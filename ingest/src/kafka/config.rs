@@ -18,6 +18,9 @@ pub struct Config {
     pub topic: String,
     /// Consumer group: instances of one pipeline share it.
     pub group: String,
+    /// Brokers on other machines are talked to with TLS unless this is set; then without, where `security.protocol` says nothing else.
+    /// Brokers on this machine need no leave.
+    pub allow_plaintext: bool,
     /// Passed to librdkafka as they are (security, timeouts, sizes), except what delivery owns: offsets, commits, resets.
     pub properties: BTreeMap<String, String>,
     /// Properties whose values are secrets, by reference: `{ "sasl.password" = "env:KAFKA_PASSWORD" }`.
@@ -38,6 +41,7 @@ impl Default for Config {
             brokers: "localhost:9092".into(),
             topic: String::new(),
             group: "atalaia".into(),
+            allow_plaintext: false,
             properties: BTreeMap::new(),
             secrets: BTreeMap::new(),
             instance_id: None,

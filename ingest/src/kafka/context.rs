@@ -20,6 +20,7 @@ use tracing::{debug, error, info, warn};
 
 use super::quiet::Quiet;
 use super::{Config, Tokens, errors, metrics};
+use crate::Trouble;
 
 /// A change of the assignment, in the order it came.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(super) struct Context {
     /// Events that `poll` served without returning anything.
     served: AtomicU64,
     joined: AtomicBool,
+    /// Since when no broker is connected.
+    cut_off: Mutex<Option<Instant>>,
     /// What the group gave us, with its lag where that is known: others' lag is not ours to tell.
     ours: Mutex<BTreeMap<i32, Option<i64>>>,
     pub(super) quiet: Quiet,
@@ -71,6 +74,24 @@ impl Context {
         if let Some(suppressed) = self.quiet.admit(kind, Instant::now()) {
             warn!(kind, reason, suppressed, "broker error, retrying");
         }
+    }
+
+    // === Whether anybody is there ===
+
+    /// No broker answers. How long that has been so is for others to judge.
+    fn nobody_answers(&self, now: Instant) {
+        lock(&self.cut_off).get_or_insert(now);
+    }
+
+    /// Some broker has answered.
+    pub(super) fn somebody_answers(&self) {
+        *lock(&self.cut_off) = None;
+    }
+
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        let since = (*lock(&self.cut_off))?;
+        let reason = self.last_reason().unwrap_or_else(|| "no broker is connected".into());
+        Some(Trouble { since, reason })
     }
 
     /// How many records of a partition of ours were not handed over, by the last statistics.
@@ -121,7 +142,9 @@ impl ClientContext for Context {
     /// `poll` returns the error too, and there it is judged; only here it has its reason.
     fn error(&self, error: KafkaError, reason: &str) {
         // That all are down says less than why the last one is.
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.nobody_answers(Instant::now());
+        } else {
             *lock(&self.reason) = Some(reason.to_owned());
         }
     }
@@ -134,6 +157,11 @@ impl ClientContext for Context {
     fn stats_raw(&self, statistics: &[u8]) {
         self.served.fetch_add(1, Ordering::Relaxed);
         if let Ok(statistics) = serde_json::from_slice::<Statistics>(statistics) {
+            if statistics.is_connected() {
+                self.somebody_answers();
+            } else {
+                self.nobody_answers(Instant::now());
+            }
             let mut ours = lock(&self.ours);
             for (partition, records) in statistics.lags() {
                 if let Some(lag) = ours.get_mut(&partition) {
@@ -202,7 +230,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// What we look at in librdkafka's statistics.
 #[derive(Deserialize)]
 struct Statistics {
+    #[serde(default)]
+    brokers: BTreeMap<String, BrokerStatistics>,
     topics: BTreeMap<String, TopicStatistics>,
+}
+
+#[derive(Deserialize)]
+struct BrokerStatistics {
+    state: String,
 }
 
 #[derive(Deserialize)]
@@ -220,6 +255,11 @@ struct PartitionStatistics {
 }
 
 impl Statistics {
+    /// Whether there is a connection to any broker that is good for requests.
+    fn is_connected(&self) -> bool {
+        self.brokers.values().any(|broker| matches!(broker.state.as_str(), "UP" | "UPDATE" | "REAUTH"))
+    }
+
     /// The lag of all partitions, where it is known.
     fn lags(&self) -> impl Iterator<Item = (i32, i64)> {
         let partitions = self.topics.values().flat_map(|topic| topic.partitions.values());
@@ -232,6 +272,27 @@ impl Statistics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_there_from_the_first_sign_on_until_a_broker_is_connected() {
+        let context = Context::default();
+        let show = |state: &str| {
+            let brokers = format!(r#"{{"h:1/1":{{"state":"{state}"}},"GroupCoordinator":{{"state":"DOWN"}}}}"#);
+            context.stats_raw(format!(r#"{{"brokers":{brokers},"topics":{{}}}}"#).as_bytes());
+            context.trouble()
+        };
+        assert_eq!(show("UP"), None);
+        context.error(KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure), "connection refused");
+        assert_eq!(context.trouble(), None, "of one broker");
+        context.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
+        let trouble = context.trouble().unwrap();
+        assert_eq!(trouble.reason, "connection refused");
+        assert_eq!(show("TRY_CONNECT"), Some(trouble), "since then");
+        assert_eq!(show("UP"), None);
+        assert!(show("CONNECT").is_some());
+        context.somebody_answers();
+        assert_eq!(context.trouble(), None);
+    }
 
     #[test]
     fn only_partitions_of_ours_have_a_lag() {

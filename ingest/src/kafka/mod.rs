@@ -6,6 +6,7 @@
 
 mod access;
 mod config;
+mod transport;
 
 #[cfg(feature = "kafka")]
 mod check;
@@ -40,6 +41,7 @@ mod watermarks;
 
 pub use access::{Bearer, BearerTokens, Face, Tokens};
 pub use config::Config;
+pub use transport::{Objection, is_secret};
 
 #[cfg(feature = "kafka")]
 pub use check::TopicInfo;

@@ -2,7 +2,7 @@
 
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 
-use super::{Config, Face};
+use super::{Config, Face, Objection, is_secret};
 use crate::Error;
 
 /// Set by us and by nobody else: exactly-once rests on them.
@@ -23,17 +23,16 @@ const FIELDS: [(&str, &str); 4] = [
     ("group.instance.id", "instance_id"),
 ];
 
-/// How keys of secrets end. Written out in the configuration they would end in a log or a repository.
-const SECRET: [&str; 5] = ["password", "secret", "passphrase", "key.pem", "sasl.oauthbearer.config"];
-
 /// Suggestions that a user may replace. Records wait in one queue per consumer, whatever the number of partitions: until it
 /// holds this many records or bytes, more is fetched, at most 1 MiB at a time from each broker (compressed; a record takes
 /// some 400 bytes of the client besides its own).
-pub const SUGGESTED: [(&str, &str); 11] = [
+pub const SUGGESTED: [(&str, &str); 12] = [
     ("queued.max.messages.kbytes", "16384"),
     (QUEUED, "20000"),
     ("fetch.max.bytes", "1048576"),
     ("max.partition.fetch.bytes", "524288"),
+    // What a batch may unpack to, as far as the client looks at that: with zstd.
+    ("receive.message.max.bytes", "67108864"),
     // A full queue is looked at again soon: after the customary second, a quick consumer has long run dry.
     ("fetch.queue.backoff.ms", "10"),
     ("fetch.min.bytes", "65536"),
@@ -162,7 +161,7 @@ fn pass_through(config: &Config, client: &mut ClientConfig) -> Result<(), Error>
         refuse_owned(config, key)?;
     }
     for (key, value) in &config.properties {
-        if SECRET.iter().any(|secret| key.ends_with(secret)) {
+        if is_secret(key) {
             let remedy = match config.face {
                 Face::Kafka => "give its place in `ingest.kafka.secrets`, as `env:NAME` or `file:path`",
                 Face::EventHubs => "`ingest.event_hubs` has settings of its own for those",
@@ -196,7 +195,14 @@ fn refuse_owned(config: &Config, key: &str) -> Result<(), Error> {
 }
 
 fn check_security(config: &Config, client: &mut ClientConfig) -> Result<(), Error> {
-    let protocol = client.get("security.protocol").unwrap_or("plaintext").to_ascii_lowercase();
+    if let Some(Objection { setting, reason }) = config.objection() {
+        return Err(Error::Setting { setting, reason });
+    }
+    let protocol = match client.get("security.protocol") {
+        Some(protocol) => protocol.to_ascii_lowercase(),
+        None => config.usual_protocol().to_owned(),
+    };
+    client.set("security.protocol", &protocol);
     let mechanism = client.get("sasl.mechanisms").or(client.get("sasl.mechanism"));
     if protocol.starts_with("sasl") && mechanism.is_none() {
         return Err(property(

@@ -62,7 +62,7 @@ mod tests {
 
     use super::*;
     use crate::testing::{Names, Random, key, push_row};
-    use crate::{Config, Feature, Kernel, Model, ModelSet, Statistic, Step, explain};
+    use crate::{Config, Explanation, Feature, Kernel, Model, ModelSet, Statistic, Step, explain};
 
     fn features() -> Vec<Feature> {
         vec![Statistic::Mean.into(), Statistic::Min.into(), Statistic::Max.into()]
@@ -75,8 +75,8 @@ mod tests {
     }
 
     /// The other way to the same figures judges one vector at a time, by the model itself.
-    fn judged(model: &Model, rows: &WindowRows, row: usize) -> explain::Explanation {
-        explain::explain(model, &features(), &[rows.mean[row], rows.min[row], rows.max[row]]).expect("an explanation")
+    fn judged(model: &Model, rows: &WindowRows, row: usize) -> Explanation {
+        explain(model, &features(), &[rows.mean[row], rows.min[row], rows.max[row]]).expect("an explanation")
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::{DataName, Head};
 use crate::driver::Driver;
 use crate::machine::{Input, Machine, Mark, Told};
 use crate::record::{
-    DrainFrom, FileEntry, Header, Hex32, Nonce, Packed, Record, RecordKind, Resume, RunFacts, StateRef,
+    Damage, DrainFrom, FileEntry, Header, Hex32, Nonce, Packed, Record, RecordKind, Resume, RunFacts, StateRef,
 };
 use crate::{Dataset, Error, Genesis, Sinks, names};
 
@@ -75,29 +75,48 @@ impl Sinks {
         if let Head::Whole(record) = &head {
             self.check_header(partition, record.header())?;
         }
+        // A later version knows what is in it: nothing of it is damaged.
+        if let Head::Damaged { place, damage: Damage::Version { version }, .. } = &head {
+            return Err(Error::RecordTooNew { place: place.clone(), version: *version });
+        }
         let seq = match &head {
             Head::Absent => self.beyond_lost(partition)?,
-            Head::Whole(record) => record.header().seq + 1,
+            Head::Whole(record) => self.beyond(partition, record.header())?,
             Head::Damaged { seq, .. } => seq + 1,
         };
         let is_damaged = matches!(head, Head::Damaged { .. });
         Ok(Behind { header: head.header().cloned(), is_damaged, seq })
     }
 
+    /// The next number; behind a log that was put back to an older state, one that no owner of the newer one can have reached.
+    fn beyond(&self, partition: &PartitionId, head: &Header) -> Result<u64, Error> {
+        let newest = self.newest_of_files(partition, Some(head.genesis))?.filter(|newest| *newest > head.seq);
+        let Some(newest) = newest else { return Ok(head.seq + 1) };
+        // Files follow their record: if it is there by now, an owner has just made it.
+        let (log, from) = (self.log(partition), head.seq);
+        let reached = self.shared.block(async move { Ok(log.newest(Some(from)).await?) })?;
+        Ok(if reached > Some(head.seq) { head.seq + 1 } else { newest + UNSEEN_MAX })
+    }
+
     /// A number that no owner of a log that is gone can have reached; 0 if there never was one.
     fn beyond_lost(&self, partition: &PartitionId) -> Result<u64, Error> {
         let had_log = self.has_marker(partition)?;
-        let mut newest = None;
-        for dataset in Dataset::ALL {
-            let seqs = self.objects(dataset)?.into_iter().filter_map(|object| object.data_name());
-            let ours = seqs.filter(|name: &DataName| name.partition == *partition).map(|name| name.seq);
-            newest = newest.max(ours.max());
-        }
-        Ok(match newest {
+        Ok(match self.newest_of_files(partition, None)? {
             Some(seq) => seq + UNSEEN_MAX,
             None if had_log => UNSEEN_MAX,
             None => 0,
         })
+    }
+
+    /// The largest number of a commit that left a file; of one beginning, if given.
+    fn newest_of_files(&self, partition: &PartitionId, of: Option<Genesis>) -> Result<Option<u64>, Error> {
+        let mut newest = None;
+        for dataset in Dataset::ALL {
+            let names = self.objects(dataset)?.into_iter().filter_map(|object| object.data_name());
+            let ours = |name: &DataName| name.partition == *partition && of.is_none_or(|of| of == name.genesis);
+            newest = newest.max(names.filter(ours).map(|name| name.seq).max());
+        }
+        Ok(newest)
     }
 
     fn has_marker(&self, partition: &PartitionId) -> Result<bool, Error> {
@@ -118,9 +137,13 @@ impl Restart {
         self.driver = Some(driver);
         match told {
             Ok(Told::Head(head)) => {
-                let (header, previous) = (head.header().clone(), Some(Hex32(head.hash())));
-                let seq = header.seq + 1;
-                self.behind = Some(Place { seq, previous });
+                let header = head.header().clone();
+                let seq = self.sinks.beyond(&self.partition, &header)?;
+                let is_next = seq == header.seq + 1;
+                if !is_next {
+                    self.take_before(seq);
+                }
+                self.behind = Some(Place { seq, previous: is_next.then(|| Hex32(head.hash())) });
                 Ok(Behind { header: Some(header), is_damaged: false, seq })
             }
             Ok(Told::FileDiffers { file }) => Err(Error::FileDiffers { file }),
@@ -132,11 +155,15 @@ impl Restart {
 
     fn behind_nothing_whole(&mut self) -> Result<Behind, Error> {
         let behind = self.sinks.look_behind(&self.partition)?;
-        if let Some(driver) = &mut self.driver {
-            driver.take_as_head(behind.seq.checked_sub(1).map(|seq| Mark { seq, hash: [0; 32], state_seq: seq }));
-        }
+        self.take_before(behind.seq);
         self.behind = Some(Place { seq: behind.seq, previous: None });
         Ok(behind)
+    }
+
+    fn take_before(&mut self, seq: u64) {
+        if let Some(driver) = &mut self.driver {
+            driver.take_as_head(seq.checked_sub(1).map(|seq| Mark { seq, hash: [0; 32], state_seq: seq }));
+        }
     }
 
     /// Makes the new beginning durable. Its seq; none if somebody was faster: look [`behind`](Restart::behind) again.

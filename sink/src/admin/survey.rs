@@ -7,7 +7,7 @@ use types::PartitionId;
 
 use crate::log::Found;
 use crate::record::{Damage, Header, Record};
-use crate::{Error, Sinks, names};
+use crate::{Error, Sinks, claim, names};
 
 /// A partition that left traces.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +102,20 @@ impl Sinks {
                 }
             }
             Err(Error::Stopped)
+        })
+    }
+
+    /// A file of a later commit than this head, if there is one and the log still ends there: the log was put back.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub fn file_ahead(&self, partition: &PartitionId, head: &Header) -> Result<Option<String>, Error> {
+        let (shared, log) = (Arc::clone(&self.shared), self.log(partition));
+        let (partition, head) = (partition.clone(), head.clone());
+        self.shared.block(async move {
+            let file = claim::file_ahead(&shared, &partition, &head).await?;
+            let is_head = file.is_none() || log.newest(Some(head.seq)).await? <= Some(head.seq);
+            Ok(file.filter(|_| is_head))
         })
     }
 

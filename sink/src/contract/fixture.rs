@@ -17,6 +17,7 @@ use tokio::runtime::Runtime;
 use types::{Micros, PartitionId, Secret};
 
 use super::batch::{Batch, NOW};
+use super::rights;
 use crate::record::{Record, RecordKind};
 use crate::{
     Claim, Claimed, Committed, Identity, Outcome, PartitionSink, Patience, Places, Resumed, Sink, Sinks, Workings,
@@ -137,7 +138,7 @@ impl Stage {
     /// Without a request to the stores, for those that fail by plan.
     pub(super) fn unchecked(&self, identity: Identity) -> Result<Sinks, crate::Error> {
         let workings = Workings { patience: IMPATIENT, ..Workings::default() };
-        Sinks::unchecked(self.places.clone(), identity, self.runtime.handle().clone(), workings)
+        Sinks::unchecked(rights::least(self.places.clone()), identity, self.runtime.handle().clone(), workings)
     }
 
     pub(super) fn sink(&self) -> PartitionSink {

@@ -1,6 +1,8 @@
 //! What every store must do for the sink: one list of laws, run on memory, a local folder, the Azurite emulator, and an
 //! S3-compatible server if there is one.
 //!
+//! The sink under test may only read, list and create in datasets ([`rights`]): no law needs more.
+//!
 //! The emulator is where `ATALAIA_TEST_AZURITE` says; without it those runs are skipped in sight, or fail if
 //! `ATALAIA_TEST_REQUIRED` is set.
 
@@ -13,6 +15,7 @@ mod hostile;
 mod laws;
 mod readers;
 mod refusals;
+mod rights;
 mod sweep;
 
 use fixture::{Bench, Stage};
@@ -34,6 +37,7 @@ const LAWS: &[fn(&Stage)] = &[
     claims::a_release_ends_the_counting,
     claims::partitions_that_came_later_are_told,
     refusals::a_log_that_is_gone_is_not_begun_anew,
+    refusals::a_log_that_was_put_back_is_told,
     refusals::a_damaged_head_is_refused_and_never_skipped,
     refusals::what_belongs_to_others_is_refused,
     refusals::a_state_that_is_gone_is_told,

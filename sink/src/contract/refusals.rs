@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 
-use super::batch::Batch;
-use super::fixture::{Stage, claim, commit, identity, partition, resume};
+use super::batch::{Batch, NOW};
+use super::fixture::{Stage, begin, claim, commit, identity, partition, resume};
 use crate::record::{Damage, Header, Packed, Record};
-use crate::{Error, Identity, Kind, Outcome, PartitionSink, names};
+use crate::{Error, Identity, Kind, Outcome, PartitionSink, RunRow, names};
 
 const HEAD: &str = "plant-7/readings/0/log/00000000000000000002";
 
@@ -37,6 +37,44 @@ pub(super) fn a_log_that_is_gone_is_not_begun_anew(stage: &Stage) {
         stage.put(state, name, objects[name].clone());
     }
     resume(&mut stage.sink());
+}
+
+/// An older copy of the state beside newer datasets: going on from it would publish windows again.
+pub(super) fn a_log_that_was_put_back_is_told(stage: &Stage) {
+    let mut sink = stage.begun();
+    commit(&mut sink, &Batch::of(6), 10);
+    let state = &stage.places.state;
+    let backup = stage.objects(state);
+    let mut later = Batch::of(12);
+    later.runs.rows.push(RunRow { committed_at: NOW, seq: 1, ..RunRow::default() });
+    commit(&mut sink, &later, 20);
+    drop(sink);
+    let newest = stage.objects(state);
+    for name in newest.keys() {
+        match backup.get(name) {
+            Some(bytes) => stage.put(state, name, bytes.clone()),
+            None => stage.delete(state, name),
+        }
+    }
+    let error = refused(&mut stage.sink());
+    assert!(matches!(&error, Error::LogBehind { head: 1, file, .. } if file.contains("-0000000002.")), "{error:?}");
+    assert_eq!(error.kind(), Kind::Corrupt);
+    assert!(error.hint().expect("a remedy").contains("state reset"));
+    assert_eq!(stage.objects(state), backup, "nothing was written");
+
+    let sinks = stage.sinks();
+    let ahead = |head: &Header| sinks.file_ahead(&partition(0), head).expect("answers");
+    let head = stage.records().pop().expect("a head");
+    assert!(ahead(head.header()).is_some());
+    assert_eq!(sinks.look_behind(&partition(0)).expect("answers").seq, 1_000_002, "beyond what its owner had reached");
+
+    newest.iter().for_each(|(name, bytes)| stage.put(state, name, bytes.clone()));
+    assert_eq!(ahead(head.header()), None, "the log goes on from there");
+    resume(&mut stage.sink());
+    // Files of other partitions, and of what came before, are nobody's future.
+    let mut neighbour = sinks.partition(&partition(1));
+    begin(&mut neighbour);
+    resume(&mut sinks.partition(&partition(1)));
 }
 
 /// Cut short anywhere, changed anywhere, of a later format: an older record that is whole does not step in for it.

@@ -20,6 +20,10 @@ pub(super) struct Options {
     #[arg(long, conflicts_with_all = ["out", "event_hubs"])]
     topic: Option<String>,
 
+    /// Brokers on other machines are talked to without TLS
+    #[arg(long, conflicts_with_all = ["out", "event_hubs"])]
+    allow_plaintext: bool,
+
     /// A property of the Kafka client, such as security.protocol=SASL_SSL; may be given several times
     #[arg(long = "property", value_name = "NAME=VALUE", value_parser = pair, conflicts_with_all = ["out", "event_hubs"])]
     properties: Vec<(String, String)>,
@@ -53,6 +57,7 @@ impl Topic {
         let config = Config {
             brokers: brokers.to_owned(),
             topic: options.topic.clone().unwrap_or_default(),
+            allow_plaintext: options.allow_plaintext,
             properties: options.properties.iter().cloned().collect(),
             secrets: options.secrets.iter().map(|text| secret(text)).collect::<anyhow::Result<BTreeMap<_, _>>>()?,
             ..Config::default()

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use sink::admin::{Head, Trace};
-use sink::record::Header;
+use sink::record::{Damage, Header};
 use types::{Micros, PartitionId, Position};
 
 use super::inquiry::Inquiry;
@@ -98,6 +98,12 @@ fn of_log(desk: &Desk, trace: Trace) -> anyhow::Result<Found> {
             if let Err(error) = desk.sinks.check_header(&partition, record.header()) {
                 found.trouble(error);
             }
+            if let Some(file) = desk.sinks.file_ahead(&partition, record.header())? {
+                found.trouble(sink::Error::LogBehind { partition, head: record.header().seq, file });
+            }
+        }
+        Head::Damaged { place, damage: Damage::Version { version }, .. } => {
+            found.trouble(sink::Error::RecordTooNew { place, version });
         }
         Head::Damaged { place, damage, .. } => found.trouble(sink::Error::RecordCorrupt { partition, place, damage }),
         Head::Absent if trace.has_marker => {

@@ -81,8 +81,8 @@ fn overview(status: &Status, now: Micros) -> Overview<'_> {
         instance: &status.instance,
         started_at: Time(status.started_at),
         now: Time(now),
-        live: (status.liveness)().into(),
-        ready: (status.readiness)().into(),
+        live: (status.probes.alive)().into(),
+        ready: (status.probes.ready)().into(),
         totals: Totals {
             records,
             readings,

@@ -26,7 +26,7 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 use types::Micros;
 
-use super::{Readiness, listener};
+use super::{Probes, listener};
 use crate::pipeline::Progress;
 use crate::wall;
 use throughput::Throughput;
@@ -41,20 +41,14 @@ pub(crate) struct Status {
     started_at: Micros,
     config: Value,
     progress: Arc<Progress>,
-    readiness: Readiness,
-    liveness: Readiness,
+    probes: Probes,
     /// None: they are being loaded for the first time.
     models: OnceLock<Arc<score::Models>>,
     throughput: Throughput,
 }
 
 impl Status {
-    pub(crate) fn new(
-        config: &Config,
-        progress: Arc<Progress>,
-        readiness: Readiness,
-        liveness: Readiness,
-    ) -> Arc<Status> {
+    pub(crate) fn new(config: &Config, progress: Arc<Progress>, probes: Probes) -> Arc<Status> {
         let started_at = wall::now();
         Arc::new(Status {
             pipeline: config.pipeline.clone(),
@@ -62,8 +56,7 @@ impl Status {
             started_at,
             config: effective::without_secrets(config),
             progress,
-            readiness,
-            liveness,
+            probes,
             models: OnceLock::new(),
             throughput: Throughput::new(),
         })

@@ -9,6 +9,7 @@ use types::{PartitionId, Reason};
 
 use super::*;
 use crate::http::limits::Limits;
+use crate::http::machines::Probe;
 use crate::http::testing::{Served, body, head, serve};
 use crate::pipeline::{Anomaly, Counts};
 
@@ -19,7 +20,8 @@ fn status() -> Arc<Status> {
     let mut config = Config { pipeline: "plant-7".into(), ..Config::default() };
     config.storage.key = Some(types::Secret::parse("env:STORE_KEY").expect("a reference"));
     config.sink.url = "https://account.blob.core.windows.net/scored?sig=canary".into();
-    let mut status = Status::new(&config, Arc::default(), Arc::new(|| Ok(())), Arc::new(|| Ok(())));
+    let mut status =
+        Status::new(&config, Arc::default(), Probes { alive: Arc::new(|| Ok(())), ready: Arc::new(|| Ok(())) });
     let fixed = Arc::get_mut(&mut status).expect("nobody else has it yet");
     (fixed.started_at, fixed.instance) = (MORNING - 3600 * 1_000_000, "host-1/4711".into());
     status.progress.recent().keep(ANOMALIES_MAX);
@@ -186,8 +188,12 @@ fn no_secret_is_in_any_document() {
 
 #[test]
 fn verdicts_say_why_and_models_what_they_are() {
-    let not = |why: &'static str| -> Readiness { Arc::new(move || Err(why.into())) };
-    let status = Status::new(&Config::default(), Arc::default(), not("no group"), not("worker 0 stands still"));
+    let not = |why: &'static str| -> Probe { Arc::new(move || Err(why.into())) };
+    let status = Status::new(
+        &Config::default(),
+        Arc::default(),
+        Probes { alive: not("worker 0 stands still"), ready: not("no group") },
+    );
     let overview = document(&status, "status");
     assert_eq!(overview["ready"], serde_json::json!({ "ok": false, "why": "no group" }));
     assert_eq!(overview["live"]["why"], "worker 0 stands still");

@@ -90,7 +90,16 @@ fn every_commit_is_judged_by_the_set_that_it_names() {
     // A set that cannot be used changes nothing.
     std::fs::write(registry.join("current/00000000000000000099"), r#"{"set": "absent"}"#).expect("ours");
     counted(&mut service, &address, "atalaia_score_reload_failures_total", 1.0);
+    counted(&mut service, &address, "atalaia_score_reload_failing", 1.0);
     thread::sleep(Duration::from_millis(300));
+    // Somebody goes back to the set in use: there is nothing to load, and nothing fails any more.
+    let in_use = sets.iter().find(|(_, number)| **number == SETS).expect("it was published").0;
+    let pointer = format!(r#"{{"set": "{in_use}"}}"#);
+    std::fs::write(registry.join("current/00000000000000000100"), pointer).expect("ours");
+    service.wait_until("atalaia_score_reload_failing to be 0", Duration::from_secs(60), |_| {
+        let metrics = http::get(&address, "/metrics")?.body;
+        (http::metric(&metrics, "atalaia_score_reload_failing", "")? == 0.0).then_some(())
+    });
     let log = service.terminate(Duration::from_secs(30)).success().stderr;
     assert!(log.contains("newer models cannot be used: those in use stay"), "{log}");
 

@@ -28,7 +28,7 @@ use crate::kafka::watch::Absence;
 use crate::kafka::watermarks::Watermarks;
 use crate::kafka::{Config, errors, metrics, settings};
 use crate::news::News;
-use crate::{Bound, Error, Extent, Held, Polled, Source, Start, Wanted};
+use crate::{Bound, Error, Extent, Held, Polled, Source, Start, Trouble, Wanted};
 
 /// How long records are waited for before membership is looked at again.
 const SLICE: Duration = Duration::from_millis(25);
@@ -309,6 +309,10 @@ impl Source for KafkaSource {
 
     fn record_at(&mut self, partition: &PartitionId, position: Position) -> Result<Held, Error> {
         self.inquirer.record_at(partition.index.cast_signed(), position.0)
+    }
+
+    fn trouble(&self) -> Option<Trouble> {
+        self.consumer.context().trouble()
     }
 
     fn lag(&self, partition: &PartitionId) -> Option<u64> {

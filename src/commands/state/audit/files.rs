@@ -51,6 +51,8 @@ struct Audit<'a> {
     /// Of `predictions`, all that may hold rows of ours.
     of_rows: Vec<Object>,
     earlier: BTreeSet<String>,
+    /// Of each partition the newest commit that files name and the audit did not see, with one of its files.
+    newer: BTreeMap<PartitionId, (u64, String)>,
 }
 
 /// Which partition each device was seen in.
@@ -71,6 +73,7 @@ pub(super) fn check(desk: &Desk, logs: &Logs, mib: usize, verdict: &mut Verdict)
         devices: Devices::default(),
         of_rows: Vec::new(),
         earlier: BTreeSet::new(),
+        newer: BTreeMap::new(),
     };
     for dataset in Dataset::ALL {
         audit.dataset(dataset, verdict)?;
@@ -83,6 +86,7 @@ pub(super) fn check(desk: &Desk, logs: &Logs, mib: usize, verdict: &mut Verdict)
     audit.name_duplicates(verdict)?;
     audit.balance(verdict);
     audit.tell_of_devices(verdict);
+    audit.are_newer_ones_committed(verdict)?;
     if !audit.earlier.is_empty() {
         let files = grouped(audit.earlier.len() as u64);
         verdict.warning(format!(
@@ -109,6 +113,7 @@ impl Audit<'_> {
     fn object(&mut self, dataset: Dataset, object: &Object, verdict: &mut Verdict) -> anyhow::Result<()> {
         let standing = self.standing(dataset, object, verdict);
         if matches!(standing, Standing::Newer) {
+            self.note_newer(object);
             return Ok(());
         }
         // How work went is not part of any account.
@@ -283,6 +288,27 @@ impl Audit<'_> {
                 }
             }
         }
+    }
+
+    fn note_newer(&mut self, object: &Object) {
+        let Some(DataName { partition, seq, .. }) = object.data_name() else { return };
+        let newest = self.newer.entry(partition).or_insert_with(|| (seq, object.name.clone()));
+        if newest.0 < seq {
+            *newest = (seq, object.name.clone());
+        }
+    }
+
+    /// Files come after their record, so by now the log is as far as they are; unless it was put back.
+    fn are_newer_ones_committed(&self, verdict: &mut Verdict) -> anyhow::Result<()> {
+        for (partition, (seq, file)) in &self.newer {
+            let head = self.desk.sinks.head(partition)?;
+            let reached = head.header().map_or(0, |header| header.seq);
+            if reached < *seq {
+                let error = sink::Error::LogBehind { partition: partition.clone(), head: reached, file: file.clone() };
+                verdict.violation(error.to_string());
+            }
+        }
+        Ok(())
     }
 
     /// What the newest record holds of rows that are not visible yet.
