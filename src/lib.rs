@@ -11,6 +11,7 @@ pub mod process;
 mod reload;
 pub mod report;
 mod scrape;
+mod settings;
 pub mod shutdown;
 mod telemetry;
 mod wall;

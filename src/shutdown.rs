@@ -29,6 +29,7 @@ impl Shutdown {
                 }
                 if flag.only_starting.load(Ordering::Acquire) {
                     tracing::info!("stopped: nothing had begun");
+                    crate::telemetry::finish();
                     std::process::exit(STOPPED.into());
                 }
                 tracing::info!("stopping: reading has ended, what is due is being committed");

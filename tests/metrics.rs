@@ -20,7 +20,7 @@ const STAGES: [(&str, &str); 4] = [
     ("sink", "What became durable, and how long that took."),
 ];
 
-const LABELS: [(&str, &str); 10] = [
+const LABELS: [(&str, &str); 11] = [
     ("dataset", "`predictions`, `late` or `quarantine`"),
     (
         "kind",
@@ -30,13 +30,17 @@ const LABELS: [(&str, &str); 10] = [
         "operation",
         "of requests to stores: `create` (if there is no such object), `put`, `get`, `head`, `list` or `delete`",
     ),
-    ("outcome", "of requests to Event Hubs: `ok`, else `failed` or what failed"),
+    (
+        "outcome",
+        "of requests to Event Hubs: `ok`, else `failed` or what failed; of reloads of the configuration `applied`, `unchanged` or `failed`",
+    ),
     ("model_set", "id of the set of models in use, as in the column of that name; `none` without models"),
     (
         "partition",
         "number of the partition; 0 for files. Gauges of a partition that was given up disappear, until it is gained again",
     ),
     ("reason", "why a record or reading was refused, as in the column `reason` of the quarantine"),
+    ("signal", "`traces`, `logs` or `metrics`"),
     ("status", "as in the column `status` of the predictions"),
     ("version", "of the program"),
     ("worker", "number of the worker thread, from 0"),
@@ -87,7 +91,7 @@ fn names_say_stage_unit_and_kind() {
         let plain_chars = plain.chars().all(|c| c.is_ascii_lowercase() || c == '_') && !plain.contains("__");
         assert!(plain_chars, "`{name}`");
         let stage = STAGES.iter().any(|(stage, _)| plain.starts_with(&format!("{stage}_")));
-        let of_program = name == "atalaia_build_info" || plain.starts_with("process_");
+        let of_program = name == "atalaia_build_info" || plain.starts_with("process_") || plain.starts_with("config_");
         assert!(stage || of_program, "`{name}` begins with no stage");
         assert_eq!(name.ends_with("_total"), metric.kind == "counter", "`{name}` is a {}", metric.kind);
         let base = name.trim_end_matches("_total").trim_end_matches("_max");

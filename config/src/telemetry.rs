@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use types::Span;
 
+use crate::otlp;
+
 /// What the service says about itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -20,6 +22,15 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`, `off`), or levels by part of the program, like `info,ingest=debug`.
     pub log: String,
+    /// Most lines that one place in the program may log in ten seconds; how many more there were is said in one line then. Debugging lines are not
+    /// counted. 0: no limit.
+    pub log_repeats_max: u64,
+    /// Where log lines are kept as well, as JSON lines in `date=…/<instance>-….jsonl`: a folder or a URL like `az://logs`, with the credentials of
+    /// `[storage]`. All jobs and instances may share it; only new objects are created there. Left out: nowhere.
+    pub logs: Option<String>,
+    /// How often they are written there. Beyond what a few MiB hold, lines are dropped and counted.
+    pub logs_interval: Span,
+    pub otlp: otlp::Config,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +49,10 @@ impl Default for Config {
             stuck_after: Span::from_secs(120),
             log_format: LogFormat::Text,
             log: "info".into(),
+            log_repeats_max: 100,
+            logs: None,
+            logs_interval: Span::from_secs(60),
+            otlp: otlp::Config::default(),
         }
     }
 }

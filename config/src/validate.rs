@@ -6,14 +6,9 @@
 mod event_hubs;
 mod input;
 mod output;
-
-use std::net::SocketAddr;
-use std::time::Duration;
+mod telemetry;
 
 use crate::{Config, Problem};
-
-/// A shorter stand-still says nothing.
-const STUCK_AFTER_MIN: Duration = Duration::from_secs(10);
 
 /// What the rules say about a configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,6 +56,7 @@ pub fn validate(config: &Config) -> Verdict {
     if let Some(storage) = &config.models.storage {
         output::storage("models.storage", storage, &mut verdict);
     }
+    telemetry::rules(config, &mut verdict);
     process(config, &mut verdict);
     verdict
 }
@@ -182,35 +178,6 @@ fn template(score: &score::Config, verdict: &mut Verdict) {
 }
 
 fn process(config: &Config, verdict: &mut Verdict) {
-    let telemetry = &config.telemetry;
-    verdict.refuse_if(
-        telemetry.stuck_after.duration() < STUCK_AFTER_MIN,
-        "telemetry.stuck_after",
-        "`telemetry.stuck_after` is below 10s: a worker may take so long for one large commit",
-    );
-    if telemetry.metrics != "off" && telemetry.metrics.parse::<SocketAddr>().is_err() {
-        verdict.refuse(
-            "telemetry.metrics",
-            format!(
-                "`telemetry.metrics` is `{}`, but must be an address like `127.0.0.1:9464`, or `off`",
-                telemetry.metrics
-            ),
-        );
-    }
-    for directive in telemetry.log.split(',') {
-        let level = directive.rsplit('=').next().unwrap_or_default().trim();
-        let known = ["off", "error", "warn", "info", "debug", "trace"];
-        if !known.contains(&level.to_ascii_lowercase().as_str()) {
-            verdict.refuse(
-                "telemetry.log",
-                format!(
-                    "`telemetry.log` is `{}`, and `{level}` is no level: write `error`, `warn`, `info`, `debug`, `trace` or `off`, or levels \
-                     by part, like `info,ingest=debug`",
-                    telemetry.log
-                ),
-            );
-        }
-    }
     let run = &config.run;
     verdict.refuse_if(
         run.workers == Some(0),

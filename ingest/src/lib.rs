@@ -19,6 +19,7 @@ mod news;
 mod records;
 pub mod simulated;
 mod source;
+mod trace;
 
 pub use anchor::{Anchor, Extent, Held};
 pub use config::{Config, OnGap, SourceKind};
@@ -26,3 +27,4 @@ pub use error::{Error, Kind};
 pub use metrics::describe as describe_metrics;
 pub use records::{Given, RawRecord, Records, Wanted};
 pub use source::{Bound, Claim, Polled, Source, Start, Trouble};
+pub use trace::{TRACES_MAX, TraceContext};

@@ -50,6 +50,9 @@ pub fn describe() {
     for name in [RELOADS, RELOAD_FAILURES, SKIPPED] {
         counter!(name).absolute(0);
     }
+    for status in STATUSES {
+        counter!(ROWS, "status" => status.as_str()).absolute(0);
+    }
     reload_failing(false);
 }
 

@@ -11,6 +11,7 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use store::{Error, Location, StoreKind};
+use tracing::Instrument;
 
 use crate::metrics;
 
@@ -135,8 +136,13 @@ impl Place {
         bytes: u64,
         request: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T, Error> {
+        // A part of the span of a commit, where commits have spans: those of this target are for tracing alone.
+        let span = tracing::info_span!(
+            target: "atalaia::trace", "request",
+            otel.name = %format_args!("storage {operation}"), otel.kind = "client", otel.done = true,
+        );
         let begun = Instant::now();
-        let answer = match tokio::time::timeout(self.location.within(bytes), request).await {
+        let answer = match tokio::time::timeout(self.location.within(bytes), request.instrument(span)).await {
             Ok(answer) => answer.map_err(|error| Error::from_store(&self.location, &error)),
             Err(_) => Err(Error::timed_out(&self.location)),
         };

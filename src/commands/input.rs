@@ -100,7 +100,7 @@ fn kafka_sources(config: &Config, kafka: &kafka::Config, workers: usize, bound: 
     if partitions == 0 {
         bail!("topic `{}` has no partitions", kafka.topic);
     }
-    let headers = Wanted::of(&config.ingest.decode);
+    let headers = Wanted::of(&config.ingest.decode).with_traces(config.telemetry.otlp.traces());
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     for worker in 0..workers.clamp(1, partitions) {
         let source = KafkaSource::new(kafka, worker, bound, config.run.batch_records)
@@ -128,7 +128,7 @@ fn event_hubs_sources(
     for worker in 0..workers {
         let membership = event_hubs::membership(hubs, &config.storage, worker, workers, runtime.clone())
             .context("read `ingest.event_hubs.ownership`")?;
-        let wanted = Wanted::of(&config.ingest.decode);
+        let wanted = Wanted::of(&config.ingest.decode).with_traces(config.telemetry.otlp.traces());
         let batch = config.run.batch_records;
         let source = EventHubsSource::new(hubs, worker, bound, batch, wanted, membership, runtime.clone())
             .context("open the Event Hubs source")?;

@@ -12,7 +12,7 @@ use crate::pipeline::{Ending, Progress};
 use crate::probes::Probes;
 use crate::scrape::Scrape;
 use crate::shutdown::{STOPPED, Shutdown};
-use crate::{http, memory, telemetry};
+use crate::{http, memory, settings, telemetry};
 
 /// Runs the service: reads for ever, scores every window that closes, writes predictions
 ///
@@ -49,6 +49,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let metrics = telemetry::metrics()?;
     let runtime = assemble::runtime()?;
+    let look_for_models = Arc::default();
+    settings::watch(args.config.clone(), config.clone(), Arc::clone(&look_for_models), runtime.handle())?;
     let shutdown = Shutdown::on_signals(runtime.handle());
     shutdown.only_starting();
     let progress = Arc::new(Progress::default());
@@ -57,6 +59,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let probes = Probes::new(progress.clone(), config.telemetry.stuck_after.duration());
     let asked = probes.clone();
     let metrics = Scrape::new(metrics, progress.clone(), move || asked.ready().is_ok());
+    let shown = metrics.clone();
+    telemetry::export(&config, Some(Box::new(move || shown.render())))?;
     let bound = http::serve(&address, metrics, probes.for_http(), runtime.handle())?;
     if let Some(bound) = bound {
         info!("metrics and probes at http://{bound}/metrics, /livez, /readyz");
@@ -67,7 +71,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 
     memory::watch(config.run.memory_bytes_max, progress.clone(), runtime.handle());
-    let assembly = Assembly::service(config, runtime)?;
+    let assembly = Assembly::service(config, runtime, look_for_models)?;
     for (dataset, path) in assemble::paths(&assembly.sinks) {
         info!("{dataset}: {path}");
     }

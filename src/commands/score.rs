@@ -11,6 +11,7 @@ use super::output::{Output, grouped};
 use super::{CloseArg, ConfigArgs, Format, assemble, input, progress};
 use crate::pipeline::{Counts, Ending, Progress};
 use crate::shutdown::Shutdown;
+use crate::telemetry;
 
 /// Scores files, or a topic up to its present end, then ends: the batch job
 ///
@@ -35,6 +36,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
+    telemetry::export(&config, None)?;
     let runtime = assemble::runtime()?;
     let shutdown = Shutdown::on_signals(runtime.handle());
     let close =

@@ -90,6 +90,8 @@ pub fn describe() {
     for reason in Reason::ALL {
         counter!("atalaia_ingest_rejects_total", "reason" => reason.as_str()).absolute(0);
     }
+    counter!("atalaia_aggregate_late_total").absolute(0);
+    counter!("atalaia_score_anomalies_total").absolute(0);
 }
 
 /// What alerts measure other figures by.

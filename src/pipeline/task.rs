@@ -33,6 +33,7 @@ use self::skew::Skew;
 use self::vitals::Vitals;
 use super::{Counts, Job, Keeper, Progress, metrics};
 use crate::report;
+use crate::telemetry::trace;
 
 /// When rows and positions become durable.
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +85,8 @@ pub(super) struct Task<'a> {
     /// What is durable, or on its way.
     begun: Position,
     in_flight: Option<InFlight>,
+    /// Traces that records since the commit before belong to.
+    links: trace::Links,
     /// A commit that is due now, whatever the cadence says.
     forced: Option<RecordKind>,
     is_started: bool,

@@ -40,6 +40,9 @@ mod state;
 // What a running service tells machines: probes, metrics, logs.
 mod service;
 
+// What it tells others: a collector, files in a store, an operator.
+mod telemetry;
+
 // Each exit status of the service.
 mod exits;
 

@@ -7,7 +7,7 @@ use anyhow::Context;
 use ingest::Source;
 use sink::record::{Packed, RecordKind, RunFacts};
 use sink::{Commit, Committed, Outcome, RunRows};
-use tracing::warn;
+use tracing::{Span, warn};
 use types::{LateReadings, Quarantine, WindowRows};
 
 use super::careful::Careful;
@@ -15,6 +15,7 @@ use super::{Since, Task, Turn, date_of};
 use crate::pipeline::recent::Batch;
 use crate::pipeline::state::{self, Layout};
 use crate::pipeline::{Counts, metrics};
+use crate::telemetry::trace;
 
 /// Closing by silence is looked at this often; when it happens changes nothing but when rows come out.
 const SETTLE_INTERVAL: Duration = Duration::from_secs(1);
@@ -41,6 +42,8 @@ pub(super) struct InFlight {
     fold: Duration,
     score: Duration,
     encode: Duration,
+    /// What a tracing backend is told of it.
+    span: Span,
     /// When its oldest row was closed.
     emitting_since: Option<Instant>,
     /// What the source calls the last record that it covers.
@@ -130,7 +133,9 @@ impl Task<'_> {
             Emit::Nothing => Taken::default(),
         };
         self.follow_models();
-        let scores = self.scorer.score(&taken.rows, self.windows.names());
+        let span = trace::commit(&self.partition, kind.as_str(), self.since.records, std::mem::take(&mut self.links));
+        let _entered = span.enter();
+        let scores = trace::part("score").in_scope(|| self.scorer.score(&taken.rows, self.windows.names()));
         let names = self.windows.names();
         let batch =
             Batch { partition: &self.partition, rows: &taken.rows, scores: &scores, names, now: self.job.clock.wall() };
@@ -174,7 +179,7 @@ impl Task<'_> {
             runs: &taken.runs,
             now: clock.wall(),
         };
-        let frozen = self.sink.encode(&commit).context("encode the commit")?;
+        let frozen = trace::part("encode").in_scope(|| self.sink.encode(&commit)).context("encode the commit")?;
         self.count(&counts);
         if emit == Emit::Rows {
             self.windows.recycle(taken.rows);
@@ -191,6 +196,7 @@ impl Task<'_> {
             fold: since.fold,
             score: scored_at.duration_since(now),
             encode: clock.now().duration_since(scored_at),
+            span: span.clone(),
             emitting_since,
             offset,
         });
@@ -243,6 +249,7 @@ impl Task<'_> {
 
     fn done(&mut self, source: &mut dyn Source, committed: Committed) {
         let Some(in_flight) = self.in_flight.take() else { return };
+        trace::committed(&in_flight.span, &committed);
         self.has_committed |= in_flight.kind == RecordKind::Data;
         self.vitals.durable(committed.seq, self.job.clock.wall());
         source.acknowledge(&self.partition, committed.next, in_flight.offset.as_deref());

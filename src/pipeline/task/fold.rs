@@ -119,6 +119,7 @@ impl Task<'_> {
         let arrival_before = self.windows.arrival_clock();
         let mut counts = Counts::default();
         let mut last = None;
+        self.links.add(records.traces());
         self.decoder.begin(records);
         for (number, raw) in records.iter().enumerate().skip(from).take(count) {
             counts.records += 1;

@@ -203,6 +203,7 @@ impl<'a> Opening<'a> {
             next,
             begun: next,
             in_flight: None,
+            links: Default::default(),
             forced,
             is_started: false,
             opened_at: now,

@@ -74,6 +74,22 @@ fn counted(service: &mut Running, address: &str, name: &str, at_least: f64) {
 }
 
 #[test]
+fn who_never_looks_for_models_does_when_told_to() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (registry, results) = (folder.path().join("registry"), folder.path().join("scored"));
+    std::fs::create_dir(&registry).expect("ours");
+    publish(&registry, 1);
+    let mut service = service(&registry, &results).set("score.poll_interval", "0s").start();
+    let address = service.telemetry_address();
+    counted(&mut service, &address, "atalaia_score_models", 101.0);
+    publish(&registry, 2);
+    service.signal("HUP");
+    counted(&mut service, &address, "atalaia_score_reloads_total", 1.0);
+    let log = service.terminate(Duration::from_secs(30)).success().stderr;
+    assert!(log.contains("SIGHUP: the configuration was read again, and newer models are looked for"), "{log}");
+}
+
+#[test]
 fn every_commit_is_judged_by_the_set_that_it_names() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (registry, results) = (folder.path().join("registry"), folder.path().join("scored"));

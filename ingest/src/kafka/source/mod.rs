@@ -46,6 +46,8 @@ pub struct KafkaSource {
     fetch: FetchQueue,
     /// The headers to read; none: they are not looked at.
     names: Option<Names>,
+    /// Whether the traces are looked at that records belong to.
+    traces: bool,
     inquirer: Inquirer,
     watermarks: Option<Watermarks>,
     /// Ours, in the order gained.
@@ -93,6 +95,7 @@ impl KafkaSource {
             fetch: FetchQueue::new(Arc::clone(&consumer), length_max),
             consumer,
             names: None,
+            traces: false,
             inquirer: Inquirer::new(config.clone()),
             watermarks: Some(watermarks),
             partitions: Vec::new(),
@@ -115,6 +118,7 @@ impl KafkaSource {
     /// If no header can have such a name.
     pub fn with_headers(mut self, wanted: &Wanted) -> Result<KafkaSource, Error> {
         self.names = Names::of(wanted)?;
+        self.traces = wanted.trace;
         Ok(self)
     }
 
