@@ -96,7 +96,7 @@ instructions: ## instructions by event, window, row of each stage, against the c
 	scripts/instructions $(CASES)
 
 chart: ## copy alert rules and dashboards into the Helm chart, which can only hold files of its own folder
-	rm -rf deploy/helm/atalaia/files && mkdir -p deploy/helm/atalaia/files/rules deploy/helm/atalaia/files/dashboards && for file in deploy/prometheus/rules/*.yml; do [ ! -e $$file ] || cp $$file deploy/helm/atalaia/files/rules; done && cp deploy/grafana/dashboards/*.json deploy/helm/atalaia/files/dashboards
+	rm -rf deploy/helm/atalaia/files && mkdir -p deploy/helm/atalaia/files/rules deploy/helm/atalaia/files/dashboards && cp deploy/prometheus/rules/atalaia.rules.yml deploy/helm/atalaia/files/rules && cp deploy/grafana/dashboards/*.json deploy/helm/atalaia/files/dashboards
 
 compose-check: ## check docker-compose.yml with compose's own loader (needs Go)
 	cd scripts/compose-check && go run . ../../docker-compose.yml

@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{demo, estimate, eval, explain, health, models, preview, run, score, simulate, state, train, validate};
+use crate::commands::{
+    demo, estimate, eval, explain, health, models, preview, run, score, simulate, state, train, validate,
+};
+use crate::telemetry;
 
 /// Watches fleets of devices: reads sensor events, aggregates them over event-time windows, scores each closed window
 /// with that device's own one-class SVM, and writes predictions as plain Parquet.
@@ -46,6 +49,11 @@ impl Cli {
     /// # Errors
     /// Whatever stopped it; [`crate::report::print`] shows it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        let _finish = telemetry::Finish;
+        self.work().inspect_err(telemetry::failed)
+    }
+
+    fn work(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Demo(args) => demo::run(args),
             Command::Run(args) => run::run(args),

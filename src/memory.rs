@@ -9,8 +9,8 @@ use tokio::runtime::Handle;
 use tracing::{info, warn};
 
 use crate::pipeline::Progress;
+use crate::process::{kib, resident_bytes};
 
-const RESIDENT: &str = "atalaia_process_resident_bytes";
 const BUDGET: &str = "atalaia_process_memory_budget_bytes";
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -23,7 +23,6 @@ const EASED: u64 = 90;
 const SHARE_OF_LIMIT: u64 = 75;
 
 pub(crate) fn describe_metrics() {
-    describe_gauge!(RESIDENT, Unit::Bytes, "Resident memory of the process");
     describe_gauge!(
         BUDGET,
         Unit::Bytes,
@@ -37,8 +36,7 @@ pub(crate) fn watch(configured: Option<u64>, progress: Arc<Progress>, runtime: &
     gauge!(BUDGET).set(budget as f64);
     runtime.spawn(async move {
         let mut level = Level::Fine;
-        while let Some(resident) = resident() {
-            gauge!(RESIDENT).set(resident as f64);
+        while let Some(resident) = resident_bytes() {
             let next = level.next(resident, budget);
             if next != level {
                 tell(level, next, resident, budget);
@@ -53,7 +51,7 @@ pub(crate) fn watch(configured: Option<u64>, progress: Arc<Progress>, runtime: &
 /// What may still be taken before partitions are paused; none where the system does not tell.
 pub(crate) fn left(configured: Option<u64>) -> Option<u64> {
     let budget = configured.or_else(of_the_machine)?;
-    Some((budget / 100 * FULL).saturating_sub(resident()?))
+    Some((budget / 100 * FULL).saturating_sub(resident_bytes()?))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,17 +103,6 @@ fn of_the_machine() -> Option<u64> {
     Some(of_container.unwrap_or(u64::MAX).min(of_machine) / 100 * SHARE_OF_LIMIT)
 }
 
-fn resident() -> Option<u64> {
-    kib(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
-}
-
-/// The bytes that a line like `VmRSS:   1234 kB` tells.
-fn kib(text: &str, name: &str) -> Option<u64> {
-    let value = text.lines().find_map(|line| line.strip_prefix(name))?;
-    let kib: u64 = value.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib << 10)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,10 +123,8 @@ mod tests {
 
     #[test]
     fn the_system_tells_of_memory() {
-        assert_eq!(kib("A: 1 kB\nVmRSS:\t  12 kB\n", "VmRSS:"), Some(12 << 10));
-        assert_eq!(kib("VmRSS:\t  x kB\n", "VmRSS:"), None);
         if cfg!(target_os = "linux") {
-            assert!(resident().is_some_and(|bytes| bytes > 1 << 20));
+            assert!(resident_bytes().is_some_and(|bytes| bytes > 1 << 20));
             assert!(of_the_machine().is_some_and(|bytes| bytes > 1 << 20));
             assert_eq!(left(Some(1)), Some(0));
             assert!(left(Some(1 << 50)).is_some_and(|bytes| bytes > 1 << 49));

@@ -11,11 +11,13 @@
 //! A worker is one OS thread with its own source and the tasks of the partitions it owns; nothing is shared between
 //! partitions. Everything that does I/O is behind the two traits `ingest::Source` and `sink::Sink`.
 
+mod board;
 mod clock;
 mod finish;
 mod metrics;
 mod opening;
 mod progress;
+mod recent;
 mod refusals;
 mod state;
 mod task;
@@ -27,10 +29,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+pub use board::{Board, CutOff, PartitionStatus, Phase, Stuck, WorkerStatus};
 pub use clock::{Clock, SystemClock};
 pub use finish::{Ending, Finish};
+pub(crate) use metrics::collect as collect_metrics;
 pub use metrics::describe as describe_metrics;
 pub use progress::{Counts, Progress};
+pub use recent::{Anomaly, Recent};
 pub(crate) use state::{Fresh, fresh, windows};
 pub use task::{Cadence, anchor_of};
 pub use worker::Worker;
@@ -141,6 +146,7 @@ pub fn run(
     shutdown: &Shutdown,
 ) -> anyhow::Result<()> {
     let finish = Finish::new(job.ending, sources.len(), job.clock.now()).withheld(job.withheld);
+    metrics::configured(job);
     shutdown.begin_work();
     thread::scope(|scope| {
         let workers: Vec<_> = sources

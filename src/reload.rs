@@ -11,7 +11,7 @@ use anyhow::Context;
 use config::Config;
 use score::{ModelSet, Models};
 use store::Location;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
@@ -22,6 +22,8 @@ use crate::{memory, report, wall};
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// How often it is looked whether an old set is still in use.
 const LOOK_AT_RETIRED: Duration = Duration::from_secs(1);
+/// How often the age of models is shown where nobody looks for newer ones.
+const SELDOM: Duration = Duration::from_secs(60);
 
 /// Where models are, with what is needed to load them.
 pub(crate) struct ModelPlace {
@@ -41,16 +43,21 @@ pub(crate) struct Reload {
 ///
 /// # Errors
 /// If there are models that cannot be used: no waiting would help.
-pub(crate) fn begin(config: &Config, runtime: &Runtime) -> anyhow::Result<(Arc<Models>, Option<Reload>)> {
+///
+/// `look`: when to look at once.
+pub(crate) fn begin(
+    config: &Config,
+    runtime: &Runtime,
+    look: Arc<Notify>,
+) -> anyhow::Result<(Arc<Models>, Option<Reload>)> {
     let empty = || Arc::new(ModelSet::empty());
     let Some(mut place) = ModelPlace::open(config)? else { return Ok((Arc::new(Models::new(empty())), None)) };
     let loaded = runtime.block_on(place.wait(config.score.model_wait.duration()))?;
     score::metrics::unavailable(loaded.is_none());
     let interval = config.score.poll_interval.duration();
-    let watches = loaded.is_none() || !interval.is_zero();
     let models = Arc::new(Models::new(loaded.unwrap_or_else(|| Arc::new(ModelSet::unavailable()))));
-    let reload = watches.then(|| Reload::start(place, Arc::clone(&models), interval, runtime)).transpose()?;
-    Ok((models, reload))
+    let reload = Reload::start(place, Arc::clone(&models), interval, look, runtime)?;
+    Ok((models, Some(reload)))
 }
 
 // === impl ModelPlace ===
@@ -119,12 +126,13 @@ impl Reload {
         mut place: ModelPlace,
         models: Arc<Models>,
         interval: Duration,
+        look: Arc<Notify>,
         runtime: &Runtime,
     ) -> anyhow::Result<Reload> {
         place.place.in_background();
         let (stop, stopped) = oneshot::channel();
         let handle = runtime.handle().clone();
-        let watch = Watch { place, models, interval, retired: Vec::new() };
+        let watch = Watch { place, models, interval, look, retired: Vec::new() };
         // Not a task: laying out a million models would keep one of the few I/O threads from its work.
         let thread = thread::Builder::new().name("models".into()).spawn(move || {
             give_way();
@@ -165,8 +173,9 @@ impl Drop for Reload {
 struct Watch {
     place: ModelPlace,
     models: Arc<Models>,
-    /// Zero: only until there are models at all.
+    /// Zero: only until there are models at all, or when it is asked for.
     interval: Duration,
+    look: Arc<Notify>,
     /// Sets that are not the newest any more, while somebody may still score by them.
     retired: Vec<Arc<ModelSet>>,
 }
@@ -178,13 +187,15 @@ impl Watch {
         loop {
             let interval = if is_missing { TRY_AGAIN } else { self.interval };
             self.show_age();
-            if !is_missing && self.interval.is_zero() && self.retired.is_empty() {
-                return;
-            }
-            let until_look = interval.saturating_sub(looked_at.elapsed());
-            sleep(if self.retired.is_empty() { until_look } else { until_look.min(LOOK_AT_RETIRED) }).await;
+            let is_rare = !is_missing && self.interval.is_zero();
+            let until_look = if is_rare { SELDOM } else { interval.saturating_sub(looked_at.elapsed()) };
+            let wait = if self.retired.is_empty() { until_look } else { until_look.min(LOOK_AT_RETIRED) };
+            let is_asked = tokio::select! {
+                () = sleep(wait) => false,
+                () = self.look.notified() => true,
+            };
             self.free_retired();
-            if looked_at.elapsed() >= interval && (is_missing || !self.interval.is_zero()) {
+            if is_asked || looked_at.elapsed() >= interval && !is_rare {
                 self.look().await;
                 looked_at = Instant::now();
                 is_missing = self.models.current().is_unavailable();

@@ -7,7 +7,7 @@ use anyhow::Context;
 use tokio::runtime::{Builder, Handle};
 
 /// For what is nearly done, such as a file on a local disk.
-const END_WITHIN: Duration = Duration::from_millis(500);
+const END_WITHIN: Duration = Duration::from_millis(300);
 
 pub(crate) struct Runtime {
     handle: Handle,

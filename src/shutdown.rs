@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// The exit status of what was stopped before it had done its work.
+pub const STOPPED: u8 = 130;
+
 /// Asks for an orderly stop. Clones share the flag.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
@@ -22,11 +25,12 @@ impl Shutdown {
                     return;
                 }
                 if hurry {
-                    std::process::exit(130);
+                    std::process::exit(STOPPED.into());
                 }
                 if flag.only_starting.load(Ordering::Acquire) {
                     tracing::info!("stopped: nothing had begun");
-                    std::process::exit(130);
+                    crate::telemetry::finish();
+                    std::process::exit(STOPPED.into());
                 }
                 tracing::info!("stopping: reading has ended, what is due is being committed");
                 flag.request();

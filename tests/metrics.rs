@@ -20,16 +20,27 @@ const STAGES: [(&str, &str); 4] = [
     ("sink", "What became durable, and how long that took."),
 ];
 
-const LABELS: [(&str, &str); 9] = [
+const LABELS: [(&str, &str); 11] = [
     ("dataset", "`predictions`, `late` or `quarantine`"),
     (
         "kind",
-        "of rebalances `gained`, `revoked` or `lost`; of broker errors the client's name for the error; of connections and links of Event Hubs the service's; of claims on its partitions `won` (nobody's), `taken` (from a member with more), `refused` (another was quicker), `lost` (to another), `expired` (not renewed in time) or `stolen` (another reader took the link); of failures `list`, `claim`, `renew`, `release` or `checkpoint`",
+        "of rebalances `gained`, `revoked` or `lost`; of broker errors the client's name for the error; of connections and links of Event Hubs the service's; of claims on its partitions `won` (nobody's), `taken` (from a member with more), `refused` (another was quicker), `lost` (to another), `expired` (not renewed in time) or `stolen` (another reader took the link); of failures `list`, `claim`, `renew`, `release` or `checkpoint`; of requests to stores `denied`, `missing` (the container, bucket or folder), `full`, `unresolved` (the name of the host), `unreachable`, `timeout`, `throttled`, `answer` (another refusal) or `unusable`",
     ),
-    ("outcome", "of requests to Event Hubs: `ok`, else `failed` or what failed"),
-    ("model_set", "id of the set of models, as in the column of that name; `none` without models"),
-    ("partition", "number of the partition; 0 for files. A partition that was given up shows 0"),
+    (
+        "operation",
+        "of requests to stores: `create` (if there is no such object), `put`, `get`, `head`, `list` or `delete`",
+    ),
+    (
+        "outcome",
+        "of requests to Event Hubs: `ok`, else `failed` or what failed; of reloads of the configuration `applied`, `unchanged` or `failed`",
+    ),
+    ("model_set", "id of the set of models in use, as in the column of that name; `none` without models"),
+    (
+        "partition",
+        "number of the partition; 0 for files. Gauges of a partition that was given up disappear, until it is gained again",
+    ),
     ("reason", "why a record or reading was refused, as in the column `reason` of the quarantine"),
+    ("signal", "`traces`, `logs` or `metrics`"),
     ("status", "as in the column `status` of the predictions"),
     ("version", "of the program"),
     ("worker", "number of the worker thread, from 0"),
@@ -80,10 +91,10 @@ fn names_say_stage_unit_and_kind() {
         let plain_chars = plain.chars().all(|c| c.is_ascii_lowercase() || c == '_') && !plain.contains("__");
         assert!(plain_chars, "`{name}`");
         let stage = STAGES.iter().any(|(stage, _)| plain.starts_with(&format!("{stage}_")));
-        let of_program = name == "atalaia_build_info" || plain.starts_with("process_");
+        let of_program = name == "atalaia_build_info" || plain.starts_with("process_") || plain.starts_with("config_");
         assert!(stage || of_program, "`{name}` begins with no stage");
         assert_eq!(name.ends_with("_total"), metric.kind == "counter", "`{name}` is a {}", metric.kind);
-        let base = name.trim_end_matches("_total");
+        let base = name.trim_end_matches("_total").trim_end_matches("_max");
         match metric.unit.as_deref() {
             Some("Bytes") => assert!(base.ends_with("_bytes"), "`{name}`"),
             Some("Seconds") => assert!(base.ends_with("_seconds"), "`{name}`"),
@@ -150,6 +161,10 @@ fn page(metrics: &BTreeMap<String, Metric>) -> String {
     page.push_str("\n## The program\n\n");
     let of_no_stage = |name: &str| !STAGES.iter().any(|(stage, _)| name.starts_with(&format!("atalaia_{stage}_")));
     table(&mut page, metrics.iter().filter(|(name, _)| of_no_stage(name)));
+    page.push_str("\nBesides, the standard figures of a process, where the system tells them:\n\n| name | type | meaning |\n|---|---|---|\n");
+    for (name, kind, meaning) in atalaia::process::STANDARD {
+        page.push_str(&format!("| `{name}` | {kind} | {meaning} |\n"));
+    }
     page.push_str("\n## Labels\n\n| label | values |\n|---|---|\n");
     for (label, values) in LABELS {
         page.push_str(&format!("| `{label}` | {values} |\n"));
@@ -167,7 +182,7 @@ fn table<'a>(page: &mut String, metrics: impl Iterator<Item = (&'a String, &'a M
 }
 
 fn unit(name: &str) -> &'static str {
-    let base = name.trim_end_matches("_total");
+    let base = name.trim_end_matches("_total").trim_end_matches("_max");
     match () {
         () if base.ends_with("_seconds") => "seconds",
         () if base.ends_with("_bytes") => "bytes",

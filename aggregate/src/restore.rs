@@ -29,7 +29,9 @@ impl Windows {
         windows.read_forgotten(&mut reader, &mut numbered)?;
         windows.read_rows(&mut reader, &numbered)?;
         reader.check(reader.at_end(), "bytes follow its end")?;
+        windows.newest = windows.shared.newest;
         for device in windows.devices.indices().collect::<Vec<_>>() {
+            windows.newest = windows.newest.max(windows.devices.get(device).clock.newest);
             windows.set_alarm(device);
         }
         Ok(windows)

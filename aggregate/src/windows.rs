@@ -78,6 +78,8 @@ pub struct Windows {
     pub(crate) tally: Tally,
     /// Shadows beyond the boundary of a drain do not count.
     pub(crate) open_windows: usize,
+    /// The largest event time accepted, of devices not forgotten before a restart. For displays: decides nothing.
+    pub(crate) newest: Micros,
     /// Devices named in the present record; empty between records.
     touched: Vec<Touched>,
 }
@@ -117,6 +119,7 @@ impl Windows {
             taken: 0,
             tally: Tally::default(),
             open_windows: 0,
+            newest: NEVER,
             touched: Vec::new(),
         }
     }
@@ -242,6 +245,12 @@ impl Windows {
     #[must_use]
     pub fn open_windows(&self) -> usize {
         self.open_windows
+    }
+
+    /// The newest event time taken into windows.
+    #[must_use]
+    pub fn newest(&self) -> Option<Micros> {
+        Some(self.newest).filter(|newest| *newest != NEVER)
     }
 
     /// Devices known: not those that were forgotten.
@@ -402,6 +411,7 @@ impl Windows {
             let Touched { device: index, newest } = self.touched[at];
             let device = self.devices.get_mut(index);
             device.named_at = self.arrivals.mark();
+            self.newest = self.newest.max(newest);
             if shared {
                 self.shared.saw(newest, &self.arrivals);
             } else {

@@ -7,6 +7,7 @@ mod check;
 mod error;
 mod file;
 mod load;
+pub mod otlp;
 mod overrides;
 mod reference;
 pub mod run;

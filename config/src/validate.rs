@@ -6,8 +6,7 @@
 mod event_hubs;
 mod input;
 mod output;
-
-use std::net::SocketAddr;
+mod telemetry;
 
 use crate::{Config, Problem};
 
@@ -57,6 +56,7 @@ pub fn validate(config: &Config) -> Verdict {
     if let Some(storage) = &config.models.storage {
         output::storage("models.storage", storage, &mut verdict);
     }
+    telemetry::rules(config, &mut verdict);
     process(config, &mut verdict);
     verdict
 }
@@ -178,30 +178,6 @@ fn template(score: &score::Config, verdict: &mut Verdict) {
 }
 
 fn process(config: &Config, verdict: &mut Verdict) {
-    let telemetry = &config.telemetry;
-    if telemetry.metrics != "off" && telemetry.metrics.parse::<SocketAddr>().is_err() {
-        verdict.refuse(
-            "telemetry.metrics",
-            format!(
-                "`telemetry.metrics` is `{}`, but must be an address like `127.0.0.1:9464`, or `off`",
-                telemetry.metrics
-            ),
-        );
-    }
-    for directive in telemetry.log.split(',') {
-        let level = directive.rsplit('=').next().unwrap_or_default().trim();
-        let known = ["off", "error", "warn", "info", "debug", "trace"];
-        if !known.contains(&level.to_ascii_lowercase().as_str()) {
-            verdict.refuse(
-                "telemetry.log",
-                format!(
-                    "`telemetry.log` is `{}`, and `{level}` is no level: write `error`, `warn`, `info`, `debug`, `trace` or `off`, or levels \
-                     by part, like `info,ingest=debug`",
-                    telemetry.log
-                ),
-            );
-        }
-    }
     let run = &config.run;
     verdict.refuse_if(
         run.workers == Some(0),

@@ -20,6 +20,7 @@ mod records;
 mod shard;
 pub mod simulated;
 mod source;
+mod trace;
 
 pub use anchor::{Anchor, Extent, Held};
 pub use config::{Config, OnGap, SourceKind};
@@ -27,4 +28,5 @@ pub use error::{Error, Kind};
 pub use metrics::describe as describe_metrics;
 pub use records::{Given, RawRecord, Records, Wanted};
 pub use shard::Shard;
-pub use source::{Bound, Claim, Polled, Source, Start};
+pub use source::{Bound, Claim, Polled, Source, Start, Trouble};
+pub use trace::{TRACES_MAX, TraceContext};

@@ -30,6 +30,11 @@ pub(crate) fn lag(partition: impl Display, records: i64) {
     gauge!("atalaia_ingest_lag_records", "partition" => partition.to_string()).set(records as f64);
 }
 
+/// What is said of a partition that was given up: nothing. The listener leaves such values out.
+pub(crate) fn forget(partition: impl Display) {
+    gauge!("atalaia_ingest_lag_records", "partition" => partition.to_string()).set(f64::NAN);
+}
+
 pub(crate) fn stray(records: u64) {
     if records > 0 {
         counter!("atalaia_ingest_stray_records_total").increment(records);

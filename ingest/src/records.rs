@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use types::{Micros, PartitionId, Position};
 
-use crate::decode;
+use crate::trace::Traces;
+use crate::{TraceContext, decode};
 
 /// Raw records of one partition in log order. `Send`; decoding happens where the batch is consumed.
 #[derive(Debug, Clone)]
@@ -18,6 +19,7 @@ pub struct Records {
     offset: Option<Box<str>>,
     /// Where the parts outside payloads end, of each record; empty if no record has any.
     given: Vec<[Option<usize>; 2]>,
+    traces: Traces,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -65,15 +67,23 @@ pub struct Given<'a> {
 pub struct Wanted {
     pub device: Option<String>,
     pub time: Option<String>,
+    /// Whether the trace is asked for that a record belongs to.
+    pub trace: bool,
 }
 
 impl Wanted {
     #[must_use]
     pub fn of(config: &decode::Config) -> Wanted {
-        Wanted { device: config.device_property.clone(), time: config.time_property.clone() }
+        Wanted { device: config.device_property.clone(), time: config.time_property.clone(), trace: false }
     }
 
-    /// Nothing outside payloads is asked for: records are pushed without.
+    /// The same, and whether traces are asked for.
+    #[must_use]
+    pub fn with_traces(self, trace: bool) -> Wanted {
+        Wanted { trace, ..self }
+    }
+
+    /// No part of a reading is asked for: records are pushed without.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         self.device.is_none() && self.time.is_none()
@@ -91,6 +101,7 @@ impl Records {
             columns: None,
             offset: None,
             given: Vec::new(),
+            traces: Traces::default(),
         }
     }
 
@@ -152,6 +163,24 @@ impl Records {
         // It was text when it was pushed.
         let text = |from: usize, to: &Option<usize>| to.and_then(|to| std::str::from_utf8(&self.bytes[from..to]).ok());
         Given { device: text(start, device), time: text(device.unwrap_or(start), time) }
+    }
+
+    /// Whether the last record pushed is one of the few whose trace is looked at.
+    #[inline]
+    #[must_use]
+    pub fn wants_trace(&self) -> bool {
+        self.traces.are_wanted()
+    }
+
+    /// The trace that a record belongs to was looked for.
+    pub fn note_trace(&mut self, found: Option<TraceContext>) {
+        self.traces.looked_at(found);
+    }
+
+    /// Traces that records of this batch belong to, each once: a few, and only if they were asked for.
+    #[must_use]
+    pub fn traces(&self) -> &[TraceContext] {
+        self.traces.contexts()
     }
 
     /// What the source calls the last record, where it has names besides numbers: opaque, and kept with the position.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -90,6 +90,18 @@ pub trait Source: Send {
         Ok(Held::Unknown)
     }
 
+    /// Why nothing can be read at present, if it is so: that nobody answers is waited out inside, and told here for those who
+    /// look on. Asks nobody.
+    fn trouble(&self) -> Option<Trouble> {
+        None
+    }
+
+    /// How many records of a started partition were not handed over yet, as far as is known without asking. For displays.
+    fn lag(&self, partition: &PartitionId) -> Option<u64> {
+        let _ = partition;
+        None
+    }
+
     /// Stops (and resumes) fetching for back-pressure; polling goes on.
     fn pause(&mut self, partition: &PartitionId);
     fn resume(&mut self, partition: &PartitionId);
@@ -111,6 +123,13 @@ pub struct Claim<'a> {
     pub next: Position,
     /// What the source called the last record before `next`, where it has names besides numbers ([`Records::offset`]).
     pub offset: Option<&'a str>,
+}
+
+/// A source that cannot reach what it reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    pub since: Instant,
+    pub reason: String,
 }
 
 /// What a poll brings. Closed on purpose: a new source brings no new variant.

@@ -1,13 +1,15 @@
 //! What scoring counts. Call sites say what happened; how it is counted is known here only.
 
-use std::sync::Arc;
+use std::time::Duration;
 
-use metrics::{counter, describe_counter, describe_gauge, gauge};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use types::{Micros, Status};
 
 use crate::Trained;
 
 const ROWS: &str = "atalaia_score_rows_total";
+const BATCH_SECONDS: &str = "atalaia_score_batch_seconds";
+const SET_INFO: &str = "atalaia_score_model_set_info";
 const MODELS: &str = "atalaia_score_models";
 const MODEL_BYTES: &str = "atalaia_score_models_bytes";
 const LOAD_SECONDS: &str = "atalaia_score_load_seconds";
@@ -23,7 +25,9 @@ const SKIPPED: &str = "atalaia_score_model_files_skipped_total";
 
 /// Registers the descriptions; call it once, after the recorder is in place.
 pub fn describe() {
-    describe_counter!(ROWS, "Rows judged, by status and model set");
+    describe_counter!(ROWS, "Rows judged, by status");
+    describe_histogram!(BATCH_SECONDS, Unit::Seconds, "How long the rows of one commit took to be judged");
+    describe_gauge!(SET_INFO, "The set of models in use, as a label; always 1");
     describe_gauge!(MODELS, "Models loaded");
     describe_gauge!(MODEL_BYTES, "Memory of the models loaded, in bytes");
     describe_gauge!(LOAD_SECONDS, "How long the last loading of models took, in seconds");
@@ -46,15 +50,20 @@ pub fn describe() {
     for name in [RELOADS, RELOAD_FAILURES, SKIPPED] {
         counter!(name).absolute(0);
     }
+    for status in STATUSES {
+        counter!(ROWS, "status" => status.as_str()).absolute(0);
+    }
     reload_failing(false);
 }
 
-/// Counts of one batch by status, in the order of [`STATUSES`]; the set is a label, so that a new one can be told from the one
-/// before it.
-pub(crate) fn rows_judged(counts: [u64; STATUSES.len()], set: &Arc<str>) {
+/// Counts of one batch by status, in the order of [`STATUSES`]; none for an empty batch.
+pub(crate) fn rows_judged(counts: [u64; STATUSES.len()], took: Duration) {
+    if counts.iter().any(|count| *count > 0) {
+        histogram!(BATCH_SECONDS).record(took);
+    }
     for (status, count) in STATUSES.into_iter().zip(counts) {
         if count > 0 {
-            counter!(ROWS, "status" => status.as_str(), "model_set" => Arc::clone(set)).increment(count);
+            counter!(ROWS, "status" => status.as_str()).increment(count);
         }
     }
 }
@@ -67,6 +76,14 @@ pub(crate) const STATUSES: [Status; 6] = [
     Status::NonFinite,
     Status::ModelUnavailable,
 ];
+
+/// Another set is in use from now on: the one before shows no more. The listener leaves out what is not a number.
+pub(crate) fn set_in_use(set: &str, before: Option<&str>) {
+    if let Some(before) = before {
+        gauge!(SET_INFO, "model_set" => before.to_owned()).set(f64::NAN);
+    }
+    gauge!(SET_INFO, "model_set" => set.to_owned()).set(1.0);
+}
 
 pub(crate) fn models_loaded(models: usize, bytes: u64, seconds: f64) {
     gauge!(MODELS).set(models as f64);

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::ModelSet;
+use crate::{ModelSet, metrics};
 
 /// A slot that holds one set at any time.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub struct Models {
 impl Models {
     #[must_use]
     pub fn new(set: Arc<ModelSet>) -> Models {
+        metrics::set_in_use(set.id(), None);
         Models { address: AtomicUsize::new(address(&set)), slot: Mutex::new(set) }
     }
 
@@ -38,6 +39,7 @@ impl Models {
     /// Puts a set into the slot and returns the one that was there.
     pub fn put(&self, set: Arc<ModelSet>) -> Arc<ModelSet> {
         let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        metrics::set_in_use(set.id(), Some(slot.id()));
         self.address.store(address(&set), Ordering::Release);
         std::mem::replace(&mut slot, set)
     }

@@ -44,4 +44,4 @@ pub use names::Genesis;
 pub use partition::PartitionSink;
 pub use retries::Patience;
 pub use seam::{Claim, Claimed, Commit, Committed, Frozen, Outcome, Resumed, Sink};
-pub use sinks::{Identity, Paths, Places, Sinks, Workings};
+pub use sinks::{Identity, Paths, Places, Sinks, Workings, instance};

@@ -1,5 +1,7 @@
 //! What the sink counts, once a commit.
 
+use std::time::Duration;
+
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use types::PartitionId;
@@ -17,6 +19,8 @@ const RECORD_BYTES: &str = "atalaia_sink_record_bytes";
 const STATE_BYTES: &str = "atalaia_sink_state_bytes";
 const FENCED: &str = "atalaia_sink_fenced_total";
 const STUCK: &str = "atalaia_sink_stuck_partitions";
+const REQUEST_SECONDS: &str = "atalaia_sink_storage_request_seconds";
+const STORAGE_ERRORS: &str = "atalaia_sink_storage_errors_total";
 
 /// Tells the installed recorder what each metric means.
 pub fn describe() {
@@ -30,6 +34,15 @@ pub fn describe() {
     describe_gauge!(STATE_BYTES, Unit::Bytes, "Size of the packed state in the last commit record; by partition");
     describe_counter!(FENCED, "Times that another owner had taken a partition over");
     describe_gauge!(STUCK, "Partitions whose commit waits for somebody to act");
+    describe_histogram!(
+        REQUEST_SECONDS,
+        Unit::Seconds,
+        "From a request to the stores of results and state to its answer, or to its failure, by operation"
+    );
+    describe_counter!(
+        STORAGE_ERRORS,
+        "Requests to the stores of results and state that failed, most of which are tried again; by operation and kind"
+    );
     // There from the beginning, so that the first failure is a change.
     for name in [RETRIES, FENCED] {
         counter!(name).absolute(0);
@@ -62,10 +75,18 @@ pub(crate) fn built(partition: &PartitionId, bytes: u64, state_bytes: u64) {
     }
 }
 
-/// A partition that was given up shows nothing any more.
+/// A partition that was given up shows nothing any more: the listener leaves out what is not a number.
 pub(crate) fn forget(partition: &PartitionId) {
     for name in [RECORD_BYTES, STATE_BYTES] {
-        gauge!(name, "partition" => partition.index.to_string()).set(0.0);
+        gauge!(name, "partition" => partition.index.to_string()).set(f64::NAN);
+    }
+}
+
+/// That there is no such object, or already one, is an answer.
+pub(crate) fn asked(operation: &'static str, took: Duration, error: Option<&store::Error>) {
+    histogram!(REQUEST_SECONDS, "operation" => operation).record(took);
+    if let Some(kind) = error.and_then(store::Error::word) {
+        counter!(STORAGE_ERRORS, "operation" => operation, "kind" => kind).increment(1);
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
+use tracing::Instrument;
 use types::PartitionId;
 
 use crate::build::{self, Head};
@@ -78,7 +79,8 @@ impl PartitionSink {
         F: Future<Output = ()> + Send + 'static,
     {
         let (answer, answered) = sync_channel(1);
-        let task = self.shared.runtime.spawn(work(Arc::clone(&self.driver), Answer(answer)));
+        let work = work(Arc::clone(&self.driver), Answer(answer)).in_current_span();
+        let task = self.shared.runtime.spawn(work);
         self.task = Task::Running(Running { answer: answered, abort: task.abort_handle() });
     }
 

@@ -4,12 +4,16 @@
 //! Every request has a limit in time that grows with what it carries.
 
 use std::ops::Range;
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use store::{Error, Location, StoreKind};
+use tracing::Instrument;
+
+use crate::metrics;
 
 /// What one read of a record's beginning brings: nearly every header, and little of the rest.
 const BEGINNING_BYTES: u64 = 64 << 10;
@@ -37,7 +41,7 @@ impl Place {
         let path = self.location.path(name);
         let options = PutOptions::from(PutMode::Create);
         let put = self.location.store.put_opts(&path, PutPayload::from(bytes.clone()), options);
-        match self.limited(bytes.len() as u64, put).await {
+        match self.limited("create", bytes.len() as u64, put).await {
             Ok(_) => Ok(Creation::Created),
             Err(Error::Exists { .. }) => Ok(Creation::Exists),
             Err(error) => Err(error),
@@ -48,7 +52,7 @@ impl Place {
     pub(crate) async fn replace(&self, name: &str, bytes: &Bytes) -> Result<(), Error> {
         let path = self.location.path(name);
         let put = self.location.store.put(&path, PutPayload::from(bytes.clone()));
-        self.limited(bytes.len() as u64, put).await.map(drop)
+        self.limited("put", bytes.len() as u64, put).await.map(drop)
     }
 
     /// None if there is no such object.
@@ -72,20 +76,20 @@ impl Place {
     async fn get(&self, name: &str, options: GetOptions, bytes_max: u64) -> Result<Option<Bytes>, Error> {
         let path = self.location.path(name);
         let read = async { self.location.store.get_opts(&path, options).await?.bytes().await };
-        absent_is_none(self.limited(bytes_max, read).await)
+        absent_is_none(self.limited("get", bytes_max, read).await)
     }
 
     /// Its length; none if there is no such object.
     pub(crate) async fn length(&self, name: &str) -> Result<Option<u64>, Error> {
         let path = self.location.path(name);
-        let head = self.limited(0, self.location.store.head(&path)).await;
+        let head = self.limited("head", 0, self.location.store.head(&path)).await;
         absent_is_none(head.map(|meta| meta.size))
     }
 
     /// One that is not there is deleted.
     pub(crate) async fn delete(&self, name: &str) -> Result<(), Error> {
         let path = self.location.path(name);
-        absent_is_none(self.limited(0, self.location.store.delete(&path)).await).map(drop)
+        absent_is_none(self.limited("delete", 0, self.location.store.delete(&path)).await).map(drop)
     }
 
     /// Everything directly or indirectly in a folder; of names after `after` only, if given.
@@ -95,7 +99,7 @@ impl Place {
             Some(after) => self.location.store.list_with_offset(Some(&prefix), &self.location.path(after)),
             None => self.location.store.list(Some(&prefix)),
         };
-        self.limited(0, listing.try_collect()).await
+        self.limited("list", 0, listing.try_collect()).await
     }
 
     /// The first object of a folder after `after`, if it is wanted; of a local folder, whose order is its own, any that is.
@@ -117,7 +121,7 @@ impl Place {
             }
             Ok(None)
         };
-        self.limited(0, look).await
+        self.limited("list", 0, look).await
     }
 
     /// The name below this place.
@@ -126,11 +130,24 @@ impl Place {
         Some(below.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/"))
     }
 
-    async fn limited<T>(&self, bytes: u64, request: impl Future<Output = object_store::Result<T>>) -> Result<T, Error> {
-        match tokio::time::timeout(self.location.within(bytes), request).await {
+    async fn limited<T>(
+        &self,
+        operation: &'static str,
+        bytes: u64,
+        request: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T, Error> {
+        // A part of the span of a commit, where commits have spans: those of this target are for tracing alone.
+        let span = tracing::info_span!(
+            target: "atalaia::trace", "request",
+            otel.name = %format_args!("storage {operation}"), otel.kind = "client", otel.done = true,
+        );
+        let begun = Instant::now();
+        let answer = match tokio::time::timeout(self.location.within(bytes), request.instrument(span)).await {
             Ok(answer) => answer.map_err(|error| Error::from_store(&self.location, &error)),
             Err(_) => Err(Error::timed_out(&self.location)),
-        }
+        };
+        metrics::asked(operation, begun.elapsed(), answer.as_ref().err());
+        answer
     }
 }
 

@@ -201,7 +201,8 @@ impl Identity {
 }
 
 /// Host and process, for people.
-fn instance() -> String {
+#[must_use]
+pub fn instance() -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{host}/{}", std::process::id())
 }

@@ -6,12 +6,14 @@ use anyhow::Context;
 use config::Config;
 use ingest::SourceKind;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 use super::input::Sources;
 use crate::pipeline::{self, Cadence, Ending, Guards, Job, Progress, SystemClock};
 use crate::reload::{self, ModelPlace, Reload};
 use crate::runtime::Runtime;
 use crate::shutdown::Shutdown;
+use crate::telemetry;
 
 /// What every command that runs a pipeline has in common.
 pub(crate) struct Assembly {
@@ -34,9 +36,9 @@ impl Assembly {
     }
 
     /// The same for the service, which waits for its models and takes newer ones while it runs.
-    pub(crate) fn service(config: Config, runtime: Runtime) -> anyhow::Result<Self> {
+    pub(crate) fn service(config: Config, runtime: Runtime, look_for_models: Arc<Notify>) -> anyhow::Result<Self> {
         let sinks = open_sinks(&config, &runtime)?;
-        let (models, reload) = reload::begin(&config, &runtime)?;
+        let (models, reload) = reload::begin(&config, &runtime, look_for_models)?;
         Ok(Assembly { config, runtime, sinks, models, _reload: reload })
     }
 
@@ -49,6 +51,7 @@ impl Assembly {
         let config = &self.config;
         let files = config.ingest.source == SourceKind::Files;
         let sink = &config.sink;
+        let grace = config.run.shutdown_grace.duration();
         Ok(Job {
             decode: config.ingest.decode.clone(),
             shard: sources.filter(),
@@ -66,7 +69,7 @@ impl Assembly {
             on_gap: config.ingest.on_gap,
             wall: !files,
             ending,
-            grace: config.run.shutdown_grace.duration(),
+            grace: grace - telemetry::flush_within(grace),
             clock: Arc::new(SystemClock),
             withheld: super::input::withheld(config),
             guards: Guards::default(),

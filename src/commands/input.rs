@@ -152,7 +152,7 @@ fn kafka_sources(
     if partitions == 0 {
         bail!("topic `{}` has no partitions", kafka.topic);
     }
-    let headers = Wanted::of(&config.ingest.decode);
+    let headers = Wanted::of(&config.ingest.decode).with_traces(config.telemetry.otlp.traces());
     let batch = config.run.batch_records;
     let (partitions, all) = (ours(partitions, shard), partitions);
     let workers = workers(wanted, partitions, shard);
@@ -192,7 +192,7 @@ fn event_hubs_sources(
     for worker in 0..workers {
         let membership = event_hubs::membership(hubs, &config.storage, worker, workers, shard, runtime.clone())
             .context("read `ingest.event_hubs.ownership`")?;
-        let wanted = Wanted::of(&config.ingest.decode);
+        let wanted = Wanted::of(&config.ingest.decode).with_traces(config.telemetry.otlp.traces());
         let batch = config.run.batch_records;
         let source = EventHubsSource::new(hubs, worker, bound, batch, wanted, membership, runtime.clone())
             .context("open the Event Hubs source")?;

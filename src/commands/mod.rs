@@ -51,6 +51,11 @@ impl ConfigArgs {
         Ok(loaded.config)
     }
 
+    /// The configuration as it is now, if it can be run.
+    pub(crate) fn read(&self) -> anyhow::Result<config::Config> {
+        Ok(config::load(self.sources())?.config)
+    }
+
     /// The same for a command that has no use for these sections: they may be incomplete.
     pub(crate) fn load_without(&self, sections: &[&str]) -> anyhow::Result<config::Config> {
         let loaded = config::read(self.sources())?;

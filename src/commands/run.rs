@@ -9,9 +9,11 @@ use tracing::info;
 use super::assemble::{self, Assembly};
 use super::{CloseArg, ConfigArgs, input};
 use crate::pipeline::{Ending, Progress};
+use crate::probes::Probes;
 use crate::runtime::Runtime;
-use crate::shutdown::Shutdown;
-use crate::{http, memory, telemetry};
+use crate::scrape::Scrape;
+use crate::shutdown::{STOPPED, Shutdown};
+use crate::{http, memory, settings, telemetry};
 
 /// Runs the service: reads for ever, scores every window that closes, writes predictions
 ///
@@ -22,7 +24,15 @@ use crate::{http, memory, telemetry};
 Examples:
   atalaia run -c pipeline.toml
   atalaia run -c pipeline.toml --set ingest.start=latest --set sink.max_delay=0
-  atalaia run -c pipeline.toml --until-idle --close all     read what there is, close everything, end")]
+  atalaia run -c pipeline.toml --until-idle --close all     read what there is, close everything, end
+
+Exit status:
+  0    stopped by SIGTERM or SIGINT; with --until-idle: everything was read and is durable
+  1    it failed, or its configuration cannot be run: the message says what, where and what to do
+  2    a mistake on the command line
+  130  stopped by a signal before it had begun, by a second signal, or, with --until-idle, before everything was read
+
+docs/running.md tells its life: start, probes, stop.")]
 pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
@@ -40,20 +50,29 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let metrics = telemetry::metrics()?;
     let runtime = Runtime::new()?;
+    let look_for_models = Arc::default();
+    settings::watch(args.config.clone(), config.clone(), Arc::clone(&look_for_models), runtime.handle())?;
     let shutdown = Shutdown::on_signals(runtime.handle());
     shutdown.only_starting();
     let progress = Arc::new(Progress::default());
 
     let address = config.telemetry.metrics.clone();
-    let readiness = Arc::new(Readiness::default());
-    let ready = readiness.clone();
-    let bound = http::serve(&address, metrics, Arc::new(move || ready.check()), runtime.handle())?;
+    let probes = Probes::new(progress.clone(), config.telemetry.stuck_after.duration());
+    let asked = probes.clone();
+    let metrics = Scrape::new(metrics, progress.clone(), move || asked.ready().is_ok());
+    let shown = metrics.clone();
+    telemetry::export(&config, Some(Box::new(move || shown.render())))?;
+    let bound = http::serve(&address, metrics, probes.for_http(), runtime.handle())?;
     if let Some(bound) = bound {
         info!("metrics and probes at http://{bound}/metrics, /livez, /readyz");
     }
+    let status = http::Status::new(&config, progress.clone(), probes.for_http());
+    if let Some(bound) = http::serve_status(&config.telemetry.status, status.clone(), runtime.handle())? {
+        info!("status page at http://{bound}/");
+    }
 
     memory::watch(config.run.memory_bytes_max, progress.clone(), runtime.handle());
-    let assembly = Assembly::service(config, runtime)?;
+    let assembly = Assembly::service(config, runtime, look_for_models)?;
     for (dataset, path) in assemble::paths(&assembly.sinks) {
         info!("{dataset}: {path}");
     }
@@ -69,7 +88,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         models = assembly.models.current().len(),
         "running"
     );
-    readiness.serving(progress.clone(), assembly.sinks.clone());
+    probes.serving(assembly.sinks.clone());
+    status.serving(assembly.models.clone());
 
     assembly.run(&job, sources, &progress, &shutdown)?;
     let counts = progress.counts();
@@ -83,37 +103,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         files = counts.files,
         "stopped"
     );
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Ready: models loaded, sinks open, all partitions that are ours taken over, on a store that answers. An instance that
-/// the group gave nothing is a stand-by, and ready.
-#[derive(Default)]
-struct Readiness {
-    parts: std::sync::OnceLock<(Arc<Progress>, sink::Sinks)>,
-}
-
-impl Readiness {
-    fn serving(&self, progress: Arc<Progress>, sinks: sink::Sinks) {
-        // Set once, by the only caller.
-        let _ = self.parts.set((progress, sinks));
-    }
-
-    fn check(&self) -> Result<(), String> {
-        let (progress, sinks) = self.parts.get().ok_or("starting: models are being loaded and stores checked")?;
-        let health = sinks.health();
-        if let Some(trouble) = health.troubles.first().filter(|_| !health.is_ready()) {
-            return Err(format!("partition `{}` cannot commit: {}", trouble.partition, trouble.error));
-        }
-        if let Some((partition, why)) = progress.first_halted() {
-            return Err(format!("partition `{partition}` is halted: {why}"));
-        }
-        let counts = progress.counts();
-        let (owned, taken_over) = (counts.gained - counts.lost, counts.started - counts.stopped);
-        match () {
-            () if counts.joined == 0 => Err("the group has not answered yet".into()),
-            () if taken_over < owned => Err(format!("{taken_over} of {owned} partitions are taken over")),
-            () => Ok(()),
-        }
-    }
+    // A service that is stopped has done what it was asked for, and a job that was to read everything has not.
+    let is_cut_short = args.until_idle && shutdown.requested();
+    Ok(if is_cut_short { ExitCode::from(STOPPED) } else { ExitCode::SUCCESS })
 }

@@ -15,6 +15,7 @@ use super::{CloseArg, ConfigArgs, Format, assemble, input, progress};
 use crate::pipeline::{Counts, Ending, Progress};
 use crate::runtime::Runtime;
 use crate::shutdown::Shutdown;
+use crate::telemetry;
 
 /// Scores files, or a topic up to its present end, then ends: the batch job
 ///
@@ -45,6 +46,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     check_shard(&config, args.shard)?;
+    telemetry::export(&config, None)?;
     let runtime = Runtime::new()?;
     let shutdown = Shutdown::on_signals(runtime.handle());
     let close =

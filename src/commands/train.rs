@@ -129,6 +129,7 @@ fn time(text: &str) -> Result<Micros, String> {
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let unneeded: &[&str] = if args.from_predictions.is_some() { &["sink", "ingest"] } else { &["sink"] };
     let config = args.config.load_without(unneeded)?;
+    crate::telemetry::export(&config, None)?;
     let runtime = Runtime::new()?;
     let shutdown = Shutdown::on_signals(runtime.handle());
     let to = store::open(&args.to, config.model_storage()).context("open the place of the models")?;

@@ -1,17 +1,25 @@
 //! What the pipeline itself counts. Per batch and per commit, never per reading; a device is never a label.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use types::{Ledger, PartitionId, Reason, Scores, Status};
+use types::{Ledger, Micros, PartitionId, Reason, Scores, Status};
 
-use super::{Counts, Progress};
+use super::{Counts, Job, PartitionStatus, Phase, Progress};
 
 const COMMIT_INTERVAL: &str = "atalaia_sink_commit_interval_seconds";
 const UNACCOUNTED_RECORDS: &str = "atalaia_aggregate_unaccounted_records";
 const UNACCOUNTED_READINGS: &str = "atalaia_aggregate_unaccounted_readings";
 const HALTED: &str = "atalaia_sink_halted_partitions";
+const LAG_SECONDS: &str = "atalaia_ingest_lag_seconds";
+const PAUSED: &str = "atalaia_ingest_paused_partitions";
+const CLOCK_DELAY: &str = "atalaia_aggregate_clock_delay_seconds";
+const WINDOWS_CLOSED: &str = "atalaia_aggregate_windows_closed_total";
+const SERIES_MAX: &str = "atalaia_aggregate_series_max";
+const WINDOW: &str = "atalaia_aggregate_window_seconds";
+const MAX_DELAY: &str = "atalaia_sink_max_delay_seconds";
+const UNCOMMITTED: &str = "atalaia_sink_uncommitted_seconds";
+const RECORD_BYTES_MAX: &str = "atalaia_sink_record_bytes_max";
 
 /// Registers descriptions, the stages' too, so that they show before the first value.
 pub fn describe() {
@@ -36,7 +44,7 @@ pub fn describe() {
     );
     describe_gauge!("atalaia_aggregate_series", Unit::Count, "Series known, by partition");
     describe_gauge!("atalaia_aggregate_devices", Unit::Count, "Devices known, by partition");
-    describe_counter!("atalaia_score_anomalies_total", Unit::Count, "Windows that are anomalies, by model set");
+    describe_counter!("atalaia_score_anomalies_total", Unit::Count, "Windows that are anomalies");
     describe_histogram!(
         "atalaia_sink_close_to_durable_seconds",
         Unit::Seconds,
@@ -58,9 +66,46 @@ pub fn describe() {
         "Readings at the last commit that are in no window, nor late, nor refused; always 0; by partition"
     );
     describe_gauge!(HALTED, Unit::Count, "Partitions that cannot go on until somebody acts");
+    describe_gauge!(
+        LAG_SECONDS,
+        Unit::Seconds,
+        "Age of the last record handed over, by the broker's time, or of the last proof that there was no other; 0 while that is proven; by partition"
+    );
+    describe_gauge!(PAUSED, Unit::Count, "Partitions whose reading is paused: more waits to be written than may");
+    describe_gauge!(
+        CLOCK_DELAY,
+        Unit::Seconds,
+        "How long ago the newest event time taken into windows was; grows while nothing comes; by partition"
+    );
+    describe_counter!(WINDOWS_CLOSED, Unit::Count, "Windows that closed and were taken to be scored");
+    describe_gauge!(SERIES_MAX, Unit::Count, "Series that a partition may have, as configured");
+    describe_gauge!(WINDOW, Unit::Seconds, "Width of a window, as configured");
+    describe_gauge!(MAX_DELAY, Unit::Seconds, "How long closed rows wait for company at most, as configured");
+    describe_gauge!(
+        UNCOMMITTED,
+        Unit::Seconds,
+        "How long the oldest record waits that was taken in and is not durable; 0 if none does; by partition"
+    );
+    describe_gauge!(RECORD_BYTES_MAX, Unit::Bytes, "Size above which a commit record is refused");
     for reason in Reason::ALL {
         counter!("atalaia_ingest_rejects_total", "reason" => reason.as_str()).absolute(0);
     }
+    counter!("atalaia_aggregate_late_total").absolute(0);
+    counter!("atalaia_score_anomalies_total").absolute(0);
+}
+
+/// What alerts measure other figures by.
+pub(super) fn configured(job: &Job) {
+    gauge!(SERIES_MAX).set(f64::from(job.windows.series_max));
+    gauge!(WINDOW).set(seconds(job.windows.window));
+    gauge!(MAX_DELAY).set(job.cadence.max_delay.as_secs_f64());
+    gauge!(RECORD_BYTES_MAX).set(sink::record::RECORD_BYTES_MAX as f64);
+    counter!(WINDOWS_CLOSED).absolute(0);
+}
+
+/// What is only looked at when somebody asks.
+pub(crate) fn collect(progress: &Progress) {
+    gauge!(PAUSED).set(progress.board().count(Phase::Paused) as f64);
 }
 
 /// Counts a batch, and empties its counts of refusals.
@@ -83,7 +128,7 @@ pub(super) fn folded(progress: &Progress, counts: &Counts, rejects: &mut [u64; R
 pub(super) fn scored(scores: &Scores) -> Counts {
     let anomalies = scores.is_anomaly.iter().filter(|anomaly| **anomaly).count() as u64;
     let unscored = scores.status.iter().filter(|status| **status != Status::Scored).count() as u64;
-    counter!("atalaia_score_anomalies_total", "model_set" => Arc::clone(&scores.model_set)).increment(anomalies);
+    counter!("atalaia_score_anomalies_total").increment(anomalies);
     Counts { rows: scores.status.len() as u64, anomalies, unscored, ..Counts::default() }
 }
 
@@ -91,12 +136,21 @@ pub(super) fn durable(after: Duration) {
     histogram!("atalaia_sink_close_to_durable_seconds").record(after);
 }
 
-pub(super) fn state_of(partition: &PartitionId, windows: &aggregate::Windows) {
+pub(super) fn closed(windows: usize) {
+    counter!(WINDOWS_CLOSED).increment(windows as u64);
+}
+
+/// What is not known is not shown.
+pub(super) fn state_of(partition: &PartitionId, status: &PartitionStatus, wall: Micros) {
     let label = partition.index.to_string();
-    gauge!("atalaia_aggregate_open_windows", "partition" => label.clone()).set(windows.open_windows() as f64);
-    gauge!("atalaia_aggregate_closed_rows", "partition" => label.clone()).set(windows.closed().len() as f64);
-    gauge!("atalaia_aggregate_series", "partition" => label.clone()).set(windows.series() as f64);
-    gauge!("atalaia_aggregate_devices", "partition" => label).set(windows.devices() as f64);
+    gauge!("atalaia_aggregate_open_windows", "partition" => label.clone()).set(status.open_windows as f64);
+    gauge!("atalaia_aggregate_closed_rows", "partition" => label.clone()).set(status.closed_rows as f64);
+    gauge!("atalaia_aggregate_series", "partition" => label.clone()).set(status.series as f64);
+    gauge!("atalaia_aggregate_devices", "partition" => label.clone()).set(status.devices as f64);
+    let ago = |time: Micros| seconds(wall.saturating_sub(time).max(0));
+    gauge!(LAG_SECONDS, "partition" => label.clone()).set(status.lag_seconds.unwrap_or(f64::NAN));
+    gauge!(CLOCK_DELAY, "partition" => label.clone()).set(status.clock.map_or(f64::NAN, ago));
+    gauge!(UNCOMMITTED, "partition" => label).set(status.uncommitted_since.map_or(0.0, ago));
 }
 
 /// How often commits come, at most: configured, or twenty times what the last state took.
@@ -116,7 +170,12 @@ pub(super) fn halted(partitions: usize) {
     gauge!(HALTED).set(partitions as f64);
 }
 
-/// A partition that was given up shows nothing any more, instead of its last values for ever.
+fn seconds(span: Micros) -> f64 {
+    span as f64 / 1e6
+}
+
+/// A partition that was given up shows nothing any more, instead of its last values for ever: the listener leaves out what is
+/// not a number.
 pub(super) fn forget(partition: &PartitionId) {
     for name in [
         "atalaia_aggregate_open_windows",
@@ -126,7 +185,10 @@ pub(super) fn forget(partition: &PartitionId) {
         COMMIT_INTERVAL,
         UNACCOUNTED_RECORDS,
         UNACCOUNTED_READINGS,
+        LAG_SECONDS,
+        CLOCK_DELAY,
+        UNCOMMITTED,
     ] {
-        gauge!(name, "partition" => partition.index.to_string()).set(0.0);
+        gauge!(name, "partition" => partition.index.to_string()).set(f64::NAN);
     }
 }

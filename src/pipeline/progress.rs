@@ -1,10 +1,12 @@
 //! Running totals of a process, for progress bars, summaries and readiness. Updated per batch, read by anybody.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use types::{PartitionId, Reason};
+
+use super::Recent;
+use super::board::{Board, CutOff, Kept, Stuck};
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
@@ -14,10 +16,11 @@ macro_rules! counters {
             $($name: AtomicU64,)*
             /// What `quarantined` consists of.
             refused: [AtomicU64; Reason::ALL.len()],
-            /// Partitions that cannot go on until somebody acts, and why.
-            halted: Mutex<BTreeMap<PartitionId, String>>,
+            /// What workers and partitions are doing.
+            pub(super) board: Kept,
             /// Memory has reached its budget.
             pressed: AtomicBool,
+            recent: Recent,
         }
 
         /// The totals at one moment.
@@ -43,6 +46,12 @@ macro_rules! counters {
                 refused
             }
 
+            /// The newest anomalies, if somebody asked for them.
+            #[must_use]
+            pub fn recent(&self) -> &Recent {
+                &self.recent
+            }
+
             pub(crate) fn set_pressed(&self, pressed: bool) {
                 self.pressed.store(pressed, Ordering::Relaxed);
             }
@@ -53,22 +62,35 @@ macro_rules! counters {
             }
 
             pub(crate) fn halted(&self, partition: &PartitionId, why: &str) {
-                let mut halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
-                halted.insert(partition.clone(), why.to_owned());
-                super::metrics::halted(halted.len());
+                super::metrics::halted(self.board.halted(partition, why));
             }
 
             pub(crate) fn healed(&self, partition: &PartitionId) {
-                let mut halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
-                halted.remove(partition);
-                super::metrics::halted(halted.len());
+                super::metrics::halted(self.board.healed(partition));
             }
 
             /// A partition that cannot go on until somebody acts, and why, if there is one.
             #[must_use]
             pub fn first_halted(&self) -> Option<(PartitionId, String)> {
-                let halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
-                halted.first_key_value().map(|(partition, why)| (partition.clone(), why.clone()))
+                self.board.first_halted()
+            }
+
+            /// What each worker and partition is doing now.
+            #[must_use]
+            pub fn board(&self) -> Board {
+                self.board.read()
+            }
+
+            /// The worker that has not got round to its partitions for longest, if that is longer than `after`.
+            #[must_use]
+            pub fn stuck(&self, now: Instant, after: Duration) -> Option<Stuck> {
+                self.board.stuck(now, after)
+            }
+
+            /// The source that could not be read for longest, if that is longer than `after`.
+            #[must_use]
+            pub fn cut_off(&self, now: Instant, after: Duration) -> Option<CutOff> {
+                self.board.cut_off(now, after)
             }
 
             #[must_use]

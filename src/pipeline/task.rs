@@ -8,6 +8,7 @@ mod journal;
 mod open;
 mod side;
 mod skew;
+mod vitals;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -29,8 +30,10 @@ use self::journal::Journal;
 pub use self::journal::anchor_of;
 pub(super) use self::open::{NotHandedOver, Opening};
 use self::skew::Skew;
+use self::vitals::Vitals;
 use super::{Counts, Job, Keeper, Progress, metrics};
 use crate::report;
+use crate::telemetry::trace;
 
 /// When rows and positions become durable.
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +85,8 @@ pub(super) struct Task<'a> {
     /// What is durable, or on its way.
     begun: Position,
     in_flight: Option<InFlight>,
+    /// Traces that records since the commit before belong to.
+    links: trace::Links,
     /// A commit that is due now, whatever the cadence says.
     forced: Option<RecordKind>,
     is_started: bool,
@@ -104,6 +109,7 @@ pub(super) struct Task<'a> {
     /// Refusals of the batch at hand, by reason.
     rejects: [u64; Reason::ALL.len()],
     snapshot: Vec<u8>,
+    vitals: Vitals,
 }
 
 /// What was read since the last commit was begun.
@@ -151,6 +157,7 @@ impl Task<'_> {
         self.next = self.next.max(position);
         self.was_caught_up = true;
         let clock = &self.job.clock;
+        self.vitals.caught_up(clock.now(), clock.wall());
         let step = self.journal.caught_up(self.next, self.windows.arrival_clock(), clock.now(), clock.wall());
         if let Some(to) = step {
             self.windows.tick(to);
@@ -235,8 +242,8 @@ impl Task<'_> {
     }
 
     /// Counts gauges once a second.
-    fn show(&self) {
-        metrics::state_of(&self.partition, &self.windows);
+    fn show(&self, source: &dyn Source) {
+        metrics::state_of(&self.partition, &self.status(0, source), self.job.clock.wall());
     }
 
     fn count(&self, counts: &Counts) {

@@ -9,9 +9,10 @@ use sink::{Claimed, Sink};
 use tracing::{debug, error, info, warn};
 use types::PartitionId;
 
+use super::board::POST_EVERY;
 use super::opening::{Openings, Step};
 use super::task::{NotHandedOver, Opening, Task, Turn};
-use super::{Counts, Ending, Finish, Job, Keeper, Progress};
+use super::{Counts, Ending, Finish, Job, Keeper, PartitionStatus, Progress};
 use crate::report;
 use crate::shutdown::Shutdown;
 
@@ -32,6 +33,8 @@ pub struct Worker<'a> {
     openings: Openings,
     tasks: BTreeMap<PartitionId, Task<'a>>,
     next_turn: Instant,
+    /// When the board is written again.
+    next_post: Instant,
     /// The last note of a mended partition that was seen.
     attention: u64,
 }
@@ -47,8 +50,10 @@ impl<'a> Worker<'a> {
         finish: &'a Finish,
     ) -> Self {
         let (openings, tasks) = Default::default();
-        let (next_turn, attention) = (job.clock.now(), keeper.attention());
-        Worker { number, job, source, keeper, progress, finish, openings, tasks, next_turn, attention }
+        let (now, attention) = (job.clock.now(), keeper.attention());
+        progress.board.turned(number, job.clock.as_ref());
+        let (next_turn, next_post) = (now, now);
+        Worker { number, job, source, keeper, progress, finish, openings, tasks, next_turn, next_post, attention }
     }
 
     pub(super) fn work(mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
@@ -57,6 +62,7 @@ impl<'a> Worker<'a> {
             Ok(()) => self.commit_the_rest(shutdown),
             Err(_) => Ok(()),
         };
+        self.progress.board.left(self.number);
         self.source.leave();
         worked.and(left)
     }
@@ -102,7 +108,20 @@ impl<'a> Worker<'a> {
             self.give_turns(now)?;
             self.next_turn = now + TURN_INTERVAL;
         }
+        if now >= self.next_post {
+            self.post();
+            self.next_post = now + POST_EVERY;
+        }
         Ok(())
+    }
+
+    /// Writes down what its partitions are doing.
+    fn post(&self) {
+        let of = |(partition, task): (&'_ PartitionId, &Task<'_>)| {
+            (partition.clone(), task.status(self.number, self.source.as_ref()))
+        };
+        let statuses: Vec<(PartitionId, PartitionStatus)> = self.tasks.iter().map(of).collect();
+        self.progress.board.post(self.number, self.job.clock.as_ref(), self.source.trouble(), statuses);
     }
 
     fn take(&mut self, polled: Polled) {
@@ -113,7 +132,10 @@ impl<'a> Worker<'a> {
                 self.finish.gained(self.number, &partitions, self.job.clock.now());
                 self.progress.add(&Counts { joined: 1, gained: partitions.len() as u64, ..Counts::default() });
                 let now = self.job.clock.now();
-                partitions.into_iter().for_each(|partition| self.openings.add(partition, now));
+                for partition in partitions {
+                    self.progress.board.claiming(self.number, &partition, None);
+                    self.openings.add(partition, now);
+                }
             }
             Polled::Lost(partitions) => {
                 info!(worker = self.number, partitions = partitions.len(), "partitions lost");
@@ -197,7 +219,9 @@ impl<'a> Worker<'a> {
     fn failed(&mut self, partition: PartitionId, error: anyhow::Error) -> anyhow::Result<()> {
         let now = self.job.clock.now();
         if may_heal(&error) {
-            warn!(%partition, error = report::chain(&error), "the partition cannot be taken over yet, retrying");
+            let why = report::chain(&error);
+            warn!(%partition, error = why, "the partition cannot be taken over yet, retrying");
+            self.progress.board.claiming(self.number, &partition, Some(why));
             self.openings.add_later(partition, now);
             return Ok(());
         }
@@ -205,6 +229,7 @@ impl<'a> Worker<'a> {
             return Err(error).with_context(|| format!("partition `{partition}`"));
         }
         let hint = report::hints(&error).join("; ");
+        self.progress.board.claiming(self.number, &partition, None);
         error!(%partition, hint, "the partition is halted: {}", report::chain(&error));
         self.progress.halted(&partition, &format!("{}; {hint}", report::chain(&error)));
         self.openings.halt(partition, now);
@@ -214,6 +239,9 @@ impl<'a> Worker<'a> {
     fn drop_task(&mut self, partition: &PartitionId) {
         if self.tasks.remove(partition).is_some() {
             self.progress.add(&Counts { stopped: 1, ..Counts::default() });
+        }
+        // Unless another worker has it by now, and shows it.
+        if self.progress.board.given_up(self.number, partition) {
             super::metrics::forget(partition);
         }
     }
@@ -234,7 +262,14 @@ impl<'a> Worker<'a> {
         let mut failed = Vec::new();
         let share = self.job.pending_bytes_max / self.tasks.len().max(1);
         let suspected = self.next_suspected();
+        let mut seen = now;
         for (partition, task) in &mut self.tasks {
+            // Each may take its time, as for a large commit.
+            let begun = self.job.clock.now();
+            if begun.saturating_duration_since(seen) >= POST_EVERY {
+                self.progress.board.turned(self.number, self.job.clock.as_ref());
+                seen = begun;
+            }
             let is_its_turn = suspected.as_ref().is_none_or(|suspected| suspected == partition);
             let turn = task.turn(self.source.as_mut(), now, share, is_its_turn);
             let result = match turn {
@@ -260,6 +295,7 @@ impl<'a> Worker<'a> {
             self.finish.gained(self.number, std::slice::from_ref(&partition), now);
             self.source.stop(&partition);
             self.drop_task(&partition);
+            self.progress.board.claiming(self.number, &partition, Some("another owner had taken it over".into()));
             self.openings.add_later(partition, now);
         }
         for (partition, error) in failed {
@@ -274,10 +310,12 @@ impl<'a> Worker<'a> {
     fn commit_the_rest(&mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
         self.begin_last()?;
         let mut deadline = None;
+        let (number, job, progress) = (self.number, self.job, self.progress);
         for (partition, task) in &mut self.tasks {
             // A run that ends by itself has all the time its store needs; a stop on request has not, and leaving the group
             // takes its share of it.
             let mut patience = || {
+                progress.board.turned(number, job.clock.as_ref());
                 if deadline.is_none() && shutdown.requested() {
                     deadline = Some(Instant::now() + self.job.grace / 2);
                 }

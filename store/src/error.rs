@@ -105,6 +105,24 @@ impl Error {
         }
     }
 
+    /// One word for metrics; none for an answer to a question, as that there is no such object.
+    #[must_use]
+    pub fn word(&self) -> Option<&'static str> {
+        let status = |reason: &str, status: &str| reason.starts_with(status);
+        Some(match self {
+            Error::NotFound { .. } | Error::Exists { .. } => return None,
+            Error::ContainerMissing { .. } | Error::BucketMissing { .. } | Error::FolderMissing { .. } => "missing",
+            Error::Denied { .. } | Error::NotWritable { .. } => "denied",
+            Error::Full { .. } => "full",
+            Error::Unresolved { .. } => "unresolved",
+            Error::Unreachable { .. } => "unreachable",
+            Error::Timeout { .. } => "timeout",
+            Error::Answer { reason, .. } if status(reason, "429") || status(reason, "503") => "throttled",
+            Error::Answer { .. } => "answer",
+            _ => "unusable",
+        })
+    }
+
     /// That a caller's own limit ([`Location::within`]) was over.
     #[must_use]
     pub fn timed_out(location: &Location) -> Self {

@@ -43,6 +43,12 @@ mod state;
 // What a running service tells machines: probes, metrics, logs.
 mod service;
 
+// What it tells others: a collector, files in a store, an operator.
+mod telemetry;
+
+// Each exit status of the service.
+mod exits;
+
 // Each record of the events corpus through a topic or a file, as `preview` shows it.
 mod devices;
 mod events;

@@ -1,5 +1,6 @@
 //! What a running service tells machines: probes, metrics, logs; and that it stays calm while its broker is away.
 
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -72,20 +73,27 @@ fn without_its_broker_it_stays_up_unready_and_quiet_and_goes_on_when_there_is_on
         assert!(unready == 503 && why.starts_with("not ready: "), "{unready}: {why}");
         thread::park_timeout(Duration::from_millis(500));
     }
-    let (_, why) = status(&address, "/readyz");
     let log = service.stderr();
     let complaints: Vec<&str> = log.lines().filter(|line| line.contains("Connection refused")).collect();
-    println!("{} lines in {observed:?} without a broker; /readyz: {}", log.lines().count(), why.trim_end());
+    println!("{} lines in {observed:?} without a broker", log.lines().count());
     complaints.iter().for_each(|line| println!("{line}"));
     // Two workers, and a line for each of four kinds of complaint in ten seconds, which begin and end with one; without a
     // limit it would be hundreds.
     assert!((1..=16).contains(&complaints.len()), "{log}");
     assert!(log.lines().count() < 32, "{log}");
 
+    let why = service.wait_until("the reason", Duration::from_secs(60), |_| {
+        let (_, why) = status(&address, "/readyz");
+        why.starts_with("not ready: the source cannot be reached for ").then_some(why)
+    });
+    assert!(why.contains("Connection refused") && why.lines().count() == 1, "{why}");
+    assert_eq!(status(&address, "/healthz"), (200, "ok\n".to_owned()), "no reason to start it anew");
+
     forward(port, kafka.brokers);
     service.wait_until("readiness", Duration::from_secs(60), |_| (status(&address, "/readyz").0 == 200).then_some(()));
     let metrics = wait_for_records(&mut service, &address, produced);
     assert!(http::metric(&metrics, "atalaia_ingest_broker_errors_total", "") > Some(0.0), "{metrics}");
+    assert_eq!(http::metric(&metrics, "atalaia_process_ready", ""), Some(1.0));
     let left = service.terminate(Duration::from_secs(12)).success();
 
     for line in left.stderr.lines() {
@@ -151,6 +159,16 @@ fn metrics_have_their_families_histograms_their_buckets_and_no_device_a_label() 
         "atalaia_sink_commit_seconds_bucket",
         "atalaia_sink_commit_seconds_count",
         "atalaia_sink_close_to_durable_seconds_bucket",
+        "atalaia_ingest_lag_seconds",
+        "atalaia_ingest_paused_partitions",
+        "atalaia_aggregate_clock_delay_seconds",
+        "atalaia_aggregate_windows_closed_total",
+        "atalaia_aggregate_series_max",
+        "atalaia_score_batch_seconds_bucket",
+        "atalaia_score_model_set_info",
+        "atalaia_sink_uncommitted_seconds",
+        "atalaia_sink_storage_request_seconds_bucket",
+        "atalaia_process_ready",
     ] {
         assert!(http::metric(&metrics, family, "").is_some(), "no {family} in\n{metrics}");
     }
@@ -167,6 +185,20 @@ fn metrics_have_their_families_histograms_their_buckets_and_no_device_a_label() 
     assert_eq!(http::metric(&metrics, "atalaia_ingest_rejects_total", ""), Some(2.0));
     for line in metrics.lines().filter(|line| line.starts_with("atalaia_")) {
         assert!(!line.contains("\"d0\"") && !line.contains("device="), "{line}");
+    }
+    for (figure, expected) in [
+        ("atalaia_aggregate_window_seconds", 10.0),
+        ("atalaia_sink_max_delay_seconds", 0.0),
+        ("atalaia_sink_record_bytes_max", 268_435_456.0),
+        // Each window that closed was judged.
+        ("atalaia_score_rows_total", http::metric(&metrics, "atalaia_aggregate_windows_closed_total", "").unwrap()),
+    ] {
+        assert_eq!(http::metric(&metrics, figure, ""), Some(expected), "{figure}");
+    }
+    assert!(http::metric(&metrics, "atalaia_aggregate_clock_delay_seconds", "") > Some(86_400.0));
+    for (name, kind, _) in atalaia::process::STANDARD {
+        assert!(http::metric(&metrics, name, "") > Some(0.0), "{name}");
+        assert!(metrics.contains(&format!("# TYPE {name} {kind}\n")), "{name}");
     }
     promtool_agrees(&metrics);
     let kind = http::get(&address, "/nothing").expect("the service answers");
@@ -187,6 +219,51 @@ fn promtool_agrees(metrics: &str) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "promtool check metrics: {said}");
     println!("promtool check metrics: {} {said}", output.status);
+}
+
+/// The partitions of which there is anything among the metrics, but for what the group itself counts.
+fn partitions_shown(address: &str) -> Option<BTreeSet<String>> {
+    let metrics = http::get(address, "/metrics")?.body;
+    let partition = |line: &str| Some(line.split_once("partition=\"")?.1.split_once('"')?.0.to_owned());
+    Some(metrics.lines().filter_map(partition).collect())
+}
+
+#[test]
+fn what_is_said_of_a_partition_goes_with_it_and_comes_back() {
+    let Some(kafka) = Kafka::for_test() else { return };
+    let topic = kafka.topic(2);
+    topic.produce(FLEET.records(start(), start() + MINUTE));
+    let results = tempfile::tempdir().expect("a temporary folder");
+    let instance = || {
+        let one = fleet::eager("run").set("run.workers", 1).set("sink.url", results.path().display());
+        one.set_all(topic.settings())
+    };
+    let mut first = instance().start();
+    let address = fleet::listener(&mut first);
+    let shown = |service: &mut Running, address: &str, partitions: &[&str]| {
+        let wanted: BTreeSet<String> = partitions.iter().map(|&partition| partition.to_owned()).collect();
+        service.wait_until(&format!("{partitions:?} to be shown"), Duration::from_secs(60), |_| {
+            (partitions_shown(address)? == wanted).then_some(())
+        });
+    };
+    shown(&mut first, &address, &["0", "1"]);
+
+    let mut second = instance().start();
+    let other = fleet::listener(&mut second);
+    let kept = first.wait_until("one partition to go", Duration::from_secs(60), |_| {
+        partitions_shown(&address).filter(|shown| shown.len() == 1)
+    });
+    let kept = kept.first().expect("one").clone();
+    let given = if kept == "0" { "1" } else { "0" };
+    shown(&mut second, &other, &[given]);
+    second.terminate(Duration::from_secs(12)).success();
+    shown(&mut first, &address, &["0", "1"]);
+    first.wait_until("all series", Duration::from_secs(60), |_| {
+        let metrics = http::get(&address, "/metrics")?.body;
+        (http::metric(&metrics, "atalaia_aggregate_series", "")? == (FLEET.devices * FLEET.sensors) as f64)
+            .then_some(())
+    });
+    first.terminate(Duration::from_secs(12)).success();
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn same(one: &str, other: &str) -> bool {
 }
 
 /// Whether a place is another one or below it, by their names.
-fn within(inner: &str, outer: &str) -> bool {
+pub(super) fn within(inner: &str, outer: &str) -> bool {
     let inner = inner.strip_prefix("./").unwrap_or(inner);
     let outer = outer.strip_prefix("./").unwrap_or(outer);
     inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -20,6 +20,7 @@ use tracing::{debug, error, info, warn};
 
 use super::quiet::Quiet;
 use super::{Config, Tokens, errors, metrics};
+use crate::Trouble;
 
 /// A change of the assignment, in the order it came.
 #[derive(Debug)]
@@ -36,8 +37,10 @@ pub(super) struct Context {
     /// Events that `poll` served without returning anything.
     served: AtomicU64,
     joined: AtomicBool,
-    /// What the group gave us: others' lag is not ours to tell.
-    ours: Mutex<BTreeSet<i32>>,
+    /// Since when no broker is connected.
+    cut_off: Mutex<Option<Instant>>,
+    /// What the group gave us, with its lag where that is known: others' lag is not ours to tell.
+    ours: Mutex<BTreeMap<i32, Option<i64>>>,
     pub(super) quiet: Quiet,
     tokens: Tokens,
 }
@@ -79,21 +82,40 @@ impl Context {
         }
     }
 
+    // === Whether anybody is there ===
+
+    /// No broker answers. How long that has been so is for others to judge.
+    fn nobody_answers(&self, now: Instant) {
+        lock(&self.cut_off).get_or_insert(now);
+    }
+
+    /// Some broker has answered.
+    pub(super) fn somebody_answers(&self) {
+        *lock(&self.cut_off) = None;
+    }
+
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        let since = (*lock(&self.cut_off))?;
+        let reason = self.last_reason().unwrap_or_else(|| "no broker is connected".into());
+        Some(Trouble { since, reason })
+    }
+
+    /// How many records of a partition of ours were not handed over, by the last statistics.
+    pub(super) fn lag(&self, partition: i32) -> Option<i64> {
+        lock(&self.ours).get(&partition).copied().flatten()
+    }
+
     /// Partitions that are not ours any more have no lag here.
     pub(super) fn forget_all(&self) {
-        for partition in std::mem::take(&mut *lock(&self.ours)) {
-            metrics::lag(partition, 0);
-        }
+        std::mem::take(&mut *lock(&self.ours)).into_keys().for_each(metrics::forget);
     }
 
     fn record(&self, change: Change) {
         let mut ours = lock(&self.ours);
         match &change {
-            Change::Gained(gained) => ours.extend(gained),
+            Change::Gained(gained) => ours.extend(gained.iter().map(|partition| (*partition, None))),
             Change::Lost(lost) => {
-                for partition in lost.iter().filter(|partition| ours.remove(partition)) {
-                    metrics::lag(*partition, 0);
-                }
+                lost.iter().filter(|partition| ours.remove(partition).is_some()).for_each(metrics::forget);
             }
         }
         drop(ours);
@@ -126,7 +148,9 @@ impl ClientContext for Context {
     /// `poll` returns the error too, and there it is judged; only here it has its reason.
     fn error(&self, error: KafkaError, reason: &str) {
         // That all are down says less than why the last one is.
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.nobody_answers(Instant::now());
+        } else {
             *lock(&self.reason) = Some(reason.to_owned());
         }
     }
@@ -139,8 +163,17 @@ impl ClientContext for Context {
     fn stats_raw(&self, statistics: &[u8]) {
         self.served.fetch_add(1, Ordering::Relaxed);
         if let Ok(statistics) = serde_json::from_slice::<Statistics>(statistics) {
-            for (partition, records) in statistics.lags(&lock(&self.ours)) {
-                metrics::lag(partition, records);
+            if statistics.is_connected() {
+                self.somebody_answers();
+            } else {
+                self.nobody_answers(Instant::now());
+            }
+            let mut ours = lock(&self.ours);
+            for (partition, records) in statistics.lags() {
+                if let Some(lag) = ours.get_mut(&partition) {
+                    *lag = Some(records);
+                    metrics::lag(partition, records);
+                }
             }
         }
     }
@@ -203,7 +236,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// What we look at in librdkafka's statistics.
 #[derive(Deserialize)]
 struct Statistics {
+    #[serde(default)]
+    brokers: BTreeMap<String, BrokerStatistics>,
     topics: BTreeMap<String, TopicStatistics>,
+}
+
+#[derive(Deserialize)]
+struct BrokerStatistics {
+    state: String,
 }
 
 #[derive(Deserialize)]
@@ -221,12 +261,16 @@ struct PartitionStatistics {
 }
 
 impl Statistics {
-    /// The lag of those partitions, where it is known.
-    fn lags(&self, ours: &BTreeSet<i32>) -> impl Iterator<Item = (i32, i64)> {
+    /// Whether there is a connection to any broker that is good for requests.
+    fn is_connected(&self) -> bool {
+        self.brokers.values().any(|broker| matches!(broker.state.as_str(), "UP" | "UPDATE" | "REAUTH"))
+    }
+
+    /// The lag of all partitions, where it is known.
+    fn lags(&self) -> impl Iterator<Item = (i32, i64)> {
         let partitions = self.topics.values().flat_map(|topic| topic.partitions.values());
         partitions
             .filter(|partition| partition.app_offset >= 0 && partition.hi_offset >= 0)
-            .filter(|partition| ours.contains(&partition.partition))
             .map(|partition| (partition.partition, (partition.hi_offset - partition.app_offset).max(0)))
     }
 }
@@ -236,6 +280,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn nobody_is_there_from_the_first_sign_on_until_a_broker_is_connected() {
+        let context = Context::default();
+        let show = |state: &str| {
+            let brokers = format!(r#"{{"h:1/1":{{"state":"{state}"}},"GroupCoordinator":{{"state":"DOWN"}}}}"#);
+            context.stats_raw(format!(r#"{{"brokers":{brokers},"topics":{{}}}}"#).as_bytes());
+            context.trouble()
+        };
+        assert_eq!(show("UP"), None);
+        context.error(KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure), "connection refused");
+        assert_eq!(context.trouble(), None, "of one broker");
+        context.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
+        let trouble = context.trouble().unwrap();
+        assert_eq!(trouble.reason, "connection refused");
+        assert_eq!(show("TRY_CONNECT"), Some(trouble), "since then");
+        assert_eq!(show("UP"), None);
+        assert!(show("CONNECT").is_some());
+        context.somebody_answers();
+        assert_eq!(context.trouble(), None);
+    }
+
+    #[test]
     fn only_partitions_of_ours_have_a_lag() {
         let text = r#"{"topics":{"t":{"partitions":{
             "0":{"partition":0,"app_offset":5,"hi_offset":12},
@@ -243,15 +308,17 @@ mod tests {
             "2":{"partition":2,"app_offset":-1001,"hi_offset":9},
             "3":{"partition":3,"app_offset":9,"hi_offset":8},
             "-1":{"partition":-1,"app_offset":-1001,"hi_offset":-1001}}}}}"#;
-        let statistics: Statistics = serde_json::from_str(text).unwrap();
         let context = Context::default();
-        let lags = || statistics.lags(&lock(&context.ours)).collect::<Vec<_>>();
-        assert_eq!(lags(), []);
+        let lags = || {
+            context.stats_raw(text.as_bytes());
+            [0, 1, 2, 3].map(|partition| context.lag(partition))
+        };
+        assert_eq!(lags(), [None; 4]);
         context.record(Change::Gained(vec![0, 1, 2, 3]));
-        assert_eq!(lags(), [(0, 7), (1, 4), (3, 0)]);
+        assert_eq!(lags(), [Some(7), Some(4), None, Some(0)]);
         context.record(Change::Lost(vec![1, 7]));
-        assert_eq!(lags(), [(0, 7), (3, 0)]);
+        assert_eq!(lags(), [Some(7), None, None, Some(0)]);
         context.forget_all();
-        assert_eq!(lags(), []);
+        assert_eq!(lags(), [None; 4]);
     }
 }

@@ -40,7 +40,7 @@ impl Names {
 }
 
 /// What a header's value says; none if it is no text.
-fn text(value: &[u8]) -> Option<Cow<'_, str>> {
+pub(super) fn text(value: &[u8]) -> Option<Cow<'_, str>> {
     if let Ok(text) = std::str::from_utf8(value) {
         return Some(Cow::Borrowed(text));
     }

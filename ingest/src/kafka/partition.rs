@@ -9,7 +9,7 @@ use types::PartitionId;
 
 use super::watch::{Looks, Past};
 use super::watermarks::AtEnd;
-use crate::{Anchor, Given, RawRecord, Records, mutant};
+use crate::{Anchor, Given, RawRecord, Records, TraceContext, mutant};
 
 /// Bytes set aside at once for a batch: one large record says little of the next.
 const CAPACITY_BYTES_MAX: usize = 1 << 20;
@@ -140,6 +140,18 @@ impl Partition {
         match given {
             None => open.records.push(record),
             Some(given) => open.records.push_given(record, given),
+        }
+    }
+
+    /// Whether the trace of the record taken last is to be looked at.
+    #[inline]
+    pub(super) fn wants_trace(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.records.wants_trace())
+    }
+
+    pub(super) fn note_trace(&mut self, found: Option<TraceContext>) {
+        if let Some(open) = &mut self.open {
+            open.records.note_trace(found);
         }
     }
 

@@ -35,8 +35,8 @@ impl Config {
     /// are shown where there are any.
     #[must_use]
     pub fn usual_protocol(&self) -> &'static str {
-        let is_given = |key: &&str| self.properties.contains_key(*key) || self.secrets.contains_key(*key);
-        let has_credentials = MECHANISMS.iter().any(|key| is_given(&key));
+        let is_given = |key: &str| self.properties.contains_key(key) || self.secrets.contains_key(key);
+        let has_credentials = MECHANISMS.iter().any(|key| is_given(key));
         match (self.may_be_plain(), has_credentials) {
             (true, false) => "plaintext",
             (true, true) => "sasl_plaintext",

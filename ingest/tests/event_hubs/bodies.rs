@@ -86,7 +86,7 @@ fn properties_come_with_the_record_if_they_are_asked_for() {
         ("iothub-connection-device-id", "iothub-enqueuedtime", ("pump-2", "2023-11-14T22:13:20.002Z")),
         ("line", "iothub-connection-device-id", ("2", "pump-2")),
     ] {
-        let wanted = Wanted { device: Some(device.into()), time: Some(time.into()) };
+        let wanted = Wanted { device: Some(device.into()), time: Some(time.into()), trace: false };
         let config = service.config();
         let mut source = service.source_with(&config, Bound::Unbounded, wanted, Box::new(Static::new(0, 1)));
         let batches = batches(&mut *source, 3);
@@ -145,7 +145,7 @@ fn events_of_microsofts_client_are_read() {
     let service = Service::start(1);
     let output = Command::new(python).args(["-c", SENDER, &service.connection_string()]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let wanted = Wanted { device: Some("device".into()), time: Some("line".into()) };
+    let wanted = Wanted { device: Some("device".into()), time: Some("line".into()), trace: false };
     let config = service.config();
     let mut source = service.source_with(&config, Bound::Unbounded, wanted, Box::new(Static::new(0, 1)));
     let found: Vec<_> = batches(&mut *source, 3)

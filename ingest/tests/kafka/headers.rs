@@ -45,7 +45,7 @@ fn headers_come_with_their_records() {
     producer.flush(WAIT).unwrap();
 
     for asked in [true, false] {
-        let wanted = Wanted { device: Some("id".into()), time: Some("at".into()) };
+        let wanted = Wanted { device: Some("id".into()), time: Some("at".into()), trace: false };
         let wanted = if asked { wanted } else { Wanted::default() };
         let mut source = KafkaSource::new(&config, 0, Bound::PresentEnd, 64).unwrap().with_headers(&wanted).unwrap();
         let begun = Instant::now();
@@ -72,7 +72,7 @@ fn headers_come_with_their_records() {
         }
         source.leave();
     }
-    let no_name = Wanted { device: Some("a\0b".into()), time: None };
+    let no_name = Wanted { device: Some("a\0b".into()), time: None, trace: false };
     let refused = KafkaSource::new(&config, 0, Bound::PresentEnd, 64).unwrap().with_headers(&no_name).map(drop);
     assert!(refused.unwrap_err().to_string().starts_with("`ingest.decode.device_property` holds a character"));
 }

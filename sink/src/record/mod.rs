@@ -191,6 +191,12 @@ impl Packed {
         let bytes = zstd::bulk::compress(state, 1).expect("compressing memory into memory cannot fail");
         Packed { bytes, length: state.len() as u64 }
     }
+
+    /// Bytes as packed.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
 }
 
 /// At most one byte more than `size`. Room is made as it fills: what a header claims costs nothing.

@@ -33,7 +33,7 @@ fn near(what: &str, found: f64, expected: f64, percent: f64) {
 /// The example of docs/performance.md, counted by hand.
 #[test]
 fn a_million_sensors_on_paper() {
-    let found = outlook("--devices 200000 --sensors 5 --per-minute 1 --partitions 32");
+    let found = outlook("--devices 200000 --sensors 5 --per-minute 1 --partitions 32 --features 4");
     near("readings a second", found.readings_a_second, 1e6 / 60.0, 0.1);
     near("rows", found.commits.rows, 24e6, 0.1);
     // A reading a minute: the rows of an hour come within one, and wait for five more or for 10,000 others.

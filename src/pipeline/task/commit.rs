@@ -7,13 +7,15 @@ use anyhow::Context;
 use ingest::Source;
 use sink::record::{Packed, RecordKind, RunFacts};
 use sink::{Commit, Committed, Outcome, RunRows};
-use tracing::warn;
+use tracing::{Span, warn};
 use types::{LateReadings, Quarantine, WindowRows};
 
 use super::careful::Careful;
 use super::{Since, Task, Turn, date_of};
+use crate::pipeline::recent::Batch;
 use crate::pipeline::state::{self, Layout};
 use crate::pipeline::{Counts, metrics};
+use crate::telemetry::trace;
 
 /// Closing by silence is looked at this often; when it happens changes nothing but when rows come out.
 const SETTLE_INTERVAL: Duration = Duration::from_secs(1);
@@ -40,6 +42,8 @@ pub(super) struct InFlight {
     fold: Duration,
     score: Duration,
     encode: Duration,
+    /// What a tracing backend is told of it.
+    span: Span,
     /// When its oldest row was closed.
     emitting_since: Option<Instant>,
     /// What the source calls the last record that it covers.
@@ -82,7 +86,7 @@ impl Task<'_> {
             self.windows.settle();
             self.follow_models();
             self.note_waiting();
-            self.show();
+            self.show(source);
         }
         if self.in_flight.is_none()
             && let Some((kind, emit)) = self.due(now)
@@ -129,7 +133,14 @@ impl Task<'_> {
             Emit::Nothing => Taken::default(),
         };
         self.follow_models();
-        let scores = self.scorer.score(&taken.rows, self.windows.names());
+        let span = trace::commit(&self.partition, kind.as_str(), self.since.records, std::mem::take(&mut self.links));
+        let _entered = span.enter();
+        let scores = trace::part("score").in_scope(|| self.scorer.score(&taken.rows, self.windows.names()));
+        let names = self.windows.names();
+        let batch =
+            Batch { partition: &self.partition, rows: &taken.rows, scores: &scores, names, now: self.job.clock.wall() };
+        self.progress.recent().note(batch, &mut self.scorer);
+        metrics::closed(scores.len());
         self.in_files.rows += scores.len() as u64;
         let scored_at = self.job.clock.now();
         let (packed, facts) = self.freeze()?;
@@ -168,7 +179,7 @@ impl Task<'_> {
             runs: &taken.runs,
             now: clock.wall(),
         };
-        let frozen = self.sink.encode(&commit).context("encode the commit")?;
+        let frozen = trace::part("encode").in_scope(|| self.sink.encode(&commit)).context("encode the commit")?;
         self.count(&counts);
         if emit == Emit::Rows {
             self.windows.recycle(taken.rows);
@@ -178,12 +189,14 @@ impl Task<'_> {
         if emit == Emit::Rows && !left_over {
             self.waiting_since = None;
         }
+        self.vitals.begun(frozen.bytes, packed.size());
         self.sink.begin(frozen);
         self.in_flight = Some(InFlight {
             kind,
             fold: since.fold,
             score: scored_at.duration_since(now),
             encode: clock.now().duration_since(scored_at),
+            span: span.clone(),
             emitting_since,
             offset,
         });
@@ -236,7 +249,9 @@ impl Task<'_> {
 
     fn done(&mut self, source: &mut dyn Source, committed: Committed) {
         let Some(in_flight) = self.in_flight.take() else { return };
+        trace::committed(&in_flight.span, &committed);
         self.has_committed |= in_flight.kind == RecordKind::Data;
+        self.vitals.durable(committed.seq, self.job.clock.wall());
         source.acknowledge(&self.partition, committed.next, in_flight.offset.as_deref());
         self.count(&Counts {
             commits: 1,

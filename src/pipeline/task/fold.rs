@@ -120,6 +120,7 @@ impl Task<'_> {
         let arrival_before = self.windows.arrival_clock();
         let mut counts = Counts::default();
         let mut last = None;
+        self.links.add(records.traces());
         self.decoder.begin(records);
         for (number, raw) in records.iter().enumerate().skip(from).take(count) {
             let mut is_ours = true;
@@ -148,6 +149,7 @@ impl Task<'_> {
     fn folded(&mut self, last: &RawRecord<'_>, offset: Option<&str>, counts: &Counts, arrival_before: Option<Micros>) {
         self.next = self.next.max(types::Position(last.position + 1));
         self.journal.read(last, offset);
+        self.vitals.taken(|| self.job.clock.wall());
         if self.windows.arrival_clock() != arrival_before {
             self.journal.stirred();
         }

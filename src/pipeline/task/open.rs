@@ -16,6 +16,7 @@ use types::{LateReadings, PartitionId, Position, Quarantine};
 use super::careful::Careful;
 use super::journal::{Journal, anchor_of};
 use super::skew::Skew;
+use super::vitals::Vitals;
 use super::{InFiles, Since, Task, stagger};
 use crate::pipeline::{Counts, Ending, Job, Keeper, Progress, state};
 
@@ -40,6 +41,7 @@ struct Beginning {
     careful: Option<Careful>,
     forced: Option<RecordKind>,
     trails: Vec<Trail>,
+    vitals: Vitals,
 }
 
 impl<'a> Opening<'a> {
@@ -90,6 +92,7 @@ impl<'a> Opening<'a> {
             careful: None,
             forced: Some(RecordKind::Genesis),
             trails: Vec::new(),
+            vitals: Vitals::default(),
         })
     }
 
@@ -132,7 +135,9 @@ impl<'a> Opening<'a> {
         );
         let (late, quarantine, in_files) = (restored.late, restored.quarantine, restored.in_files);
         let trails = restored.trails;
-        Ok(Beginning { next, windows, late, quarantine, runs, in_files, journal, careful, forced, trails })
+        let last_commit_at = resumed.before.last().map(|before| before.written_at);
+        let vitals = Vitals::resumed(header.seq, last_commit_at);
+        Ok(Beginning { next, windows, late, quarantine, runs, in_files, journal, careful, forced, trails, vitals })
     }
 
     /// Where reading can go on if records expired before they were read, and that is to be accepted.
@@ -172,7 +177,8 @@ impl<'a> Opening<'a> {
 
     fn task(self, beginning: Beginning, content: Option<String>) -> anyhow::Result<Task<'a>> {
         let Opening { job, keeper, progress, partition, sink } = self;
-        let Beginning { next, windows, late, quarantine, runs, in_files, journal, careful, forced, trails } = beginning;
+        let Beginning { next, windows, late, quarantine, runs, in_files, journal, careful, forced, trails, vitals } =
+            beginning;
         let mut scorer = Scorer::new(job.models.current(), &job.score);
         scorer.resume(trails, || windows.series_in_state());
         let now = job.clock.now();
@@ -197,6 +203,7 @@ impl<'a> Opening<'a> {
             next,
             begun: next,
             in_flight: None,
+            links: Default::default(),
             forced,
             is_started: false,
             opened_at: now,
@@ -212,6 +219,7 @@ impl<'a> Opening<'a> {
             refused: Vec::new(),
             rejects: Default::default(),
             snapshot: Vec::new(),
+            vitals,
             partition,
         })
     }

@@ -74,6 +74,22 @@ fn counted(service: &mut Running, address: &str, name: &str, at_least: f64) {
 }
 
 #[test]
+fn who_never_looks_for_models_does_when_told_to() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (registry, results) = (folder.path().join("registry"), folder.path().join("scored"));
+    std::fs::create_dir(&registry).expect("ours");
+    publish(&registry, 1);
+    let mut service = service(&registry, &results).set("score.poll_interval", "0s").start();
+    let address = service.telemetry_address();
+    counted(&mut service, &address, "atalaia_score_models", 101.0);
+    publish(&registry, 2);
+    service.signal("HUP");
+    counted(&mut service, &address, "atalaia_score_reloads_total", 1.0);
+    let log = service.terminate(Duration::from_secs(30)).success().stderr;
+    assert!(log.contains("SIGHUP: the configuration was read again, and newer models are looked for"), "{log}");
+}
+
+#[test]
 fn every_commit_is_judged_by_the_set_that_it_names() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (registry, results) = (folder.path().join("registry"), folder.path().join("scored"));
@@ -160,7 +176,7 @@ fn a_store_that_does_not_answer_is_waited_for_and_then_done_without() {
     counted(&mut waiting, &address, "atalaia_score_models_unavailable", 1.0);
     waiting.wait_until("rows without models", Duration::from_secs(60), |_| {
         let metrics = http::get(&address, "/metrics")?.body;
-        http::metric(&metrics, "atalaia_score_rows_total", "status=\"model_unavailable\"")
+        http::metric(&metrics, "atalaia_score_rows_total", "status=\"model_unavailable\"").filter(|rows| *rows > 0.0)
     });
     waiting.terminate(Duration::from_secs(30)).success();
     let statuses = statuses(&results);
@@ -170,7 +186,7 @@ fn a_store_that_does_not_answer_is_waited_for_and_then_done_without() {
     let address = again.telemetry_address();
     again.wait_until("scored rows", Duration::from_secs(60), |_| {
         let metrics = http::get(&address, "/metrics")?.body;
-        http::metric(&metrics, "atalaia_score_rows_total", "status=\"scored\"")
+        http::metric(&metrics, "atalaia_score_rows_total", "status=\"scored\"").filter(|rows| *rows > 0.0)
     });
     let log = again.terminate(Duration::from_secs(30)).success().stderr;
     assert!(log.contains(&set), "{log}");

@@ -7,6 +7,7 @@
 
 pub(crate) mod binary;
 pub(crate) mod blobs;
+pub(crate) mod collector;
 pub(crate) mod counting;
 pub(crate) mod fleet;
 pub(crate) mod http;

@@ -7,7 +7,7 @@
 mod open;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use fe2o3_amqp::session::SessionHandle;
@@ -25,10 +25,10 @@ use super::error::Error;
 use super::facts::{HubFacts, PartitionFacts};
 use super::failure::{Class, Failure};
 use super::metrics;
-use crate::Kind;
 use crate::event_hubs::config::Config;
 use crate::event_hubs::jitter;
 use crate::event_hubs::token::Tokens;
+use crate::{Kind, Trouble};
 
 /// Waits between attempts to connect: the first, doubled from failure to failure up to the last, each drawn anew.
 const RETRY_FIRST: Duration = Duration::from_millis(200);
@@ -50,6 +50,8 @@ pub(crate) struct Client {
     container: String,
     names: AtomicU64,
     connection: Mutex<Slot>,
+    /// Since when there is no connection, and why.
+    trouble: std::sync::Mutex<Option<Trouble>>,
     /// When the hub was made: another time is another hub.
     created: OnceLock<Timestamp>,
     /// The service has let us in before: so the settings are right, and what it says now may pass.
@@ -85,6 +87,7 @@ impl Client {
             container: format!("atalaia-{:016x}", jitter::random()),
             names: AtomicU64::new(0),
             connection: Mutex::default(),
+            trouble: std::sync::Mutex::default(),
             created: OnceLock::new(),
             was_let_in: AtomicBool::new(false),
             way,
@@ -124,6 +127,7 @@ impl Client {
         if let Some(open) = slot.open.take_if(|open| open.number == number) {
             debug!(number, condition, "connection to the event hub given up");
             metrics::disconnected(condition);
+            self.cut_off_by(condition);
             drop(open);
         }
     }
@@ -144,6 +148,7 @@ impl Client {
                 return Ok(Arc::clone(open));
             }
             metrics::disconnected("closed");
+            self.cut_off_by("the connection was closed");
             slot.open = None;
         }
         if let Some(time) = slot.not_before {
@@ -153,6 +158,7 @@ impl Client {
         match Open::new(self, slot.made).await {
             Ok(open) => {
                 metrics::connected();
+                *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 self.was_let_in.store(true, Ordering::Relaxed);
                 (slot.failures, slot.not_before) = (0, None);
                 Ok(Arc::clone(slot.open.insert(open)))
@@ -165,9 +171,22 @@ impl Client {
                 slot.failures = slot.failures.saturating_add(1);
                 slot.not_before = Some(Instant::now() + wait);
                 metrics::connection_failed(&failure.condition);
+                self.cut_off_by(&failure.reason);
                 Err(failure)
             }
         }
+    }
+
+    /// The last reason is told, with the time of the first.
+    fn cut_off_by(&self, reason: &str) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = trouble.as_ref().map_or_else(std::time::Instant::now, |trouble| trouble.since);
+        *trouble = Some(Trouble { since, reason: reason.to_owned() });
+    }
+
+    /// Why there is no connection, since one was last given up or could not be made.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// For what tokens are put before the service.

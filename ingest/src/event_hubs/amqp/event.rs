@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 use types::{Micros, PartitionId};
 
 use super::text;
-use crate::{Given, RawRecord, Records, Wanted};
+use crate::{Given, RawRecord, Records, TraceContext, Wanted};
 
 pub(super) type Incoming = Message<Body<Value>>;
 
@@ -82,6 +82,13 @@ impl Event {
     }
 
     pub(super) fn push(&self, records: &mut Records, wanted: &Wanted) {
+        self.push_record(records, wanted);
+        if wanted.trace && records.wants_trace() {
+            records.note_trace(TraceContext::find(|name| self.property(name.to_str().ok()?)));
+        }
+    }
+
+    fn push_record(&self, records: &mut Records, wanted: &Wanted) {
         self.show(|record| {
             if wanted.is_nothing() {
                 records.push(record);

@@ -2,7 +2,7 @@
 
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
-pub(super) use crate::metrics::{assigned, lag, stray};
+pub(super) use crate::metrics::{assigned, forget, lag, stray};
 
 pub(crate) fn describe() {
     describe_counter!("atalaia_ingest_connections_total", "Connections to the event hub that were opened");

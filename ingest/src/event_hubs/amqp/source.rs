@@ -27,7 +27,7 @@ use super::{metrics, probe};
 use crate::event_hubs::config::Config;
 use crate::event_hubs::membership::{Change, Membership};
 use crate::news::News;
-use crate::{Bound, Claim, Error, Extent, Held, Polled, Source, Start, Wanted};
+use crate::{Bound, Claim, Error, Extent, Held, Polled, Source, Start, Trouble, Wanted};
 
 /// How long events are waited for before the membership is looked at again.
 const SLICE: Duration = Duration::from_millis(100);
@@ -384,6 +384,14 @@ impl Source for EventHubsSource {
         self.asker().ask_of(partition, "look at a record", || async {
             probe::unless_refused(probe::record_at(&client, index, position.0, epoch).await)
         })
+    }
+
+    fn trouble(&self) -> Option<Trouble> {
+        self.client.trouble()
+    }
+
+    fn lag(&self, partition: &PartitionId) -> Option<u64> {
+        self.exchange.lock().lanes.get(&partition.index)?.lag
     }
 
     fn pause(&mut self, partition: &PartitionId) {

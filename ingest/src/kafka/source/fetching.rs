@@ -9,16 +9,16 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use types::Position;
 
 use super::KafkaSource;
-use crate::kafka::context;
 use crate::kafka::fetch::Fetched;
 use crate::kafka::partition::Phase;
-use crate::{Error, Source};
+use crate::kafka::{context, header};
+use crate::{Error, Source, TraceContext};
 
 impl KafkaSource {
     /// Takes what the fetch queue holds, up to a batch; waits for the first message.
     pub(super) fn fetch(&mut self, wait: Duration) -> Result<(), Error> {
         let mut failures: Vec<(i32, RDKafkaErrorCode)> = Vec::new();
-        let (partitions, names) = (&mut self.partitions, self.names.as_ref());
+        let (partitions, names, traces) = (&mut self.partitions, self.names.as_ref(), self.traces);
         let capacity = self.batch_records.div_ceil(partitions.len().max(1));
         // Messages come in runs of one partition, so the last one found is mostly the next one sought.
         let mut last = (-1, 0);
@@ -31,12 +31,16 @@ impl KafkaSource {
             }
             let partition = &mut partitions[last.1];
             match fetched {
-                Fetched::Record(record, headers) => match names {
-                    None => partition.take(record, None, capacity),
-                    Some(names) => {
-                        names.read(|name| headers.first(name), |given| partition.take(record, Some(given), capacity));
+                Fetched::Record(record, headers) => {
+                    match names {
+                        None => partition.take(record, None, capacity),
+                        Some(names) => names
+                            .read(|name| headers.first(name), |given| partition.take(record, Some(given), capacity)),
                     }
-                },
+                    if traces && partition.wants_trace() {
+                        partition.note_trace(TraceContext::find(|name| header::text(headers.first(name)?)));
+                    }
+                }
                 Fetched::End(position) => partition.reach_end(position),
                 Fetched::Failed(code) => failures.push((index, code)),
             }

@@ -21,7 +21,7 @@ use crate::kafka::partition::Partition;
 use crate::{Error, RawRecord};
 
 /// How long leaving the group may take before it is left to a thread nobody waits for.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+const LEAVE_TIMEOUT: Duration = Duration::from_millis(3500);
 
 impl KafkaSource {
     /// Serves the consumer's queue: rebalances, errors, the log.

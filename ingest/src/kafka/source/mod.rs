@@ -28,7 +28,7 @@ use crate::kafka::watch::Absence;
 use crate::kafka::watermarks::Watermarks;
 use crate::kafka::{Config, errors, metrics, settings};
 use crate::news::News;
-use crate::{Bound, Error, Extent, Held, Polled, Source, Start, Wanted};
+use crate::{Bound, Error, Extent, Held, Polled, Source, Start, Trouble, Wanted};
 
 /// How long records are waited for before membership is looked at again.
 const SLICE: Duration = Duration::from_millis(25);
@@ -48,6 +48,8 @@ pub struct KafkaSource {
     fetch: FetchQueue,
     /// The headers to read; none: they are not looked at.
     names: Option<Names>,
+    /// Whether the traces are looked at that records belong to.
+    traces: bool,
     inquirer: Inquirer,
     watermarks: Option<Watermarks>,
     /// Ours, in the order gained.
@@ -120,6 +122,7 @@ impl KafkaSource {
             consumer,
             is_member: false,
             names: None,
+            traces: false,
             inquirer: Inquirer::new(config.clone()),
             watermarks: Some(watermarks),
             partitions: Vec::new(),
@@ -142,6 +145,7 @@ impl KafkaSource {
     /// If no header can have such a name.
     pub fn with_headers(mut self, wanted: &Wanted) -> Result<KafkaSource, Error> {
         self.names = Names::of(wanted)?;
+        self.traces = wanted.trace;
         Ok(self)
     }
 
@@ -336,6 +340,15 @@ impl Source for KafkaSource {
 
     fn record_at(&mut self, partition: &PartitionId, position: Position) -> Result<Held, Error> {
         self.inquirer.record_at(partition.index.cast_signed(), position.0)
+    }
+
+    fn trouble(&self) -> Option<Trouble> {
+        self.consumer.context().trouble()
+    }
+
+    fn lag(&self, partition: &PartitionId) -> Option<u64> {
+        let lag = self.consumer.context().lag(partition.index.cast_signed())?;
+        u64::try_from(lag).ok()
     }
 
     fn pause(&mut self, partition: &PartitionId) {

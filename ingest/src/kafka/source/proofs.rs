@@ -15,7 +15,12 @@ impl KafkaSource {
         let now = Instant::now();
         while let Some(answer) = self.watermarks.as_mut().and_then(Watermarks::answer) {
             match answer {
-                Answer::Confirmed(ends) => ends.iter().for_each(|end| self.confirm(end, now)),
+                Answer::Confirmed(ends) => {
+                    if !ends.is_empty() {
+                        self.consumer.context().somebody_answers();
+                    }
+                    ends.iter().for_each(|end| self.confirm(end, now));
+                }
                 Answer::Past(past, difference) => {
                     let Some(partition) = self.partitions.iter_mut().find(|found| found.is_of(&past)) else { continue };
                     let Some(difference) = difference else {

@@ -111,14 +111,20 @@ def processor():
     one, two = Instance(), Instance()
     wait(lambda: len(one.owned) == len(two.owned) == 2 and not one.owned & two.owned, "two partitions for each")
     wait(lambda: set(one.texts) | set(two.texts) == sent, "all events")
+    store = BlobCheckpointStore.from_connection_string(STORE, container)
+    namespace = CONNECTION.partition("sb://")[2].partition(";")[0]
+
+    def at_ends():
+        checkpoints = store.list_checkpoints(namespace, "processor", "$Default")
+        ends = {checkpoint["partition_id"]: checkpoint["sequence_number"] for checkpoint in checkpoints}
+        return ends == {str(partition): 49 for partition in range(PARTITIONS)}
+
+    # A partition that has just moved is read again from its checkpoint on, while all its events have been seen. Its old
+    # reader may still write beside the new one: it counts what stays.
+    wait(lambda: at_ends() and (time.sleep(2) or at_ends()), "checkpoints at the ends")
     one.client.close()
     two.client.close()
     # What closing raced with may come twice; what was confirmed before does not come again.
-    store = BlobCheckpointStore.from_connection_string(STORE, container)
-    namespace = CONNECTION.partition("sb://")[2].partition(";")[0]
-    checkpoints = list(store.list_checkpoints(namespace, "processor", "$Default"))
-    ends = {checkpoint["partition_id"]: checkpoint["sequence_number"] for checkpoint in checkpoints}
-    assert ends == {str(partition): 49 for partition in range(PARTITIONS)}, checkpoints
     with producer("processor") as client:
         client.send_event(EventData("later"), partition_id="1")
     third = Instance()

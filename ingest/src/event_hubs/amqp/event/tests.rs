@@ -69,7 +69,7 @@ fn what_decoding_asks_for_comes_with_the_record() {
     let event = Event::of(message(data(&[b"x"]))).unwrap();
     let given = |device: Option<&str>, time: Option<&str>| {
         let mut records = Records::new(PartitionId { topic: "hub".into(), index: 0 });
-        event.push(&mut records, &Wanted { device: device.map(Into::into), time: time.map(Into::into) });
+        event.push(&mut records, &Wanted { device: device.map(Into::into), time: time.map(Into::into), trace: false });
         let given = records.given(0);
         (given.device.map(str::to_owned), given.time.map(str::to_owned))
     };
@@ -82,4 +82,25 @@ fn what_decoding_asks_for_comes_with_the_record() {
     assert_eq!(given(Some("site"), Some("count")), (text("north"), text("5")));
     assert_eq!(given(Some("nothing"), None), (None, None));
     assert_eq!(given(None, None), (None, None));
+}
+
+#[test]
+fn the_trace_that_an_event_belongs_to_is_found_by_either_name() {
+    let parent = |digit: char| format!("00-{}-00f067aa0ba902b7-01", digit.to_string().repeat(32));
+    let traces = |properties: &[(&str, String)], trace: bool| {
+        let all = properties
+            .iter()
+            .fold(ApplicationProperties::builder(), |all, (name, value)| all.insert(*name, value.clone()));
+        let mut message = message(data(&[b"x"]));
+        message.application_properties = Some(all.build());
+        let mut records = Records::new(PartitionId { topic: "hub".into(), index: 0 });
+        Event::of(message).unwrap().push(&mut records, &Wanted { trace, ..Wanted::default() });
+        records.traces().iter().map(|context| (context.trace_id[0], context.state.to_string())).collect::<Vec<_>>()
+    };
+    let state = ("tracestate", "a=b".to_owned());
+    let both = [("traceparent", parent('4')), ("Diagnostic-Id", parent('5')), state.clone()];
+    assert_eq!(traces(&both, true), [(0x44, "a=b".to_owned())]);
+    assert_eq!(traces(&both[1..2], true), [(0x55, String::new())]);
+    assert_eq!(traces(&[("Diagnostic-Id", "|a.b.".to_owned()), state], true), []);
+    assert_eq!(traces(&both, false), []);
 }

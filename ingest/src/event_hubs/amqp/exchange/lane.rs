@@ -52,6 +52,8 @@ pub(in crate::event_hubs) struct Lane {
     is_stalled: bool,
     asked: Option<Instant>,
     told: Option<Instant>,
+    /// Events not handed over, by the last answer.
+    pub(in crate::event_hubs) lag: Option<u64>,
     pub(in crate::event_hubs) bell: Bell,
 }
 
@@ -99,6 +101,7 @@ impl Lane {
             asked: None,
             told: None,
             bell: Bell::default(),
+            lag: None,
         }
     }
 
@@ -238,7 +241,9 @@ impl Lane {
 
     /// The answer to it.
     pub(in crate::event_hubs) fn answer(&mut self, question: &Question, extent: Extent, now: Instant) {
-        metrics::lag(self.id.index, extent.high.0.saturating_sub(self.handed).max(0));
+        let lag = extent.high.0.saturating_sub(self.handed).max(0);
+        self.lag = Some(lag.cast_unsigned());
+        metrics::lag(self.id.index, lag);
         self.proof = Some((question.activity, extent));
         let is_behind = self.is_read() && !self.is_done() && extent.high.0 > self.next;
         self.behind = match self.behind {
@@ -282,6 +287,6 @@ impl Lane {
 impl Drop for Lane {
     fn drop(&mut self) {
         metrics::stray(self.strays);
-        metrics::lag(self.id.index, 0);
+        metrics::forget(self.id.index);
     }
 }
