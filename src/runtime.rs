@@ -57,8 +57,8 @@ mod tests {
     #[test]
     fn a_thread_that_hangs_does_not_hold_up_the_end() {
         let runtime = Runtime::new().expect("threads");
-        let (answer, question) = mpsc::channel::<()>();
-        let (begun, has_begun) = mpsc::channel();
+        let (answer, question) = mpsc::sync_channel::<()>(1);
+        let (begun, has_begun) = mpsc::sync_channel(1);
         runtime.handle().spawn_blocking(move || {
             begun.send(()).expect("the test waits");
             question.recv()
