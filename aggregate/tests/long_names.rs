@@ -34,7 +34,8 @@ fn longer_ones_by_their_bytes_and_short_ones_still_fit_after_them() {
     let taken = (0..200).filter(|&n| is_taken(&mut windows, n, &long(n))).count();
     assert_eq!(taken, SERIES_MAX as usize * NAME_BYTES_MEAN / 1024);
     // Known ones go on to count, and a state that is read again decides alike.
-    let bytes = windows.snapshot();
+    let mut bytes = Vec::new();
+    windows.snapshot(&mut bytes);
     let mut restored = Windows::restore(settings(), &bytes).expect("restores");
     for windows in [&mut windows, &mut restored] {
         assert!(is_taken(windows, 200, &long(0)));
