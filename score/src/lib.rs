@@ -41,7 +41,7 @@ pub use model::{Flaw, Kernel, Model, ModelKey, Threshold};
 pub use models::Models;
 pub use place::Place;
 pub use registry::{Written, write_registry};
-pub use scorer::{Scorer, Trail};
+pub use scorer::{Scorer, TopFeature, Trail};
 pub use set::{ModelSet, Summary};
 pub use single::Judge;
 pub use steps::Step;

@@ -5,6 +5,7 @@
 //! of vector code is made once a batch.
 
 mod devices;
+mod reasons;
 mod series;
 mod smoothing;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use std::time::Instant;
 use types::{Scores, SeriesNames, Status, WindowRows};
 
 use self::devices::Devices;
+pub use self::reasons::TopFeature;
 use self::series::Resolved;
 pub use self::smoothing::Trail;
 use self::smoothing::Trails;
@@ -78,6 +80,7 @@ struct Variants {
     z: Vec<f64>,
     jobs: Vec<Job>,
     sums: Vec<f64>,
+    log_sums: Vec<f64>,
 }
 
 /// A row whose features are ready.
@@ -118,6 +121,8 @@ impl Scorer {
         self.set = set;
         self.resolved.clear();
         self.devices.clear();
+        // What it says of the last batch is of the set before.
+        self.scratch.pending.clear();
     }
 
     #[must_use]
@@ -268,21 +273,27 @@ impl Scorer {
 
     /// The feature whose setting to its training mean moves the decision most towards normal; none if no single one does.
     fn top_feature(&mut self, job: usize, model: u32) -> Option<Arc<str>> {
+        let best = self.most_moved(job, model)?;
+        let features = self.set.features(self.set.entry(model)).unwrap_or(&self.features);
+        Some(self.shown.name(features.get(best)?))
+    }
+
+    /// Its place; the sums with each feature at its mean stay in `variants`.
+    fn most_moved(&mut self, job: usize, model: u32) -> Option<usize> {
         let (Job { shape, z: start }, sum) = (self.scratch.jobs[job], self.scratch.sums[job]);
         self.vary(job, model);
         let entry = self.set.entry(model);
         let Scratch { z, variants, .. } = &mut self.scratch;
         kernel::sums(self.set.lanes(), &variants.z, &variants.jobs, self.exact, &mut variants.sums);
-        let mut best = largest(&variants.sums, sum);
-        if best.is_none() && entry.has_severity {
-            // Too far away for any term to be left: their logarithms still differ.
-            let log_sum = |z: &[f64], start| kernel::log_sum(&shape, self.set.lanes(), z, start);
-            variants.sums.clear();
-            variants.sums.extend(variants.jobs.iter().map(|job| log_sum(&variants.z, job.z)));
-            best = largest(&variants.sums, log_sum(z, start));
+        let best = largest(&variants.sums, sum);
+        if best.is_some() || !entry.has_severity {
+            return best;
         }
-        let features = self.set.features(entry).unwrap_or(&self.features);
-        Some(self.shown.name(features.get(best?)?))
+        // Too far away for any term to be left: their logarithms still differ.
+        let log_sum = |z: &[f64], start| kernel::log_sum(&shape, self.set.lanes(), z, start);
+        variants.log_sums.clear();
+        variants.log_sums.extend(variants.jobs.iter().map(|job| log_sum(&variants.z, job.z)));
+        largest(&variants.log_sums, log_sum(z, start))
     }
 
     /// The job once for each feature, with that feature at its mean.

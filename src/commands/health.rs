@@ -61,8 +61,9 @@ fn ask(url: &str, timeout: Duration) -> anyhow::Result<Answer> {
 
     let mut stream = connect(host, port, deadline)?;
     stream.set_write_timeout(Some(left(deadline)?)).context("limit the time of the request")?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n")
-        .context("send the request")?;
+    // In one piece: who answers the first of several and closes would reset the connection under the answer.
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).context("send the request")?;
     parse(&read(stream, deadline)?)
 }
 

@@ -65,6 +65,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(bound) = bound {
         info!("metrics and probes at http://{bound}/metrics, /livez, /readyz");
     }
+    let status = http::Status::new(&config, progress.clone(), probes.for_http());
+    if let Some(bound) = http::serve_status(&config.telemetry.status, status.clone(), runtime.handle())? {
+        info!("status page at http://{bound}/");
+    }
 
     memory::watch(config.run.memory_bytes_max, progress.clone(), runtime.handle());
     let assembly = Assembly::service(config, runtime, look_for_models)?;
@@ -84,6 +88,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         "running"
     );
     probes.serving(assembly.sinks.clone());
+    status.serving(assembly.models.clone());
 
     assembly.run(&job, sources, &progress, &shutdown)?;
     let counts = progress.counts();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use types::{PartitionId, Reason};
 
+use super::Recent;
 use super::board::{Board, CutOff, Kept, Stuck};
 
 macro_rules! counters {
@@ -19,6 +20,7 @@ macro_rules! counters {
             pub(super) board: Kept,
             /// Memory has reached its budget.
             pressed: AtomicBool,
+            recent: Recent,
         }
 
         /// The totals at one moment.
@@ -42,6 +44,12 @@ macro_rules! counters {
                 refused.retain(|(_, count)| *count > 0);
                 refused.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
                 refused
+            }
+
+            /// The newest anomalies, if somebody asked for them.
+            #[must_use]
+            pub fn recent(&self) -> &Recent {
+                &self.recent
             }
 
             pub(crate) fn set_pressed(&self, pressed: bool) {

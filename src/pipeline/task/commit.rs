@@ -12,6 +12,7 @@ use types::{LateReadings, Quarantine, WindowRows};
 
 use super::careful::Careful;
 use super::{Since, Task, Turn, date_of};
+use crate::pipeline::recent::Batch;
 use crate::pipeline::state::{self, Layout};
 use crate::pipeline::{Counts, metrics};
 use crate::telemetry::trace;
@@ -135,6 +136,10 @@ impl Task<'_> {
         let span = trace::commit(&self.partition, kind.as_str(), self.since.records, std::mem::take(&mut self.links));
         let _entered = span.enter();
         let scores = trace::part("score").in_scope(|| self.scorer.score(&taken.rows, self.windows.names()));
+        let names = self.windows.names();
+        let batch =
+            Batch { partition: &self.partition, rows: &taken.rows, scores: &scores, names, now: self.job.clock.wall() };
+        self.progress.recent().note(batch, &mut self.scorer);
         metrics::closed(scores.len());
         self.in_files.rows += scores.len() as u64;
         let scored_at = self.job.clock.now();

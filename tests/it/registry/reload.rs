@@ -176,7 +176,6 @@ fn a_store_that_does_not_answer_is_waited_for_and_then_done_without() {
     counted(&mut waiting, &address, "atalaia_score_models_unavailable", 1.0);
     waiting.wait_until("rows without models", Duration::from_secs(60), |_| {
         let metrics = http::get(&address, "/metrics")?.body;
-        // Each status is there from the beginning, with 0.
         http::metric(&metrics, "atalaia_score_rows_total", "status=\"model_unavailable\"").filter(|rows| *rows > 0.0)
     });
     waiting.terminate(Duration::from_secs(30)).success();
@@ -187,7 +186,6 @@ fn a_store_that_does_not_answer_is_waited_for_and_then_done_without() {
     let address = again.telemetry_address();
     again.wait_until("scored rows", Duration::from_secs(60), |_| {
         let metrics = http::get(&address, "/metrics")?.body;
-        // Each status is there from the beginning, with 0.
         http::metric(&metrics, "atalaia_score_rows_total", "status=\"scored\"").filter(|rows| *rows > 0.0)
     });
     let log = again.terminate(Duration::from_secs(30)).success().stderr;

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
+use super::listener;
 use crate::scrape::Scrape;
 
 /// Histograms are folded this often even if nobody scrapes, so that memory stays bounded.
@@ -52,25 +51,13 @@ pub(crate) fn serve(
             upkeep.run_upkeep();
         }
     });
-    if address == "off" {
-        return Ok(None);
-    }
-    let listener = runtime
-        .block_on(TcpListener::bind(address))
-        .with_context(|| format!("listen on `{address}` (`telemetry.metrics`)"))?;
-    let bound = listener.local_addr().context("read the listener's address")?;
     let routes = Router::new()
         .route("/metrics", get(show_metrics))
         .route("/livez", get(show_liveness))
         .route("/healthz", get(show_liveness))
         .route("/readyz", get(show_readiness))
         .with_state(Machines { metrics, probes });
-    runtime.spawn(async move {
-        if let Err(error) = axum::serve(listener, routes).await {
-            tracing::error!(%error, "the metrics listener has stopped");
-        }
-    });
-    Ok(Some(bound))
+    listener::serve(address, "telemetry.metrics", routes, runtime)
 }
 
 async fn show_metrics(State(machines): State<Machines>) -> impl IntoResponse {
