@@ -152,3 +152,18 @@ fn a_later_version_is_refused_by_its_number() {
     let error = Windows::restore(settings(Clock::Device), &bytes).expect_err("unknown");
     assert_eq!(error.to_string(), "the snapshot has format version 3; this program reads versions up to 2");
 }
+
+/// For displays, so no part of the snapshot: it is found again in the devices.
+#[test]
+fn the_newest_event_time_is_known_and_found_again() {
+    for clock in [Clock::Device, Clock::Partition] {
+        let windows = state(settings(clock));
+        // The last reading of the last record; the one that was far ahead was refused.
+        assert_eq!(windows.newest(), Some(1510 * SECOND), "{clock:?}");
+        let mut bytes = Vec::new();
+        windows.snapshot(&mut bytes);
+        let restored = Windows::restore(settings(clock), &bytes).expect("a snapshot of ours");
+        assert_eq!(restored.newest(), windows.newest(), "{clock:?}");
+        assert_eq!(Windows::new(settings(clock)).newest(), None);
+    }
+}

@@ -252,3 +252,21 @@ async fn the_emulator_is_spoken_to_in_each_way() {
     assert!(matches!(error, Error::Denied { .. }), "{error:?}");
     assert!(!format!("{error:?}").contains("ignature"), "{error:?}");
 }
+
+#[test]
+fn failures_have_a_word_for_metrics_and_answers_have_none() {
+    let place = || "az://c".to_owned();
+    let answered = |reason: &str| Error::Answer { place: place(), reason: reason.to_owned() };
+    for (error, word) in [
+        (Error::NotFound { place: place(), path: "x".into() }, None),
+        (Error::Exists { place: place(), path: "x".into() }, None),
+        (answered("503 Service Unavailable: ServerBusy"), Some("throttled")),
+        (answered("429 Too Many Requests"), Some("throttled")),
+        (answered("500 Internal Server Error"), Some("answer")),
+        (Error::Timeout { place: place() }, Some("timeout")),
+        (Error::ContainerMissing { container: "c".into(), account: "a".into() }, Some("missing")),
+        (Error::Denied { place: place(), reason: "403".into() }, Some("denied")),
+    ] {
+        assert_eq!(error.word(), word, "{error}");
+    }
+}
