@@ -237,10 +237,7 @@ def main():
                 bench.say(f"round {number + 1}: {title}: {json.dumps(figures)}; compared {compared}; {found or 'equal'}")
                 shutil.rmtree(folder / "mirror" / container) if container != first else None
     finally:
-        for server in bench.servers:
-            if server.process and server.process.poll() is None:
-                server.process.kill()
-                server.process.wait()
+        start.end_now((), servers=bench.servers)
     print(f"| {bench.records:,} records, median of {chosen.rounds} | wall s | M records/s | CPU-s per M | peak MiB, added up | requests (write, list, get, head) | files | rows |")
     print("|---|---|---|---|---|---|---|---|")
     for title, runs in table.items():

@@ -18,6 +18,7 @@ import oracle
 import parts
 import produce
 import reader
+import start
 import workers
 from faults import Conductor, Control
 from store import DATASETS, FILE, Mirror, opened
@@ -73,7 +74,7 @@ class Run:
                 break
             except self.services.PortTaken:
                 self.say("a port was taken meanwhile: once more with others")
-                self.stop_servers()
+                start.end_now((), servers=self.servers)
         else:
             raise self.services.Failure("no free ports after three attempts")
         if models.wait() != 0:
@@ -255,21 +256,9 @@ class Run:
         self.failures += bad
 
     def clean_up(self):
-        for worker in self.workers:
-            if worker.is_running():
-                worker.kill()
-        for child in self.children:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
+        start.end_now(self.workers, self.children)
         for process in self.helpers:
             if process.is_alive():
                 process.kill()
                 process.join()
-        self.stop_servers()
-
-    def stop_servers(self):
-        for server in self.servers:
-            if server.process and server.process.poll() is None:
-                server.process.kill()
-                server.process.wait()
+        start.end_now((), servers=self.servers)

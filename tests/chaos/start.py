@@ -34,6 +34,17 @@ def prepared(*wanted):
     os.execve(python, [python, "-B", "-W", "ignore", *sys.argv], environment)
 
 
+def end_now(workers, children=(), servers=()):
+    """Kills what still runs: the end of a run, however it ended."""
+    for worker in workers:
+        if worker.is_running():
+            worker.kill()
+    for child in [*children, *(server.process for server in servers if server.process)]:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+
+
 def newest_binary():
     if named := os.environ.get("ATALAIA_BINARY"):
         return Path(named)

@@ -12,6 +12,7 @@ from plan import OUT_OF_ORDERNESS_S
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(1, str(HERE.parent / "chaos"))
+import start  # noqa: E402
 import store  # noqa: E402
 import workers  # noqa: E402
 
@@ -152,14 +153,4 @@ class Stage:
         return self.sent()
 
     def clean_up(self):
-        for worker in self.workers:
-            if worker.is_running():
-                worker.kill()
-        for child in self.children:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
-        for server in self.servers:
-            if server.process and server.process.poll() is None:
-                server.process.kill()
-                server.process.wait()
+        start.end_now(self.workers, self.children, self.servers)
