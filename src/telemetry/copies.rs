@@ -1,15 +1,15 @@
 //! Copies of log lines for the collector and for the files in the store: the same lines as on standard error, with their fields.
 
 use std::cell::Cell;
-use std::fmt;
 
 use opentelemetry_proto::tonic::common::v1::AnyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, SeverityNumber};
-use tracing::field::{Field, Visit};
+use tracing::field::Field;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
+use super::fields::Fields;
 use super::otlp::{attribute, nanos};
 use super::{Exports, exports, spans};
 use crate::wall;
@@ -30,7 +30,7 @@ impl<S: Subscriber> Layer<S> for Copies {
         let Some(exports) = exports().filter(|exports| exports.takes_lines() && !IS_EXPORTING.get()) else { return };
         let metadata = event.metadata();
         let mut line = Line::new(*metadata.level(), metadata.target());
-        event.record(&mut line);
+        event.record(&mut Fields(|field: &Field, value| line.take(field, value)));
         line.hand_to(exports);
     }
 }
@@ -123,31 +123,5 @@ fn plain(value: &Value) -> serde_json::Value {
         Value::IntValue(number) => (*number).into(),
         Value::DoubleValue(number) => (*number).into(),
         other => format!("{other:?}").into(),
-    }
-}
-
-impl Visit for Line {
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.take(field, Value::IntValue(value));
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.take(field, i64::try_from(value).map_or_else(|_| Value::StringValue(value.to_string()), Value::IntValue));
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.take(field, Value::DoubleValue(value));
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.take(field, Value::BoolValue(value));
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.take(field, Value::StringValue(value.to_owned()));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.take(field, Value::StringValue(format!("{value:?}")));
     }
 }

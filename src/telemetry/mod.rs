@@ -8,6 +8,7 @@ mod copies;
 mod exporting;
 mod exposition;
 mod failures;
+mod fields;
 mod limit;
 mod otlp;
 mod pump;

@@ -3,7 +3,6 @@
 //! Whether a trace is sent is decided at its root by its id, so that every part of a trace meets the same fate.
 
 use std::cell::RefCell;
-use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use ingest::TraceContext;
@@ -12,7 +11,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::span::{Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, SpanFlags, Status};
-use tracing::field::{Field, Visit};
+use tracing::field::Field;
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Metadata, Subscriber};
@@ -20,6 +19,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Filter, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::fields::Fields;
 use super::otlp::{attribute, nanos};
 use super::{exports, trace};
 
@@ -113,7 +113,7 @@ where
             },
             is_done: false,
         };
-        attributes.record(&mut open);
+        attributes.record(&mut Fields(|field: &Field, value| open.take(field, value)));
         span.extensions_mut().insert(open);
     }
 
@@ -121,7 +121,7 @@ where
         if let Some(span) = context.span(id)
             && let Some(open) = span.extensions_mut().get_mut::<Open>()
         {
-            values.record(open);
+            values.record(&mut Fields(|field: &Field, value| open.take(field, value)));
         }
     }
 
@@ -225,32 +225,6 @@ fn link(line: &str) -> Option<Link> {
         dropped_attributes_count: 0,
         flags: 1 | SpanFlags::ContextHasIsRemoteMask as u32 | SpanFlags::ContextIsRemoteMask as u32,
     })
-}
-
-impl Visit for Open {
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.take(field, Value::IntValue(value));
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.take(field, Value::IntValue(i64::try_from(value).unwrap_or(i64::MAX)));
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.take(field, Value::DoubleValue(value));
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.take(field, Value::BoolValue(value));
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.take(field, Value::StringValue(value.to_owned()));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.take(field, Value::StringValue(format!("{value:?}")));
-    }
 }
 
 #[cfg(test)]
