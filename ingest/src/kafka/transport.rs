@@ -2,9 +2,8 @@
 //!
 //! Pure, and without the client, so that a configuration is judged by the same rules before anything is opened.
 
-use std::net::IpAddr;
-
 use super::{Config, Face};
+use crate::is_loopback;
 
 /// How keys of secrets end, or what is in them. Written out in the configuration they would end in a log or a repository.
 const SECRET_ENDINGS: [&str; 5] = ["password", "secret", "passphrase", "key.pem", "sasl.oauthbearer.config"];
@@ -108,18 +107,10 @@ impl Config {
 
 const OPEN: &str = "readings and credentials can be read and changed there";
 
-/// Whether all brokers are on this machine, by their addresses. Names are not looked up: what they mean may change.
+/// Whether all brokers are on this machine, by their addresses.
 fn is_local(brokers: &str) -> bool {
     let mut named = brokers.split(',').map(str::trim).filter(|broker| !broker.is_empty()).peekable();
     named.peek().is_some() && named.all(is_loopback)
-}
-
-fn is_loopback(broker: &str) -> bool {
-    let host = match broker.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => broker.rsplit_once(':').map_or(broker, |(host, _)| host),
-    };
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use config::Config;
+use ingest::{host_of, is_loopback};
 use serde_json::Value;
 use tokio::runtime::Handle;
 use types::Micros;
@@ -133,21 +134,7 @@ async fn check_host(request: Request, next: Next) -> Response {
     }
 }
 
-fn is_loopback(address: &str) -> bool {
-    let host = host_of(address);
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
 fn is_local_name(host: &str) -> bool {
     let name = host.to_ascii_lowercase();
     name == "localhost" || name.ends_with(".localhost") || host.parse::<IpAddr>().is_ok()
-}
-
-/// Without the port, and an IPv6 address without its brackets.
-fn host_of(address: &str) -> &str {
-    let host = match address.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => address,
-    };
-    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
