@@ -35,7 +35,7 @@ pub(crate) fn write(text: &mut String) {
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let [cpu, resident, open, max, start, threads] = &STANDARD;
     show(text, cpu, processor_seconds());
-    show(text, resident, resident_bytes());
+    show(text, resident, kib(&status, "VmRSS:"));
     show(text, open, open_files());
     show(text, max, limits.lines().find_map(|line| word(line.strip_prefix("Max open files")?)?.parse::<u64>().ok()));
     show(text, start, Some(began() as f64 / 1e6));

@@ -40,11 +40,10 @@ pub(crate) struct Reload {
 }
 
 /// Loads the models, or waits for their store for as long as it may, and looks for newer ones from then on.
+/// `look`: when to look at once.
 ///
 /// # Errors
 /// If there are models that cannot be used: no waiting would help.
-///
-/// `look`: when to look at once.
 pub(crate) fn begin(
     config: &Config,
     runtime: &Runtime,

@@ -18,7 +18,7 @@ use super::output::{Output, grouped};
 use super::{assemble, input, progress};
 use crate::pipeline::{Counts, Ending, Progress};
 use crate::runtime::Runtime;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{STOPPED, Shutdown};
 use crate::telemetry;
 
 /// Shows the whole pipeline at work on a simulated fleet whose faults are known, in two minutes
@@ -76,7 +76,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     progress::watch("streaming", &totals, share, || assembly.run(&job, sources, &totals, &shutdown))?;
     let streamed = begun.elapsed().as_secs_f64();
     if shutdown.requested() {
-        return Ok(ExitCode::from(130));
+        return Ok(ExitCode::from(STOPPED));
     }
 
     let truth = fleet.truth();

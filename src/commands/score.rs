@@ -14,7 +14,7 @@ use super::output::{Output, grouped};
 use super::{CloseArg, ConfigArgs, Format, assemble, input, progress};
 use crate::pipeline::{Counts, Ending, Progress};
 use crate::runtime::Runtime;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{STOPPED, Shutdown};
 use crate::telemetry;
 
 /// Scores files, or a topic up to its present end, then ends: the batch job
@@ -89,7 +89,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             out.finish()?;
         }
     }
-    Ok(if shutdown.requested() { ExitCode::from(130) } else { ExitCode::SUCCESS })
+    Ok(if shutdown.requested() { ExitCode::from(STOPPED) } else { ExitCode::SUCCESS })
 }
 
 /// A clock that all devices share makes the rows of one depend on the others.

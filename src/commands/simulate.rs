@@ -23,7 +23,7 @@ use self::stream::Stream;
 use super::output::{Output, grouped};
 use super::progress;
 use crate::runtime::Runtime;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{STOPPED, Shutdown};
 use crate::telemetry;
 
 /// Writes the readings of a simulated fleet of devices to a Kafka topic, an event hub or files
@@ -129,7 +129,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let written = write(&fleet, destination.as_mut(), &shutdown)?;
     Summary { fleet: &fleet, written: &written, seconds: begun.elapsed().as_secs_f64(), truth: args.truth.as_deref() }
         .print(&destination.whereabouts())?;
-    Ok(if written.interrupted && !config.endless() { ExitCode::from(130) } else { ExitCode::SUCCESS })
+    Ok(if written.interrupted && !config.endless() { ExitCode::from(STOPPED) } else { ExitCode::SUCCESS })
 }
 
 #[derive(Debug, Default)]

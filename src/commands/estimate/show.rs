@@ -68,7 +68,7 @@ fn results(outlook: &Outlook) -> Vec<(&'static str, String)> {
             "files",
             format!(
                 "{}: predictions {}, late {}, quarantine {}, runs {}",
-                count(files.predictions + files.late + files.quarantine + files.runs),
+                count(files.all()),
                 count(files.predictions),
                 count(files.late),
                 count(files.quarantine),
