@@ -26,6 +26,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
+{{/* The job as Prometheus calls it: one a release, since counts are summed by it; the alerts know it by `atalaia` in its name. */}}
+{{- define "atalaia.job" -}}
+{{- $name := include "atalaia.fullname" . -}}
+{{- contains "atalaia" $name | ternary $name (printf "atalaia-%s" $name) -}}
+{{- end -}}
+
 {{- define "atalaia.serviceAccount" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "atalaia.fullname" .) .Values.serviceAccount.name -}}
