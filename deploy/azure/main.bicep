@@ -358,8 +358,9 @@ resource service 'Microsoft.App/containerApps@2025-01-01' = if (deploysApp && mo
                 path: '/livez'
                 port: 9464
               }
-              periodSeconds: 5
-              failureThreshold: 30
+              // Two and a half minutes; ten failures are the most that can be said.
+              periodSeconds: 15
+              failureThreshold: 10
             }
             {
               type: 'Liveness'
