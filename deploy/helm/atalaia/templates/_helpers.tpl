@@ -32,6 +32,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- contains "atalaia" $name | ternary $name (printf "atalaia-%s" $name) -}}
 {{- end -}}
 
+{{/* Where the files of rules and dashboards have it that the runbook is: `metrics.runbookUrl` takes its place. */}}
+{{- define "atalaia.runbookInFiles" -}}
+https://atalaia.example/docs/runbook.md
+{{- end -}}
+
 {{- define "atalaia.serviceAccount" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "atalaia.fullname" .) .Values.serviceAccount.name -}}
