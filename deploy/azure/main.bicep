@@ -1,5 +1,6 @@
 // Atalaia on Azure: an event hub, storage, an identity with just the rights it needs, and a container app that sleeps while
-// there is nothing to do, or a job by the clock. No key and no connection string: everything goes by the identity.
+// there is nothing to do, or a job by the clock. No key and no connection string: everything goes by the identity, save the
+// platform's own log, whose workspace has a key.
 //
 // UNVERIFIED: nobody has deployed this. Its syntax and its property names are checked (tests/deploy/azure), what Azure makes of it is
 // not. README.md beside it has the commands.
