@@ -146,6 +146,14 @@ volumeMounts:
   {{- end }}
 {{- end -}}
 
+{{/* A pod that was evicted, or lost with its node, has not failed: it is made again, and goes on where it ended. */}}
+{{- define "atalaia.disrupted" -}}
+podFailurePolicy:
+  rules:
+    - action: Ignore
+      onPodConditions: [{ type: DisruptionTarget, status: "True" }]
+{{- end -}}
+
 {{- define "atalaia.env" -}}
 - { name: ATALAIA__TELEMETRY__METRICS, value: "0.0.0.0:9464" }
 {{- if .Values.statusPage.enabled }}
