@@ -1,10 +1,11 @@
 //! Rules of `[telemetry]`: addresses, levels, the place of log files, and what may go to a collector.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Verdict, output, secret_in_url};
 use crate::Config;
+use crate::otlp::authority;
 
 /// A shorter stand-still says nothing.
 const STUCK_AFTER_MIN: Duration = Duration::from_secs(10);
@@ -85,18 +86,17 @@ fn log_files(place: &str, config: &Config, verdict: &mut Verdict) {
 fn exports(otlp: &crate::otlp::Config, verdict: &mut Verdict) {
     if let Some(endpoint) = &otlp.endpoint {
         secret_in_url("telemetry.otlp.endpoint", endpoint, verdict);
-        let plain = endpoint.strip_prefix("http://");
-        let encrypted = endpoint.strip_prefix("https://");
-        match plain.or(encrypted).map(host) {
-            None | Some("") => verdict.refuse(
+        let is_plain = endpoint.starts_with("http://");
+        if !(is_plain || endpoint.starts_with("https://")) || authority(endpoint).is_none() {
+            verdict.refuse(
                 "telemetry.otlp.endpoint",
-                "`telemetry.otlp.endpoint` must be a URL like `https://collector.example:4317` (or `http://localhost:4317`)",
-            ),
-            Some(host) if plain.is_some() && !otlp.allow_plaintext && !is_this_machine(host) => verdict.refuse(
+                "`telemetry.otlp.endpoint` must be a URL like `https://collector.example:4317` (or `http://localhost:4317`): host, port and path, and nothing else",
+            );
+        } else if is_plain && !otlp.allow_plaintext && !otlp.is_local() {
+            verdict.refuse(
                 "telemetry.otlp.endpoint",
                 "`telemetry.otlp.endpoint` is plain http to another machine: use https, or set `telemetry.otlp.allow_plaintext` if the network is trusted",
-            ),
-            Some(_) => {}
+            );
         }
     }
     verdict.refuse_if(
@@ -128,20 +128,6 @@ fn exports(otlp: &crate::otlp::Config, verdict: &mut Verdict) {
     }
 }
 
-/// The host of what comes after `://`.
-fn host(rest: &str) -> &str {
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    match authority.strip_prefix('[') {
-        Some(six) => six.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    }
-}
-
-fn is_this_machine(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,10 +138,16 @@ mod tests {
             ("http://localhost:4317", true),
             ("http://127.0.0.1:4318/x", true),
             ("http://[::1]:4317", true),
+            ("http://LOCALHOST", true),
             ("https://collector.example", true),
             ("http://collector:4317", false),
             ("http://127.0.0.1.example:4317", false),
+            ("http://localhost.example:4317", false),
             ("http://localhost@collector:4317", false),
+            // A URL's reader goes to `collector`.
+            ("http://collector\\@localhost:4317", false),
+            ("https://collector.example/?key=1", false),
+            ("https://:4317", false),
             ("grpc://localhost:4317", false),
             ("https://", false),
         ];
