@@ -52,8 +52,7 @@ impl Probes {
     /// the group gave nothing is a stand-by, and ready.
     pub(crate) fn ready(&self) -> Result<(), String> {
         let sinks = self.sinks.get().ok_or("starting: models are being loaded and stores checked")?;
-        let health = sinks.health();
-        if let Some(trouble) = health.troubles.first().filter(|_| !health.is_ready()) {
+        if let Some(trouble) = sinks.health().in_the_way() {
             return Err(format!("partition `{}` cannot commit: {}", trouble.partition, trouble.error));
         }
         if let Some((partition, why)) = self.progress.first_halted() {
