@@ -309,7 +309,7 @@ impl<'a> Worker<'a> {
     /// The end of a run and a clean stop alike: everything that is closed becomes durable, within the grace period.
     fn commit_the_rest(&mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
         self.begin_last()?;
-        let mut deadline = None;
+        let (mut deadline, mut first_error) = (None, None);
         let (number, job, progress) = (self.number, self.job, self.progress);
         for (partition, task) in &mut self.tasks {
             // A run that ends by itself has all the time its store needs; a stop on request has not, and leaving the group
@@ -321,10 +321,13 @@ impl<'a> Worker<'a> {
                 }
                 deadline
             };
-            task.finish_last(self.source.as_mut(), &mut patience)
-                .with_context(|| format!("partition `{partition}`"))?;
+            let finished = task.finish_last(self.source.as_mut(), &mut patience);
+            // The last commits of the others are waited for all the same.
+            if let Err(error) = finished.with_context(|| format!("partition `{partition}`")) {
+                first_error.get_or_insert(error);
+            }
         }
-        Ok(())
+        first_error.map_or(Ok(()), Err)
     }
 }
 
@@ -346,4 +349,7 @@ fn may_heal(error: &anyhow::Error) -> bool {
             || cause.downcast_ref::<sink::Error>().is_some_and(|error| error.kind() == sink::Kind::Retry)
             || cause.is::<NotHandedOver>()
     })
+
+#[cfg(test)]
+mod tests;
 }
