@@ -25,6 +25,15 @@ pub(super) fn rules(config: &Config, verdict: &mut Verdict) {
             ),
         );
     }
+    if telemetry.status != "off" && !is_address(&telemetry.status) {
+        verdict.refuse(
+            "telemetry.status",
+            format!(
+                "`telemetry.status` is `{}`, but must be an address like `127.0.0.1:9465`, or `off`",
+                telemetry.status
+            ),
+        );
+    }
     levels(&telemetry.log, verdict);
     if let Some(place) = &telemetry.logs {
         log_files(place, config, verdict);
@@ -35,6 +44,11 @@ pub(super) fn rules(config: &Config, verdict: &mut Verdict) {
         "`telemetry.logs_interval` is below 1s: each time is an object of its own; `60s` is usual",
     );
     exports(&telemetry.otlp, verdict);
+}
+
+/// A host by its name, or by its number, and a port.
+fn is_address(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 fn levels(log: &str, verdict: &mut Verdict) {
