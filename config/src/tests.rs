@@ -376,7 +376,7 @@ fn rules_between_settings_name_both() {
         (&["telemetry.metrics=9464"], &["`telemetry.metrics` is `9464`"]),
         (&["telemetry.status=9465"], &["`telemetry.status` is `9465`"]),
         (&["telemetry.status=on"], &["`telemetry.status` is `on`"]),
-        (&["telemetry.stuck_after=9s"], &["`telemetry.stuck_after` is below 10s"]),
+        (&["telemetry.stuck_after=59s"], &["`telemetry.stuck_after` is below 1m"]),
         (&["telemetry.log=loud"], &["`telemetry.log` is `loud`"]),
         (&["run.workers=0"], &["`run.workers` is 0"]),
     ] {

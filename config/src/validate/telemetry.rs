@@ -6,15 +6,15 @@ use std::time::Duration;
 use super::{Verdict, output, secret_in_url};
 use crate::Config;
 
-/// A shorter stand-still says nothing.
-const STUCK_AFTER_MIN: Duration = Duration::from_secs(10);
+/// A shorter stand-still says nothing: twice what a source's answer may take.
+const STUCK_AFTER_MIN: Duration = Duration::from_secs(60);
 
 pub(super) fn rules(config: &Config, verdict: &mut Verdict) {
     let telemetry = &config.telemetry;
     verdict.refuse_if(
         telemetry.stuck_after.duration() < STUCK_AFTER_MIN,
         "telemetry.stuck_after",
-        "`telemetry.stuck_after` is below 10s: a worker may take so long for one large commit",
+        "`telemetry.stuck_after` is below 1m: a worker may wait so long for the answers of a broker that is away",
     );
     if telemetry.metrics != "off" && telemetry.metrics.parse::<SocketAddr>().is_err() {
         verdict.refuse(
