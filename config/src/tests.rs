@@ -374,7 +374,9 @@ fn rules_between_settings_name_both() {
         (&["storage.access_key_id=env:A"], &["`storage.secret_access_key`"]),
         (&["storage.endpoint=http://x"], &["`storage.endpoint`", "`storage.allow_plaintext`"]),
         (&["telemetry.metrics=9464"], &["`telemetry.metrics` is `9464`"]),
-        (&["telemetry.stuck_after=9s"], &["`telemetry.stuck_after` is below 10s"]),
+        (&["telemetry.status=9465"], &["`telemetry.status` is `9465`"]),
+        (&["telemetry.status=on"], &["`telemetry.status` is `on`"]),
+        (&["telemetry.stuck_after=59s"], &["`telemetry.stuck_after` is below 1m"]),
         (&["telemetry.log=loud"], &["`telemetry.log` is `loud`"]),
         (&["run.workers=0"], &["`run.workers` is 0"]),
     ] {

@@ -61,6 +61,8 @@ pub(super) enum Turn {
 }
 
 pub(super) struct Task<'a> {
+    /// The number of the worker whose it is.
+    worker: usize,
     job: &'a Job,
     keeper: &'a dyn Keeper,
     progress: &'a Progress,
@@ -243,7 +245,7 @@ impl Task<'_> {
 
     /// Counts gauges once a second.
     fn show(&self, source: &dyn Source) {
-        metrics::state_of(&self.partition, &self.status(0, source), self.job.clock.wall());
+        metrics::state_of(&self.partition, &self.status(source), self.job.clock.wall());
     }
 
     fn count(&self, counts: &Counts) {

@@ -7,15 +7,15 @@ use super::{Verdict, output, secret_in_url};
 use crate::Config;
 use crate::otlp::authority;
 
-/// A shorter stand-still says nothing.
-const STUCK_AFTER_MIN: Duration = Duration::from_secs(10);
+/// A shorter stand-still says nothing: twice what a source's answer may take.
+const STUCK_AFTER_MIN: Duration = Duration::from_secs(60);
 
 pub(super) fn rules(config: &Config, verdict: &mut Verdict) {
     let telemetry = &config.telemetry;
     verdict.refuse_if(
         telemetry.stuck_after.duration() < STUCK_AFTER_MIN,
         "telemetry.stuck_after",
-        "`telemetry.stuck_after` is below 10s: a worker may take so long for one large commit",
+        "`telemetry.stuck_after` is below 1m: a worker may wait so long for the answers of a broker that is away",
     );
     if telemetry.metrics != "off" && telemetry.metrics.parse::<SocketAddr>().is_err() {
         verdict.refuse(
@@ -23,6 +23,15 @@ pub(super) fn rules(config: &Config, verdict: &mut Verdict) {
             format!(
                 "`telemetry.metrics` is `{}`, but must be an address like `127.0.0.1:9464`, or `off`",
                 telemetry.metrics
+            ),
+        );
+    }
+    if telemetry.status != "off" && !is_address(&telemetry.status) {
+        verdict.refuse(
+            "telemetry.status",
+            format!(
+                "`telemetry.status` is `{}`, but must be an address like `127.0.0.1:9465`, or `off`",
+                telemetry.status
             ),
         );
     }
@@ -36,6 +45,11 @@ pub(super) fn rules(config: &Config, verdict: &mut Verdict) {
         "`telemetry.logs_interval` is below 1s: each time is an object of its own; `60s` is usual",
     );
     exports(&telemetry.otlp, verdict);
+}
+
+/// A host by its name, or by its number, and a port.
+fn is_address(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 fn levels(log: &str, verdict: &mut Verdict) {
