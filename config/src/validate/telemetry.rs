@@ -16,15 +16,13 @@ pub(super) fn rules(config: &Config, verdict: &mut Verdict) {
         "telemetry.stuck_after",
         "`telemetry.stuck_after` is below 10s: a worker may take so long for one large commit",
     );
-    if telemetry.metrics != "off" && telemetry.metrics.parse::<SocketAddr>().is_err() {
-        verdict.refuse(
-            "telemetry.metrics",
-            format!(
-                "`telemetry.metrics` is `{}`, but must be an address like `127.0.0.1:9464`, or `off`",
-                telemetry.metrics
-            ),
-        );
-    }
+    let metrics = listener("telemetry.metrics", &telemetry.metrics, "127.0.0.1:9464", verdict);
+    let status = listener("telemetry.status", &telemetry.status, "127.0.0.1:9465", verdict);
+    verdict.refuse_if(
+        metrics.is_some() && metrics == status && metrics.is_some_and(|address| address.port() != 0),
+        "telemetry.status",
+        "`telemetry.status` and `telemetry.metrics` are the same address: each needs a port of its own",
+    );
     levels(&telemetry.log, verdict);
     if let Some(place) = &telemetry.logs {
         log_files(place, config, verdict);
@@ -35,6 +33,14 @@ pub(super) fn rules(config: &Config, verdict: &mut Verdict) {
         "`telemetry.logs_interval` is below 1s: each time is an object of its own; `60s` is usual",
     );
     exports(&telemetry.otlp, verdict);
+}
+
+fn listener(setting: &str, text: &str, example: &str, verdict: &mut Verdict) -> Option<SocketAddr> {
+    let address = text.parse().ok();
+    if address.is_none() && text != "off" {
+        verdict.refuse(setting, format!("`{setting}` is `{text}`, but must be an address like `{example}`, or `off`"));
+    }
+    address
 }
 
 fn levels(log: &str, verdict: &mut Verdict) {
