@@ -77,7 +77,7 @@ fn the_example_shows_every_setting_and_each_is_right() {
     let full: String = text
         .lines()
         .map(|line| match line.strip_prefix('#') {
-            Some(setting) if setting.starts_with(|c: char| c.is_ascii_lowercase() || c == '"') => setting,
+            Some(setting) if setting.starts_with(|c: char| c.is_ascii_lowercase() || c == '"' || c == '[') => setting,
             _ => line,
         })
         .fold(String::new(), |text, line| text + line + "\n");
