@@ -34,6 +34,7 @@ use self::vitals::Vitals;
 use super::{Counts, Job, Keeper, Progress, metrics};
 use crate::report;
 use crate::telemetry::trace;
+use crate::wall;
 
 /// When rows and positions become durable.
 #[derive(Debug, Clone, Copy)]
@@ -182,7 +183,7 @@ impl Task<'_> {
         let Some(until) = self.keeper.drain() else { return };
         match self.windows.drain_until(until) {
             Ok(()) => {
-                info!(partition = %self.partition, until, from = %self.next, "draining: later readings are left to the successor");
+                info!(partition = %self.partition, until = wall::text(until), from = %self.next, "draining: later readings are left to the successor");
                 self.journal.drain = Some(sink::record::DrainFrom { until, from: self.next });
                 self.forced = Some(RecordKind::Drain);
             }

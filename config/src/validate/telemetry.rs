@@ -35,6 +35,11 @@ pub(super) fn rules(config: &Config, verdict: &mut Verdict) {
             ),
         );
     }
+    verdict.refuse_if(
+        telemetry.status == telemetry.metrics && is_address(&telemetry.status) && !telemetry.status.ends_with(":0"),
+        "telemetry.status",
+        "`telemetry.status` and `telemetry.metrics` are the same address: each needs a port of its own",
+    );
     levels(&telemetry.log, verdict);
     if let Some(place) = &telemetry.logs {
         log_files(place, config, verdict);

@@ -171,7 +171,9 @@ fn pass_through(config: &Config, client: &mut ClientConfig) -> Result<(), Error>
         client.set(key, value);
     }
     for (key, secret) in &config.secrets {
-        let value = secret.reveal().map_err(|reason| setting(config, &format!("secrets.\"{key}\""), &reason))?;
+        let value = secret
+            .reveal()
+            .map_err(|reason| setting(config, &format!("secrets.\"{key}\""), &format!("cannot be read: {reason}")))?;
         client.set(key, value);
     }
     check_security(config, client)
