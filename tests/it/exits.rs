@@ -56,7 +56,7 @@ fn what_cannot_be_run_fails_and_a_mistake_on_the_command_line_is_told_from_it() 
 
 /// With models in a store that takes connections and never answers.
 fn waiting_for_models(command: Atalaia, silent: &TcpListener) -> Running {
-    let address = silent.local_addr().unwrap();
+    let address = silent.local_addr().expect("it is bound");
     command
         .set("score.models", "az://models/sets")
         .set("models.storage.account", "devstoreaccount1")
