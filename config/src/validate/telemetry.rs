@@ -17,24 +17,9 @@ pub(super) fn rules(config: &Config, verdict: &mut Verdict) {
         "telemetry.stuck_after",
         "`telemetry.stuck_after` is below 1m: a worker may wait so long for the answers of a broker that is away",
     );
-    if telemetry.metrics != "off" && telemetry.metrics.parse::<SocketAddr>().is_err() {
-        verdict.refuse(
-            "telemetry.metrics",
-            format!(
-                "`telemetry.metrics` is `{}`, but must be an address like `127.0.0.1:9464`, or `off`",
-                telemetry.metrics
-            ),
-        );
-    }
-    if telemetry.status != "off" && !is_address(&telemetry.status) {
-        verdict.refuse(
-            "telemetry.status",
-            format!(
-                "`telemetry.status` is `{}`, but must be an address like `127.0.0.1:9465`, or `off`",
-                telemetry.status
-            ),
-        );
-    }
+    let is_numeric = telemetry.metrics.parse::<SocketAddr>().is_ok();
+    listener("telemetry.metrics", &telemetry.metrics, is_numeric, "127.0.0.1:9464", verdict);
+    listener("telemetry.status", &telemetry.status, is_address(&telemetry.status), "127.0.0.1:9465", verdict);
     verdict.refuse_if(
         telemetry.status == telemetry.metrics && is_address(&telemetry.status) && !telemetry.status.ends_with(":0"),
         "telemetry.status",
@@ -50,6 +35,12 @@ pub(super) fn rules(config: &Config, verdict: &mut Verdict) {
         "`telemetry.logs_interval` is below 1s: each time is an object of its own; `60s` is usual",
     );
     exports(&telemetry.otlp, verdict);
+}
+
+fn listener(setting: &str, text: &str, is_one: bool, example: &str, verdict: &mut Verdict) {
+    if text != "off" && !is_one {
+        verdict.refuse(setting, format!("`{setting}` is `{text}`, but must be an address like `{example}`, or `off`"));
+    }
 }
 
 /// A host by its name, or by its number, and a port.

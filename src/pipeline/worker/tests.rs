@@ -1,54 +1,18 @@
-//! A last commit that another owner forestalls: over a source that a test makes, and two real owners of one log.
+//! A last commit that another owner forestalls: over a topic in memory, and two real owners of one log.
+
+use std::thread;
 
 use aggregate::Close;
-use ingest::Start;
+use ingest::Bound;
+use ingest::memory::Topic;
 use sink::{Claim, Claimed, Commit, Frozen, Outcome, Sinks};
-use types::{Micros, Position};
+use types::Micros;
 
 use super::*;
 use crate::pipeline::{self, testing};
 use crate::runtime::Runtime;
 
 const LIVED: Duration = Duration::from_secs(60);
-
-fn partition() -> PartitionId {
-    PartitionId { topic: "t".into(), index: 0 }
-}
-
-/// One partition without a record. Who reads it to its end is asked to stop.
-#[derive(Default)]
-struct Empty {
-    news: Vec<Polled>,
-    shutdown: Shutdown,
-}
-
-impl Source for Empty {
-    fn poll(&mut self, wait: Duration) -> Result<Polled, ingest::Error> {
-        let Some(news) = self.news.pop() else {
-            std::thread::park_timeout(wait);
-            return Ok(Polled::Idle);
-        };
-        if matches!(news, Polled::Ended { .. }) {
-            self.shutdown.request();
-        }
-        Ok(news)
-    }
-
-    fn resolve(&mut self, _: &PartitionId, _: Start) -> Result<Position, ingest::Error> {
-        Ok(Position(0))
-    }
-
-    fn start(&mut self, partition: &PartitionId, position: Position) -> Result<(), ingest::Error> {
-        self.news.push(Polled::Ended { partition: partition.clone(), position });
-        Ok(())
-    }
-
-    fn stop(&mut self, _: &PartitionId) {}
-    fn pause(&mut self, _: &PartitionId) {}
-    fn resume(&mut self, _: &PartitionId) {}
-    fn acknowledge(&mut self, _: &PartitionId, _: Position, _: Option<&str>) {}
-    fn leave(&mut self) {}
-}
 
 /// The places of two processes.
 struct Two {
@@ -115,12 +79,21 @@ fn forestalled(name: &str, ending: Ending) -> anyhow::Result<()> {
         Sinks::open(&config, &store::Config::default(), identity, runtime.handle().clone()).unwrap()
     };
     let two = Two { ours: sinks(), others: sinks() };
-    let shutdown = Shutdown::default();
-    // A job ends by itself.
-    let stopped = if ending == Ending::Never { shutdown.clone() } else { Shutdown::default() };
-    let source = Empty { news: vec![Polled::Gained(vec![partition()])], shutdown: stopped };
-    let progress = Progress::default();
-    pipeline::run(&testing::job(ending), vec![Box::new(source)], &two, &progress, &shutdown)
+    // One partition without a record.
+    let source = Topic::new("t", 1).source(Bound::PresentEnd, 1);
+    let (progress, shutdown) = (Progress::default(), Shutdown::default());
+    thread::scope(|scope| {
+        let run =
+            scope.spawn(|| pipeline::run(&testing::job(ending), vec![Box::new(source)], &two, &progress, &shutdown));
+        // A job ends by itself.
+        if ending == Ending::Never {
+            while progress.counts().started == 0 && !run.is_finished() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            shutdown.request();
+        }
+        run.join().unwrap()
+    })
 }
 
 #[test]
