@@ -1,9 +1,12 @@
-//! A pipeline's job as tests in the crate need it: no models, no broker, nothing to wait for.
+//! What tests in the crate share: a pipeline's job without models and broker, and how they wait for what it does.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::{Cadence, Ending, Guards, Job, SystemClock};
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn job(ending: Ending) -> Job {
     Job {
@@ -23,5 +26,15 @@ pub(crate) fn job(ending: Ending) -> Job {
         clock: Arc::new(SystemClock),
         withheld: Duration::ZERO,
         guards: Guards::default(),
+    }
+}
+
+/// Looks again and again until it is as it should be.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "waited in vain until {what}");
+        thread::park_timeout(Duration::from_millis(5));
     }
 }

@@ -7,7 +7,8 @@ use ingest::{Polled, Source, Start, Trouble};
 use types::{Micros, PartitionId, Position};
 
 use super::*;
-use crate::pipeline::{self, Counts, Ending, Keeper, testing};
+use crate::pipeline::testing::{self, wait_until};
+use crate::pipeline::{self, Counts, Ending, Keeper};
 use crate::shutdown::Shutdown;
 
 const LIVED: Duration = Duration::from_secs(60);
@@ -65,16 +66,6 @@ impl Keeper for Nothing {
 
     fn handed_over(&self, _: &str, _: &PartitionId) -> Result<Option<sink::record::DrainFrom>, sink::Error> {
         Ok(None)
-    }
-}
-
-/// Looks again and again until it is as it should be.
-#[track_caller]
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < LIVED, "waited in vain until {what}");
-        thread::park_timeout(Duration::from_millis(5));
     }
 }
 

@@ -87,10 +87,8 @@ fn forestalled(name: &str, ending: Ending) -> anyhow::Result<()> {
             scope.spawn(|| pipeline::run(&testing::job(ending), vec![Box::new(source)], &two, &progress, &shutdown));
         // A job ends by itself.
         if ending == Ending::Never {
-            while progress.counts().started == 0 && !run.is_finished() {
-                thread::sleep(Duration::from_millis(1));
-            }
-            shutdown.request();
+            let _stop = shutdown.stop_on_drop_unless(|| false);
+            testing::wait_until("the partition is taken over", || progress.counts().started == 1);
         }
         run.join().unwrap()
     })
