@@ -34,6 +34,9 @@ mod shards;
 // What a fleet would take, against a run of it.
 mod estimate;
 
+// The tutorial's commands, in its order.
+mod tutorial;
+
 // Event Hubs: Microsoft's client on one side, rows on the other.
 mod event_hubs;
 
