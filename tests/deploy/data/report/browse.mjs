@@ -131,6 +131,13 @@ await check('a dataset without windows says so', async () => {
   await page.context().close();
 });
 
+await check('a phone has room for usual names', async () => {
+  const page = await open('demo', PHONE);
+  const cut = await page.$$eval('tbody th.id', (cells) => cells.filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent));
+  expect(cut.length === 0, cut);
+  await page.context().close();
+});
+
 for (const name of Object.keys(pages)) {
   for (const [view, options] of VIEWS) {
     await check(`${name}, ${view}: fits its width, nothing is cut, axe finds nothing`, async () => {
