@@ -7,6 +7,10 @@ SOURCE ?= kafka
 SEEDS ?= 30000
 WHAT ?= speed
 PROFILE ?= kafka
+# Tests mostly wait, for brokers and timeouts: twice as many of them at once as there are processors.
+AT_ONCE = $${RUST_TEST_THREADS:-$$((2 * $$(nproc)))}
+# The program that `cargo test` has built; `cargo build` would compile three dozen crates once more, with other features.
+TESTED = $$(realpath $${CARGO_TARGET_DIR:-target}/debug/atalaia)
 
 .PHONY: help demo test test-event-hubs search sim sweep chaos soak fuzz fmt lint doc deny audit sbom reproducible ci up down bless bench bench-event-hubs bench-peers bench-scale microbench instructions chart compose-check test-deploy
 
@@ -17,7 +21,7 @@ demo: ## the whole pipeline in one process, on a simulated fleet
 	@scripts/need build && cargo run --release --locked -- demo
 
 test: ## every test, against real Kafka and blob storage and judged by pandas, Polars and DuckDB; then three minutes of chaos
-	@scripts/need test && scripts/services run -- cargo test --workspace --locked && tests/chaos/run.py --binary $${CARGO_TARGET_DIR:-target}/debug/atalaia --minutes 2 && tests/chaos/run.py --source event-hubs --binary $${CARGO_TARGET_DIR:-target}/debug/atalaia --minutes 1 --rate 1500 && scripts/test-deploy --quick
+	@scripts/need test && RUST_TEST_THREADS=$(AT_ONCE) scripts/services run -- cargo test --workspace --locked && tests/chaos/run.py --binary $(TESTED) --minutes 2 && tests/chaos/run.py --source event-hubs --binary $(TESTED) --minutes 1 --rate 1500 && ATALAIA_BINARY=$(TESTED) scripts/test-deploy --quick
 
 test-deploy: ## what surrounds the program: image, compose, charts, dashboards, alerts, pages, soak; or PARTS="helm compose"
 	@scripts/need deploy && scripts/test-deploy $(PARTS)

@@ -21,6 +21,8 @@ mod recent;
 mod refusals;
 mod state;
 mod task;
+#[cfg(test)]
+pub(crate) mod testing;
 mod worker;
 
 use std::sync::Arc;

@@ -52,8 +52,7 @@ impl Probes {
     /// the group gave nothing is a stand-by, and ready.
     pub(crate) fn ready(&self) -> Result<(), String> {
         let sinks = self.sinks.get().ok_or("starting: models are being loaded and stores checked")?;
-        let health = sinks.health();
-        if let Some(trouble) = health.troubles.first().filter(|_| !health.is_ready()) {
+        if let Some(trouble) = sinks.health().in_the_way() {
             return Err(format!("partition `{}` cannot commit: {}", trouble.partition, trouble.error));
         }
         if let Some((partition, why)) = self.progress.first_halted() {
@@ -64,7 +63,9 @@ impl Probes {
             return Err(format!("the source cannot be reached for {seconds} s: {}", cut_off.reason));
         }
         let counts = self.progress.counts();
-        let (owned, taken_over) = (counts.gained - counts.lost, counts.started - counts.stopped);
+        // Read one by one while workers go on: for a moment more may be lost than was gained.
+        let owned = counts.gained.saturating_sub(counts.lost);
+        let taken_over = counts.started.saturating_sub(counts.stopped);
         match () {
             () if counts.joined == 0 => Err("the group has not answered yet".into()),
             () if taken_over < owned => Err(format!("{taken_over} of {owned} partitions are taken over")),

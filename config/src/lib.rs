@@ -50,7 +50,8 @@ pub struct Config {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Models {
-    /// Credentials and endpoint of the models' store. Left out: those of `[storage]`.
+    /// Credentials and endpoint of the models' store. Left out: those of `[storage]`. A section that is there replaces
+    /// them as a whole, also an empty one.
     pub storage: Option<store::Config>,
 }
 

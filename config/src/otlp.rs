@@ -22,7 +22,7 @@ pub struct Config {
     pub metrics: bool,
     /// Sent with each request; the values are secrets: `{ authorization = "env:OTLP_AUTHORIZATION" }`. Files are read anew for each request.
     pub headers: BTreeMap<String, Secret>,
-    /// How long one request may take. What it carried is dropped then, and counted.
+    /// How long one request may take. It is tried three times; then what it carried is dropped, and counted.
     pub timeout: Span,
     /// Certificates (PEM) of authorities to trust besides the system's.
     pub ca_file: Option<String>,
@@ -52,6 +52,21 @@ impl Config {
     pub fn traces(&self) -> bool {
         self.endpoint.is_some() && self.traces && self.sampling_ratio > 0.0
     }
+
+    /// Whether the collector is on this machine, as its address is written.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.endpoint.as_deref().and_then(authority).is_some_and(ingest::is_loopback)
+    }
+}
+
+/// Host and port; none where readers of URLs may find different ones, as before an `@` or behind a `\`, or where a path is no
+/// longer the end.
+pub(crate) fn authority(endpoint: &str) -> Option<&str> {
+    let (_, rest) = endpoint.split_once("://")?;
+    let is_odd = |c: char| "@\\?#".contains(c) || c.is_whitespace() || c.is_control();
+    let authority = rest.split('/').next().unwrap_or_default();
+    (!authority.is_empty() && !authority.starts_with(':') && !rest.contains(is_odd)).then_some(authority)
 }
 
 impl Default for Config {

@@ -16,7 +16,7 @@ pub struct Config {
     /// the configuration (without secrets) to everybody who reaches it.
     pub status: String,
     /// `/livez` fails when a worker thread has not got round to its partitions for this long: the process is stuck and should be started anew. That a
-    /// broker or a store is away never takes a worker so long. At least `10s`.
+    /// broker or a store is away never takes a worker so long. At least `1m`.
     pub stuck_after: Span,
     /// How log lines look: `text` for people, `json` for machines.
     pub log_format: LogFormat,

@@ -77,7 +77,7 @@ fn the_example_shows_every_setting_and_each_is_right() {
     let full: String = text
         .lines()
         .map(|line| match line.strip_prefix('#') {
-            Some(setting) if setting.starts_with(|c: char| c.is_ascii_lowercase() || c == '"') => setting,
+            Some(setting) if setting.starts_with(|c: char| c.is_ascii_lowercase() || c == '"' || c == '[') => setting,
             _ => line,
         })
         .fold(String::new(), |text, line| text + line + "\n");
@@ -374,7 +374,11 @@ fn rules_between_settings_name_both() {
         (&["storage.access_key_id=env:A"], &["`storage.secret_access_key`"]),
         (&["storage.endpoint=http://x"], &["`storage.endpoint`", "`storage.allow_plaintext`"]),
         (&["telemetry.metrics=9464"], &["`telemetry.metrics` is `9464`"]),
-        (&["telemetry.stuck_after=9s"], &["`telemetry.stuck_after` is below 10s"]),
+        (&["telemetry.status=9465"], &["`telemetry.status` is `9465`"]),
+        (&["telemetry.status=127.0.0.1:9464"], &["`telemetry.status` and `telemetry.metrics` are the same address"]),
+        (&["telemetry.status=:9465"], &["`telemetry.status` is `:9465`", "`127.0.0.1:9465`"]),
+        (&["telemetry.status=on"], &["`telemetry.status` is `on`"]),
+        (&["telemetry.stuck_after=59s"], &["`telemetry.stuck_after` is below 1m"]),
         (&["telemetry.log=loud"], &["`telemetry.log` is `loud`"]),
         (&["run.workers=0"], &["`run.workers` is 0"]),
     ] {
@@ -384,6 +388,7 @@ fn rules_between_settings_name_both() {
         }
     }
     assert_eq!(complaint("", &["telemetry.log=info,ingest=debug", "telemetry.metrics=off"]), "nothing");
+    assert_eq!(complaint("", &["telemetry.metrics=127.0.0.1:0", "telemetry.status=127.0.0.1:0"]), "nothing");
 }
 
 #[test]

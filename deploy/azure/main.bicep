@@ -1,10 +1,11 @@
 // Atalaia on Azure: an event hub, storage, an identity with just the rights it needs, and a container app that sleeps while
-// there is nothing to do, or a job by the clock. No key and no connection string: everything goes by the identity.
+// there is nothing to do, or a job by the clock. No key and no connection string: everything goes by the identity, save the
+// platform's own log, whose workspace has a key.
 //
 // UNVERIFIED: nobody has deployed this. Its syntax and its property names are checked (tests/deploy/azure), what Azure makes of it is
 // not. README.md beside it has the commands.
 
-@description('Begins all names.')
+@description('Begins all names: letters and digits.')
 @minLength(3)
 @maxLength(11)
 param name string
@@ -38,9 +39,11 @@ var prefix = toLower(name)
 var hubName = 'readings'
 var group = 'atalaia'
 var deploysApp = !empty(image)
-var namespaceName = '${prefix}-hubs'
-var storageName = '${prefix}${take(uniqueString(resourceGroup().id), 8)}'
-var registryName = '${prefix}${take(uniqueString(resourceGroup().id), 8)}'
+// Some names are one world's, or one tenant's.
+var own = take(uniqueString(resourceGroup().id), 8)
+var namespaceName = '${prefix}-hubs-${own}'
+var storageName = '${prefix}${own}'
+var registryName = '${prefix}${own}'
 
 // Roles that Azure brings.
 var blobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
@@ -143,7 +146,7 @@ resource models 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-
 resource datasetWriter 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(resourceGroup().id, prefix, 'dataset-writer')
   properties: {
-    roleName: '${prefix} dataset writer'
+    roleName: '${prefix} dataset writer ${own}'
     description: 'Reads, lists and writes blobs, and cannot delete any.'
     type: 'CustomRole'
     assignableScopes: [
@@ -358,8 +361,9 @@ resource service 'Microsoft.App/containerApps@2025-01-01' = if (deploysApp && mo
                 path: '/livez'
                 port: 9464
               }
-              periodSeconds: 5
-              failureThreshold: 30
+              // Two and a half minutes; ten failures are the most that can be said.
+              periodSeconds: 15
+              failureThreshold: 10
             }
             {
               type: 'Liveness'

@@ -120,7 +120,7 @@ impl Error {
                 "ids are letters, digits, `.`, `-` and `_`; `atalaia models history` shows those in use"
             }
             Error::NotPublished { .. } => "`atalaia models publish` makes the first set",
-            Error::NothingBefore { .. } => "name a set with `--to-set`: `atalaia models history` shows them",
+            Error::NothingBefore { .. } => "`atalaia models history` shows which were in use: name one of them",
             Error::Overtaken { .. } => "nothing was put to use: run again, upon what is in use now",
             Error::NothingToPublish => "check `--from`: a set of no models would leave every row without a score",
             Error::Memory { .. } => {

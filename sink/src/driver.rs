@@ -13,7 +13,7 @@ use crate::create::{self, create_exact_once};
 use crate::log::{Found, Log};
 use crate::machine::{Action, Input, Machine, Told};
 use crate::place::Place;
-use crate::record::{Damage, Record};
+use crate::record::Record;
 use crate::retries::Retries;
 use crate::sinks::Shared;
 use crate::{Error, follow_up, names};
@@ -119,13 +119,7 @@ impl Driver {
         let record = match self.retries.until_answered(|| self.log.read(seq)).await {
             Found::Nothing => return Ok(None),
             Found::Record(record) => record,
-            Found::Damaged(Damage::Version { version }) => {
-                return Err(Error::RecordTooNew { place: place(), version });
-            }
-            Found::Damaged(damage) => {
-                let partition = self.partition.clone();
-                return Err(Error::RecordCorrupt { partition, place: place(), damage });
-            }
+            Found::Damaged(damage) => return Err(Error::of_damage(self.partition.clone(), place(), damage)),
         };
         self.shared.identity.check(&self.partition, record.header(), seq, place)?;
         Ok(Some(record))

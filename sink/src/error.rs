@@ -72,6 +72,16 @@ pub enum Kind {
 }
 
 impl Error {
+    /// Of a record that cannot be used.
+    #[must_use]
+    pub fn of_damage(partition: PartitionId, place: String, damage: Damage) -> Error {
+        match damage {
+            // A later version knows what is in it: nothing of it is damaged.
+            Damage::Version { version } => Error::RecordTooNew { place, version },
+            damage => Error::RecordCorrupt { partition, place, damage },
+        }
+    }
+
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {

@@ -87,7 +87,7 @@ impl Sinks {
             match log.header(newest).await? {
                 None => Ok(None),
                 Some(Ok(header)) => Ok(header.resume.drain),
-                Some(Err(damage)) => Err(Error::RecordCorrupt { partition, place: log.display(newest), damage }),
+                Some(Err(damage)) => Err(Error::of_damage(partition, log.display(newest), damage)),
             }
         })
     }

@@ -31,7 +31,14 @@ impl Health {
     /// False while something waits for somebody to act, or has been failing for more than a minute.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.troubles.iter().all(|trouble| !trouble.stuck && trouble.since.elapsed() < PATIENCE)
+        self.in_the_way().is_none()
+    }
+
+    /// What makes it so; of several what waits for somebody to act.
+    #[must_use]
+    pub fn in_the_way(&self) -> Option<&Trouble> {
+        let lasts = |trouble: &&Trouble| trouble.since.elapsed() >= PATIENCE;
+        self.troubles.iter().find(|trouble| trouble.stuck).or_else(|| self.troubles.iter().find(lasts))
     }
 }
 
@@ -65,5 +72,33 @@ impl Ward {
             *last = Some(Instant::now());
         }
         due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_is_what_stands_in_the_way_and_not_what_happens_to_come_first() {
+        let trouble = |index, stuck, since: Duration| Trouble {
+            partition: PartitionId { topic: "t".into(), index },
+            error: String::new(),
+            hint: None,
+            stuck,
+            since: Instant::now().checked_sub(since).expect("the clock has run for so long"),
+        };
+        let passing = trouble(0, false, Duration::ZERO);
+        let (lasting, stuck) = (trouble(1, false, PATIENCE), trouble(2, true, Duration::ZERO));
+        for (troubles, expected) in [
+            (vec![], None),
+            (vec![passing.clone()], None),
+            (vec![passing.clone(), lasting.clone()], Some(1)),
+            (vec![passing, lasting, stuck], Some(2)),
+        ] {
+            let health = Health { troubles };
+            assert_eq!(health.in_the_way().map(|trouble| trouble.partition.index), expected);
+            assert_eq!(health.is_ready(), expected.is_none());
+        }
     }
 }

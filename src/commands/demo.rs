@@ -196,7 +196,7 @@ impl Summary<'_> {
              \n\
              \x20 python3 -c \"import pandas as pd; d = pd.read_parquet('{out_dir}/predictions'); print(d[d.is_anomaly].nlargest(10, 'severity'))\"\n\
              \x20 duckdb -c \"select top_feature, count(*) from '{out_dir}/predictions/**/*.parquet' where is_anomaly group by all\"\n\
-             \x20 atalaia models list {out_dir}/models\n\
+             \x20 atalaia models list --from {out_dir}/models\n\
              \x20 atalaia run --help                     the same as a service on your own topic",
             report.file.display(),
             report.url

@@ -18,7 +18,7 @@ const ANSWER_BYTES_MAX: u64 = 64 << 10;
 
 /// Asks a running service how it is; exit status 1 if it is not well or does not answer
 ///
-/// It prints what the service says. The probes are described in docs/deploy.md.
+/// It prints what the service says. The probes are described in docs/running.md.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -49,6 +49,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     telemetry::export(&config, None)?;
     let runtime = Runtime::new()?;
     let shutdown = Shutdown::on_signals(runtime.handle());
+    shutdown.only_starting();
     let close =
         args.close.unwrap_or(if config.ingest.source == SourceKind::Files { CloseArg::All } else { CloseArg::Due });
 

@@ -134,7 +134,10 @@ fn sections(config: &Config) -> Vec<Finding> {
         Finding::of("aggregate", windows(config)),
         Finding::ok("score", models(&config.score)),
         Finding::ok("sink", results(&config.sink)),
-        Finding::ok("telemetry", format!("metrics and probes at {}", config.telemetry.metrics)),
+        Finding::ok(
+            "telemetry",
+            format!("metrics and probes at {}; status page at {}", config.telemetry.metrics, config.telemetry.status),
+        ),
         Finding::ok("run", process(&config.run)),
     ]
 }

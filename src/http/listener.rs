@@ -34,8 +34,13 @@ pub(super) fn serve(
     if address == "off" {
         return Ok(None);
     }
-    let listener =
-        runtime.block_on(TcpListener::bind(address)).with_context(|| format!("listen on `{address}` (`{setting}`)"))?;
+    // Advice stands on a line of its own: `report` shows it as the hint.
+    let listener = runtime.block_on(TcpListener::bind(address)).with_context(|| {
+        format!(
+            "listen on `{address}` (`{setting}`)\nset `{setting}` to an address of this machine and a port that no other program \
+             or instance has, or to `off`"
+        )
+    })?;
     let bound = listener.local_addr().context("read the listener's address")?;
     runtime.spawn(accept(listener, routes, Limits::default()));
     Ok(Some(bound))

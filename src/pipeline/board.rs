@@ -114,8 +114,15 @@ pub(super) struct Kept(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     board: Board,
-    /// Partitions that cannot go on until somebody acts, and why.
-    halted: BTreeMap<PartitionId, String>,
+    /// Partitions that cannot go on until somebody acts.
+    halted: BTreeMap<PartitionId, Halt>,
+}
+
+#[derive(Debug)]
+struct Halt {
+    /// Who said so: a partition may be another worker's before its former one has heard of it.
+    worker: usize,
+    why: String,
 }
 
 impl Board {
@@ -150,10 +157,10 @@ impl Kept {
     pub(super) fn read(&self) -> Board {
         let state = self.lock();
         let mut board = state.board.clone();
-        for (partition, why) in &state.halted {
-            if let Some(status) = board.partitions.get_mut(partition) {
-                (status.phase, status.why) = (Phase::Halted, Some(why.clone()));
-            }
+        for (partition, Halt { worker, why }) in &state.halted {
+            let unsaid = || PartitionStatus { worker: *worker, ..PartitionStatus::default() };
+            let status = board.partitions.entry(partition.clone()).or_insert_with(unsaid);
+            (status.phase, status.why) = (Phase::Halted, Some(why.clone()));
         }
         board
     }
@@ -194,6 +201,7 @@ impl Kept {
         let mut state = self.lock();
         state.board.workers.retain(|worker| worker.number != number);
         state.board.partitions.retain(|_, status| status.worker != number);
+        state.halted.retain(|_, halt| halt.worker != number);
     }
 
     /// A partition of the worker's is on its way to having a task.
@@ -214,22 +222,20 @@ impl Kept {
 
     // === Who cannot go on ===
 
-    /// Returns how many are halted now.
-    pub(super) fn halted(&self, partition: &PartitionId, why: &str) -> usize {
-        let mut state = self.lock();
-        state.halted.insert(partition.clone(), why.to_owned());
-        state.halted.len()
+    pub(super) fn halted(&self, worker: usize, partition: &PartitionId, why: &str) {
+        self.lock().halted.insert(partition.clone(), Halt { worker, why: why.to_owned() });
     }
 
-    /// Returns how many are halted still.
-    pub(super) fn healed(&self, partition: &PartitionId) -> usize {
+    /// The worker takes back what it said.
+    pub(super) fn healed(&self, worker: usize, partition: &PartitionId) {
         let mut state = self.lock();
-        state.halted.remove(partition);
-        state.halted.len()
+        if state.halted.get(partition).is_some_and(|halt| halt.worker == worker) {
+            state.halted.remove(partition);
+        }
     }
 
     pub(super) fn first_halted(&self) -> Option<(PartitionId, String)> {
-        self.lock().halted.first_key_value().map(|(partition, why)| (partition.clone(), why.clone()))
+        self.lock().halted.first_key_value().map(|(partition, halt)| (partition.clone(), halt.why.clone()))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -334,12 +340,29 @@ mod tests {
         let (kept, clock) = (Kept::default(), At(Instant::now(), 5));
         let reading = PartitionStatus { phase: Phase::Reading, ..PartitionStatus::default() };
         kept.post(0, &clock, None, vec![(partition(0), reading.clone()), (partition(1), reading)]);
-        assert_eq!(kept.halted(&partition(1), "the clock is wrong"), 1);
+        kept.halted(0, &partition(1), "the clock is wrong");
         let board = kept.read();
         assert_eq!((board.count(Phase::Reading), board.count(Phase::Halted)), (1, 1));
         assert_eq!(board.partitions[&partition(1)].why.as_deref(), Some("the clock is wrong"));
-        assert_eq!(kept.healed(&partition(1)), 0);
+        kept.healed(0, &partition(1));
         assert_eq!(kept.read().count(Phase::Reading), 2);
+    }
+
+    #[test]
+    fn who_had_a_partition_before_takes_back_nothing_that_its_owner_says() {
+        let kept = Kept::default();
+        kept.claiming(0, &partition(3), None);
+        kept.claiming(1, &partition(3), None);
+        kept.halted(1, &partition(3), "its log is gone");
+        // The former owner writes once more, and only then hears that it lost the partition.
+        kept.post(0, &At(Instant::now(), 0), None, vec![(partition(3), PartitionStatus::default())]);
+        kept.healed(0, &partition(3));
+        kept.given_up(0, &partition(3));
+        assert_eq!(kept.first_halted(), Some((partition(3), "its log is gone".to_owned())));
+        let board = kept.read();
+        assert_eq!((board.count(Phase::Halted), board.partitions[&partition(3)].worker), (1, 1));
+        kept.healed(1, &partition(3));
+        assert_eq!(kept.first_halted(), None);
     }
 
     #[test]

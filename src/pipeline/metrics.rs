@@ -105,7 +105,9 @@ pub(super) fn configured(job: &Job) {
 
 /// What is only looked at when somebody asks.
 pub(crate) fn collect(progress: &Progress) {
-    gauge!(PAUSED).set(progress.board().count(Phase::Paused) as f64);
+    let board = progress.board();
+    gauge!(PAUSED).set(board.count(Phase::Paused) as f64);
+    gauge!(HALTED).set(board.count(Phase::Halted) as f64);
 }
 
 /// Counts a batch, and empties its counts of refusals.
@@ -164,10 +166,6 @@ pub(super) fn accounts(partition: &PartitionId, ledger: &Ledger) {
     let label = partition.index.to_string();
     gauge!(UNACCOUNTED_RECORDS, "partition" => label.clone()).set(records as f64);
     gauge!(UNACCOUNTED_READINGS, "partition" => label).set(readings as f64);
-}
-
-pub(super) fn halted(partitions: usize) {
-    gauge!(HALTED).set(partitions as f64);
 }
 
 fn seconds(span: Micros) -> f64 {

@@ -61,14 +61,6 @@ macro_rules! counters {
                 self.pressed.load(Ordering::Relaxed)
             }
 
-            pub(crate) fn halted(&self, partition: &PartitionId, why: &str) {
-                super::metrics::halted(self.board.halted(partition, why));
-            }
-
-            pub(crate) fn healed(&self, partition: &PartitionId) {
-                super::metrics::halted(self.board.healed(partition));
-            }
-
             /// A partition that cannot go on until somebody acts, and why, if there is one.
             #[must_use]
             pub fn first_halted(&self) -> Option<(PartitionId, String)> {

@@ -34,6 +34,7 @@ use self::vitals::Vitals;
 use super::{Counts, Job, Keeper, Progress, metrics};
 use crate::report;
 use crate::telemetry::trace;
+use crate::wall;
 
 /// When rows and positions become durable.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +62,8 @@ pub(super) enum Turn {
 }
 
 pub(super) struct Task<'a> {
+    /// The number of the worker whose it is.
+    worker: usize,
     job: &'a Job,
     keeper: &'a dyn Keeper,
     progress: &'a Progress,
@@ -180,7 +183,7 @@ impl Task<'_> {
         let Some(until) = self.keeper.drain() else { return };
         match self.windows.drain_until(until) {
             Ok(()) => {
-                info!(partition = %self.partition, until, from = %self.next, "draining: later readings are left to the successor");
+                info!(partition = %self.partition, until = wall::text(until), from = %self.next, "draining: later readings are left to the successor");
                 self.journal.drain = Some(sink::record::DrainFrom { until, from: self.next });
                 self.forced = Some(RecordKind::Drain);
             }
@@ -243,7 +246,7 @@ impl Task<'_> {
 
     /// Counts gauges once a second.
     fn show(&self, source: &dyn Source) {
-        metrics::state_of(&self.partition, &self.status(0, source), self.job.clock.wall());
+        metrics::state_of(&self.partition, &self.status(source), self.job.clock.wall());
     }
 
     fn count(&self, counts: &Counts) {

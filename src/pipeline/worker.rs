@@ -117,9 +117,8 @@ impl<'a> Worker<'a> {
 
     /// Writes down what its partitions are doing.
     fn post(&self) {
-        let of = |(partition, task): (&'_ PartitionId, &Task<'_>)| {
-            (partition.clone(), task.status(self.number, self.source.as_ref()))
-        };
+        let of =
+            |(partition, task): (&'_ PartitionId, &Task<'_>)| (partition.clone(), task.status(self.source.as_ref()));
         let statuses: Vec<(PartitionId, PartitionStatus)> = self.tasks.iter().map(of).collect();
         self.progress.board.post(self.number, self.job.clock.as_ref(), self.source.trouble(), statuses);
     }
@@ -143,7 +142,7 @@ impl<'a> Worker<'a> {
                 self.progress.add(&Counts { lost: partitions.len() as u64, ..Counts::default() });
                 for partition in partitions {
                     self.openings.remove(&partition);
-                    self.progress.healed(&partition);
+                    self.progress.board.healed(self.number, &partition);
                     self.drop_task(&partition);
                 }
             }
@@ -196,8 +195,8 @@ impl<'a> Worker<'a> {
 
     /// Reading starts at once, or, where something has to be durable first, when it is.
     fn open(&mut self, partition: PartitionId, sink: Box<dyn Sink>, claimed: Claimed) -> anyhow::Result<()> {
-        let Worker { job, keeper, progress, .. } = *self;
-        let opening = Opening { job, keeper, progress, partition: partition.clone(), sink };
+        let Worker { number, job, keeper, progress, .. } = *self;
+        let opening = Opening { worker: number, job, keeper, progress, partition: partition.clone(), sink };
         let opened = opening.open(claimed, self.source.as_mut()).and_then(|mut task| {
             if !task.waits_for_commit() {
                 start(self.source.as_mut(), &mut task)?;
@@ -206,7 +205,7 @@ impl<'a> Worker<'a> {
         });
         match opened {
             Ok(task) => {
-                self.progress.healed(&partition);
+                self.progress.board.healed(self.number, &partition);
                 self.progress.add(&Counts { started: 1, ..Counts::default() });
                 self.tasks.insert(partition, task);
                 Ok(())
@@ -231,7 +230,7 @@ impl<'a> Worker<'a> {
         let hint = report::hints(&error).join("; ");
         self.progress.board.claiming(self.number, &partition, None);
         error!(%partition, hint, "the partition is halted: {}", report::chain(&error));
-        self.progress.halted(&partition, &format!("{}; {hint}", report::chain(&error)));
+        self.progress.board.halted(self.number, &partition, &format!("{}; {hint}", report::chain(&error)));
         self.openings.halt(partition, now);
         Ok(())
     }
@@ -309,7 +308,7 @@ impl<'a> Worker<'a> {
     /// The end of a run and a clean stop alike: everything that is closed becomes durable, within the grace period.
     fn commit_the_rest(&mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
         self.begin_last()?;
-        let mut deadline = None;
+        let (mut deadline, mut first_error) = (None, None);
         let (number, job, progress) = (self.number, self.job, self.progress);
         for (partition, task) in &mut self.tasks {
             // A run that ends by itself has all the time its store needs; a stop on request has not, and leaving the group
@@ -321,10 +320,13 @@ impl<'a> Worker<'a> {
                 }
                 deadline
             };
-            task.finish_last(self.source.as_mut(), &mut patience)
-                .with_context(|| format!("partition `{partition}`"))?;
+            let finished = task.finish_last(self.source.as_mut(), &mut patience);
+            // The last commits of the others are waited for all the same.
+            if let Err(error) = finished.with_context(|| format!("partition `{partition}`")) {
+                first_error.get_or_insert(error);
+            }
         }
-        Ok(())
+        first_error.map_or(Ok(()), Err)
     }
 }
 
@@ -347,3 +349,6 @@ fn may_heal(error: &anyhow::Error) -> bool {
             || cause.is::<NotHandedOver>()
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use ingest::{Polled, Source, Start, Trouble};
 use types::{Micros, PartitionId, Position};
 
 use super::*;
-use crate::pipeline::{self, Cadence, Ending, Guards, Job, Keeper, SystemClock};
+use crate::pipeline::{self, Counts, Ending, Keeper, testing};
 use crate::shutdown::Shutdown;
 
 const LIVED: Duration = Duration::from_secs(60);
@@ -68,27 +68,6 @@ impl Keeper for Nothing {
     }
 }
 
-fn job() -> Job {
-    Job {
-        decode: ingest::decode::Config::default(),
-        shard: None,
-        windows: aggregate::Config::default().settings(false, false).unwrap(),
-        models: Arc::new(score::Models::new(Arc::new(score::ModelSet::empty()))),
-        score: score::Config::default(),
-        cadence: Cadence { commit_interval: LIVED, min_rows: 1, max_delay: LIVED },
-        pending_bytes_max: 1 << 20,
-        start: Start::Earliest,
-        predecessor: None,
-        on_gap: ingest::OnGap::Halt,
-        wall: true,
-        ending: Ending::Never,
-        grace: Duration::from_secs(1),
-        clock: Arc::new(SystemClock),
-        withheld: Duration::ZERO,
-        guards: Guards::default(),
-    }
-}
-
 /// Looks again and again until it is as it should be.
 #[track_caller]
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -106,7 +85,7 @@ fn a_worker_that_stands_still_is_not_alive_and_one_that_goes_on_is() {
     assert_eq!(probes.alive(), Ok(()), "nobody has begun");
     let (switches, shutdown) = (Arc::new(Switches::default()), Shutdown::default());
     let sources: Vec<Box<dyn Source>> = vec![Box::new(Switched(Arc::default())), Box::new(Switched(switches.clone()))];
-    let job = job();
+    let job = testing::job(Ending::Never);
     thread::scope(|scope| {
         let run = scope.spawn(|| pipeline::run(&job, sources, &Nothing, &progress, &shutdown));
         wait_until("both workers turn", || progress.board().workers.len() == 2 && probes.alive().is_ok());
@@ -128,7 +107,7 @@ fn a_source_that_cannot_be_reached_is_told_and_is_no_reason_to_start_anew() {
     let progress = Arc::new(Progress::default());
     let (switches, shutdown) = (Arc::new(Switches::default()), Shutdown::default());
     let source: Box<dyn Source> = Box::new(Switched(switches.clone()));
-    let job = job();
+    let job = testing::job(Ending::Never);
     thread::scope(|scope| {
         let run = scope.spawn(|| pipeline::run(&job, vec![source], &Nothing, &progress, &shutdown));
         let told = || progress.cut_off(Instant::now(), SOURCE_PATIENCE);
@@ -142,4 +121,26 @@ fn a_source_that_cannot_be_reached_is_told_and_is_no_reason_to_start_anew() {
         shutdown.request();
         assert!(run.join().unwrap().is_ok());
     });
+}
+
+#[test]
+fn counts_that_change_while_they_are_read_are_no_reason_to_fail() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = crate::runtime::Runtime::new().unwrap();
+    let config = sink::Config { url: folder.path().display().to_string(), ..sink::Config::default() };
+    let identity = sink::Identity { pipeline: "p".into(), fingerprint: String::new() };
+    let sinks = sink::Sinks::open(&config, &store::Config::default(), identity, runtime.handle().clone()).unwrap();
+    let progress = Arc::new(Progress::default());
+    let probes = Probes::new(progress.clone(), LIVED);
+    assert!(probes.ready().is_err_and(|why| why.starts_with("starting")));
+    probes.serving(sinks);
+    assert!(probes.ready().is_err_and(|why| why == "the group has not answered yet"));
+    let count = |counts: Counts| progress.add(&counts);
+    count(Counts { joined: 1, gained: 2, started: 1, ..Counts::default() });
+    assert!(probes.ready().is_err_and(|why| why == "1 of 2 partitions are taken over"));
+    count(Counts { started: 1, ..Counts::default() });
+    assert_eq!(probes.ready(), Ok(()));
+    // As it is seen by who read the gains before two more came, and the losses after all were taken away.
+    count(Counts { lost: 4, stopped: 4, ..Counts::default() });
+    assert_eq!(probes.ready(), Ok(()));
 }

@@ -23,6 +23,8 @@ use crate::wall;
 const BYTES_MAX: usize = 4 << 20;
 /// So many are written without waiting for the time.
 const BYTES_ENOUGH: usize = 1 << 20;
+/// A store that refused is asked again no later, and for no line sooner.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
 
 const DROPPED: &str = "atalaia_process_log_lines_dropped_total";
 
@@ -72,14 +74,20 @@ impl Lines {
         }
     }
 
-    /// Takes the lines of the first day among those that wait.
-    fn take(&self) -> Option<Chunk> {
+    fn count(&self) -> usize {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).lines.len()
+    }
+
+    /// Takes the lines of the first day among those that wait, and of these no more than are left to be taken.
+    fn take(&self, left: &mut usize) -> Option<Chunk> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let date = waiting.lines.front()?.0.clone();
+        let date = waiting.lines.front().filter(|_| *left > 0)?.0.clone();
         let mut text = String::new();
-        while waiting.lines.front().is_some_and(|(of_line, _)| *of_line == date)
+        while *left > 0
+            && waiting.lines.front().is_some_and(|(of_line, _)| *of_line == date)
             && let Some((_, line)) = waiting.lines.pop_front()
         {
+            *left -= 1;
             text.push_str(&line);
             text.push('\n');
         }
@@ -118,13 +126,8 @@ impl Archive {
     }
 
     pub(super) async fn run(mut self, mut stop: Stop) {
-        let lines = Arc::clone(&self.lines);
         loop {
-            let is_over = tokio::select! {
-                () = sleep(self.interval) => false,
-                () = lines.enough.notified() => false,
-                () = stopped(&mut stop) => true,
-            };
+            let is_over = self.wait(&mut stop).await;
             self.write().await;
             if is_over {
                 return;
@@ -132,9 +135,22 @@ impl Archive {
         }
     }
 
-    /// Until nothing waits, or the store refuses: then what was taken out is tried first the next time, under the same name.
+    /// Until it is time to write; whether for the last time.
+    async fn wait(&self, stop: &mut Stop) -> bool {
+        let is_refused = self.pending.is_some();
+        let pause = if is_refused { self.interval.min(TRY_AGAIN) } else { self.interval };
+        tokio::select! {
+            () = sleep(pause) => false,
+            () = self.lines.enough.notified(), if !is_refused => false,
+            () = stopped(stop) => true,
+        }
+    }
+
+    /// What waits by now: what comes meanwhile is for the next time, or there would be an object for every few lines. If the store refuses,
+    /// what was taken out is tried first then, under the same name.
     async fn write(&mut self) {
-        while let Some(chunk) = self.pending.take().or_else(|| self.lines.take()) {
+        let mut left = self.lines.count();
+        while let Some(chunk) = self.pending.take().or_else(|| self.lines.take(&mut left)) {
             match self.put(&chunk).await {
                 Ok(()) => {
                     self.written += 1;
@@ -153,11 +169,13 @@ impl Archive {
         let path: Path = self.location.path(&format!("date={}/{}-{:05}.jsonl", chunk.date, self.writer, self.written));
         let payload = PutPayload::from(chunk.text.clone());
         let put = self.location.store.put_opts(&path, payload, PutOptions::from(PutMode::Create));
-        match timeout(self.location.within(chunk.text.len() as u64), put).await {
-            // It is ours: an earlier try arrived, and its answer did not.
-            Ok(Ok(_) | Err(object_store::Error::AlreadyExists { .. })) => Ok(()),
-            Ok(Err(error)) => Err(store::Error::from_store(&self.location, &error).to_string()),
-            Err(_) => Err("the store does not answer in time".into()),
+        let Ok(answer) = timeout(self.location.within(chunk.text.len() as u64), put).await else {
+            return Err("the store does not answer in time".into());
+        };
+        match answer.map_err(|error| store::Error::from_store(&self.location, &error)) {
+            // One that exists is ours: an earlier try arrived, and its answer did not.
+            Ok(_) | Err(store::Error::Exists { .. }) => Ok(()),
+            Err(error) => Err(error.to_string()),
         }
     }
 }
@@ -167,85 +185,4 @@ fn date(now: Micros) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use futures::TryStreamExt;
-    use object_store::ObjectStoreExt;
-
-    use super::*;
-
-    fn archive(name: &str) -> Archive {
-        let location = store::open(&format!("memory://{name}/logs"), &store::Config::default()).unwrap();
-        Archive::new(Lines::new(), location, Duration::from_secs(60), "host.example/12")
-    }
-
-    async fn objects(location: &Location) -> Vec<(String, String)> {
-        let mut found = Vec::new();
-        let all: Vec<_> = location.store.list(Some(&location.prefix)).try_collect().await.unwrap();
-        for meta in all {
-            let bytes = location.store.get(&meta.location).await.unwrap().bytes().await.unwrap();
-            found.push((meta.location.to_string(), String::from_utf8(bytes.to_vec()).unwrap()));
-        }
-        found.sort();
-        found
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn every_chunk_is_a_new_object_and_the_end_writes_the_rest() {
-        let archive = archive("archive-chunks");
-        let (lines, location) = (Arc::clone(&archive.lines), archive.location.clone());
-        let (stop, stopping) = tokio::sync::watch::channel(false);
-        let running = tokio::spawn(archive.run(stopping));
-        lines.push("one".into());
-        lines.push("two".into());
-        sleep(Duration::from_secs(61)).await;
-        assert_eq!(objects(&location).await.len(), 1);
-        lines.push("last words".into());
-        stop.send(true).unwrap();
-        running.await.unwrap();
-        let objects = objects(&location).await;
-        let texts: Vec<_> = objects.iter().map(|(_, text)| text.as_str()).collect();
-        assert_eq!(texts, ["one\ntwo\n", "last words\n"]);
-        for (number, (name, _)) in objects.iter().enumerate() {
-            let today = date(wall::now());
-            assert!(name.starts_with(&format!("logs/date={today}/host-example-12-")), "{name}");
-            assert!(name.ends_with(&format!("-{number:05}.jsonl")), "{name}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_day_has_its_own_folder() {
-        let mut archive = archive("archive-days");
-        {
-            let mut waiting = archive.lines.waiting.lock().unwrap();
-            for (date, line) in [("2026-01-31", "a"), ("2026-01-31", "b"), ("2026-02-01", "c")] {
-                waiting.lines.push_back((date.into(), line.into()));
-            }
-        }
-        archive.write().await;
-        let objects = objects(&archive.location).await;
-        assert_eq!(objects.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["a\nb\n", "c\n"]);
-        assert!(objects[1].0.contains("/date=2026-02-01/"), "{objects:?}");
-    }
-
-    #[tokio::test]
-    async fn an_object_that_is_there_already_is_ours() {
-        let mut archive = archive("archive-again");
-        archive.lines.push("one".into());
-        archive.write().await;
-        archive.written = 0;
-        archive.lines.push("one".into());
-        archive.write().await;
-        assert!(archive.pending.is_none());
-        assert_eq!(objects(&archive.location).await.len(), 1);
-    }
-
-    #[test]
-    fn memory_is_bounded() {
-        let lines = Lines::new();
-        for _ in 0..100 {
-            lines.push("x".repeat(100_000));
-        }
-        let waiting = lines.waiting.lock().unwrap();
-        assert!(waiting.bytes <= BYTES_MAX && waiting.lines.len() == BYTES_MAX / 100_001, "{}", waiting.lines.len());
-    }
-}
+mod tests;

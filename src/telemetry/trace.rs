@@ -52,7 +52,8 @@ pub(crate) fn commit(partition: &PartitionId, kind: &'static str, records: u64, 
         messaging.operation.name = "process",
         "messaging.operation.type" = "process",
         messaging.destination.name = %partition.topic,
-        messaging.destination.partition.id = partition.index,
+        // A text by the conventions, as not every system numbers them.
+        messaging.destination.partition.id = %partition.index,
         messaging.batch.message_count = records,
         atalaia.commit.kind = kind,
         atalaia.commit.seq = field::Empty,
@@ -93,7 +94,41 @@ pub(crate) fn committed(span: &Span, committed: &sink::Committed) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::{Arc, Mutex};
+
+    use opentelemetry_proto::tonic::common::v1::any_value::Value;
+    use tracing::field::Field;
+    use tracing::span::{Attributes, Id};
+    use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+    use super::super::fields::Fields;
     use super::*;
+
+    #[derive(Clone, Default)]
+    struct Seen(Arc<Mutex<BTreeMap<&'static str, Value>>>);
+
+    impl<S: tracing::Subscriber> Layer<S> for Seen {
+        fn on_new_span(&self, attributes: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
+            let mut seen = self.0.lock().unwrap();
+            attributes.record(&mut Fields(|field: &Field, value| drop(seen.insert(field.name(), value))));
+        }
+    }
+
+    /// As the conventions for messaging have them.
+    #[test]
+    fn attributes_of_a_commit_are_of_their_types() {
+        let seen = Seen::default();
+        let partition = PartitionId { topic: "readings".into(), index: 3 };
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(seen.clone()), || {
+            commit(&partition, "data", 17, Links::default());
+        });
+        let seen = seen.0.lock().unwrap();
+        let text = |text: &str| Some(Value::StringValue(text.into()));
+        assert_eq!(seen.get("messaging.destination.partition.id").cloned(), text("3"));
+        assert_eq!(seen.get("messaging.destination.name").cloned(), text("readings"));
+        assert_eq!(seen.get("messaging.batch.message_count").cloned(), Some(Value::IntValue(17)));
+    }
 
     #[test]
     fn the_first_contexts_are_kept_each_once() {

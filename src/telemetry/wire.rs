@@ -91,8 +91,7 @@ impl Wire {
             builder = builder.tls_certs_merge(authorities);
         }
         let endpoint = endpoint.trim_end_matches('/').to_owned();
-        let host = endpoint.split_once("://").map_or("", |(_, rest)| rest);
-        if ["localhost", "127.", "[::1]"].iter().any(|here| host.starts_with(here)) {
+        if config.is_local() {
             builder = builder.no_proxy();
         }
         let client = builder.build().context("make the client for OTLP")?;

@@ -6,12 +6,16 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::{Atalaia, http};
+use crate::support::{Atalaia, Running, http};
 
 const PROMPT: Duration = Duration::from_secs(30);
 
 fn run(input: &Path, results: &Path) -> Atalaia {
-    Atalaia::new("run")
+    of_files("run", input, results)
+}
+
+fn of_files(command: &str, input: &Path, results: &Path) -> Atalaia {
+    Atalaia::new(command)
         .config("[ingest]\nsource = \"files\"\n[aggregate]\nwindow = \"1m\"\n")
         .set("ingest.files.path", input.display())
         .set("sink.url", results.display())
@@ -50,24 +54,38 @@ fn what_cannot_be_run_fails_and_a_mistake_on_the_command_line_is_told_from_it() 
     Atalaia::new("run").run().status_is(2);
 }
 
-#[test]
-fn what_is_stopped_before_it_had_begun_says_so() {
-    let folder = tempfile::tempdir().unwrap();
-    // It takes connections and never answers.
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = silent.local_addr().unwrap();
-    let mut service = run(&folder.path().join("readings.jsonl"), &folder.path().join("results"))
+/// With models in a store that takes connections and never answers.
+fn waiting_for_models(command: Atalaia, silent: &TcpListener) -> Running {
+    let address = silent.local_addr().expect("it is bound");
+    command
         .set("score.models", "az://models/sets")
         .set("models.storage.account", "devstoreaccount1")
         .set("models.storage.endpoint", format!("http://{address}/devstoreaccount1"))
         .set("models.storage.allow_plaintext", true)
         .set("models.storage.key", "env:MODELS_KEY")
         .env("MODELS_KEY", "a2V5")
-        .start();
+        .start()
+}
+
+#[test]
+fn what_is_stopped_before_it_had_begun_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (readings, results) = (folder.path().join("readings.jsonl"), folder.path().join("results"));
+    let mut service = waiting_for_models(run(&readings, &results), &silent);
     let listener = service.telemetry_address();
     let answer = http::get(&listener, "/livez").expect("it answers while it starts");
     assert_eq!((answer.status, answer.body.as_str()), (200, "ok\n"));
     let answer = http::get(&listener, "/readyz").expect("it answers while it starts");
     assert!(answer.status == 503 && answer.body.starts_with("not ready: starting"), "{}", answer.body);
     service.terminate(PROMPT).status_is(130);
+
+    // A job is told as little by a store that hangs, and ends as promptly.
+    std::fs::write(&readings, "").unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    silent.set_nonblocking(true).unwrap();
+    let mut job = waiting_for_models(of_files("score", &readings, &results), &silent);
+    let _asked = job.wait_until("it to ask for its models", PROMPT, |_| silent.accept().ok());
+    let left = job.terminate(PROMPT).status_is(130);
+    assert!(left.stderr.contains("stopped: nothing had begun"), "{}", left.stderr);
 }

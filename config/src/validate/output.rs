@@ -37,12 +37,6 @@ pub(super) fn sink(sink: &sink::Config, ingest: &ingest::Config, verdict: &mut V
         "sink.min_rows",
         "`sink.min_rows` is 0: write 1, or `sink.max_delay = \"0s\"`, to write rows at once",
     );
-    if sink.max_delay.duration() > std::time::Duration::ZERO && sink.max_delay < sink.commit_interval {
-        verdict.warnings.push(format!(
-            "`sink.max_delay` is {} and `sink.commit_interval` {}: rows become durable with commits, so they wait for the longer of the two",
-            sink.max_delay, sink.commit_interval
-        ));
-    }
 }
 
 /// Every place that is written to, by the name of its setting.

@@ -1,20 +1,21 @@
 //! Rules of `[telemetry]`: addresses, levels, the place of log files, and what may go to a collector.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Verdict, output, secret_in_url};
 use crate::Config;
+use crate::otlp::authority;
 
-/// A shorter stand-still says nothing.
-const STUCK_AFTER_MIN: Duration = Duration::from_secs(10);
+/// A shorter stand-still says nothing: twice what a source's answer may take.
+const STUCK_AFTER_MIN: Duration = Duration::from_secs(60);
 
 pub(super) fn rules(config: &Config, verdict: &mut Verdict) {
     let telemetry = &config.telemetry;
     verdict.refuse_if(
         telemetry.stuck_after.duration() < STUCK_AFTER_MIN,
         "telemetry.stuck_after",
-        "`telemetry.stuck_after` is below 10s: a worker may take so long for one large commit",
+        "`telemetry.stuck_after` is below 1m: a worker may wait so long for the answers of a broker that is away",
     );
     if telemetry.metrics != "off" && telemetry.metrics.parse::<SocketAddr>().is_err() {
         verdict.refuse(
@@ -25,6 +26,20 @@ pub(super) fn rules(config: &Config, verdict: &mut Verdict) {
             ),
         );
     }
+    if telemetry.status != "off" && !is_address(&telemetry.status) {
+        verdict.refuse(
+            "telemetry.status",
+            format!(
+                "`telemetry.status` is `{}`, but must be an address like `127.0.0.1:9465`, or `off`",
+                telemetry.status
+            ),
+        );
+    }
+    verdict.refuse_if(
+        telemetry.status == telemetry.metrics && is_address(&telemetry.status) && !telemetry.status.ends_with(":0"),
+        "telemetry.status",
+        "`telemetry.status` and `telemetry.metrics` are the same address: each needs a port of its own",
+    );
     levels(&telemetry.log, verdict);
     if let Some(place) = &telemetry.logs {
         log_files(place, config, verdict);
@@ -35,6 +50,11 @@ pub(super) fn rules(config: &Config, verdict: &mut Verdict) {
         "`telemetry.logs_interval` is below 1s: each time is an object of its own; `60s` is usual",
     );
     exports(&telemetry.otlp, verdict);
+}
+
+/// A host by its name, or by its number, and a port.
+fn is_address(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 fn levels(log: &str, verdict: &mut Verdict) {
@@ -85,18 +105,17 @@ fn log_files(place: &str, config: &Config, verdict: &mut Verdict) {
 fn exports(otlp: &crate::otlp::Config, verdict: &mut Verdict) {
     if let Some(endpoint) = &otlp.endpoint {
         secret_in_url("telemetry.otlp.endpoint", endpoint, verdict);
-        let plain = endpoint.strip_prefix("http://");
-        let encrypted = endpoint.strip_prefix("https://");
-        match plain.or(encrypted).map(host) {
-            None | Some("") => verdict.refuse(
+        let is_plain = endpoint.starts_with("http://");
+        if !(is_plain || endpoint.starts_with("https://")) || authority(endpoint).is_none() {
+            verdict.refuse(
                 "telemetry.otlp.endpoint",
-                "`telemetry.otlp.endpoint` must be a URL like `https://collector.example:4317` (or `http://localhost:4317`)",
-            ),
-            Some(host) if plain.is_some() && !otlp.allow_plaintext && !is_this_machine(host) => verdict.refuse(
+                "`telemetry.otlp.endpoint` must be a URL like `https://collector.example:4317` (or `http://localhost:4317`): host, port and path, and nothing else",
+            );
+        } else if is_plain && !otlp.allow_plaintext && !otlp.is_local() {
+            verdict.refuse(
                 "telemetry.otlp.endpoint",
                 "`telemetry.otlp.endpoint` is plain http to another machine: use https, or set `telemetry.otlp.allow_plaintext` if the network is trusted",
-            ),
-            Some(_) => {}
+            );
         }
     }
     verdict.refuse_if(
@@ -128,20 +147,6 @@ fn exports(otlp: &crate::otlp::Config, verdict: &mut Verdict) {
     }
 }
 
-/// The host of what comes after `://`.
-fn host(rest: &str) -> &str {
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    match authority.strip_prefix('[') {
-        Some(six) => six.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    }
-}
-
-fn is_this_machine(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,10 +157,16 @@ mod tests {
             ("http://localhost:4317", true),
             ("http://127.0.0.1:4318/x", true),
             ("http://[::1]:4317", true),
+            ("http://LOCALHOST", true),
             ("https://collector.example", true),
             ("http://collector:4317", false),
             ("http://127.0.0.1.example:4317", false),
+            ("http://localhost.example:4317", false),
             ("http://localhost@collector:4317", false),
+            // A URL's reader goes to `collector`.
+            ("http://collector\\@localhost:4317", false),
+            ("https://collector.example/?key=1", false),
+            ("https://:4317", false),
             ("grpc://localhost:4317", false),
             ("https://", false),
         ];

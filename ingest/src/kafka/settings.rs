@@ -171,7 +171,9 @@ fn pass_through(config: &Config, client: &mut ClientConfig) -> Result<(), Error>
         client.set(key, value);
     }
     for (key, secret) in &config.secrets {
-        let value = secret.reveal().map_err(|reason| setting(config, &format!("secrets.\"{key}\""), &reason))?;
+        let value = secret
+            .reveal()
+            .map_err(|reason| setting(config, &format!("secrets.\"{key}\""), &format!("cannot be read: {reason}")))?;
         client.set(key, value);
     }
     check_security(config, client)
@@ -198,7 +200,7 @@ fn check_security(config: &Config, client: &mut ClientConfig) -> Result<(), Erro
     if let Some(Objection { setting, reason }) = config.objection() {
         return Err(Error::Setting { setting, reason });
     }
-    let protocol = match client.get("security.protocol") {
+    let protocol = match config.property("security.protocol") {
         Some(protocol) => protocol.to_ascii_lowercase(),
         None => config.usual_protocol().to_owned(),
     };
@@ -306,6 +308,15 @@ mod tests {
         config.secrets.insert("sasl.password".into(), Secret::parse("env:ATALAIA_NO_SUCH_VARIABLE").unwrap());
         let message = consumer(&config, 0).unwrap_err().to_string();
         assert!(message.contains("ATALAIA_NO_SUCH_VARIABLE") && message.contains("sasl.password"), "{message}");
+    }
+
+    #[test]
+    fn the_client_reads_the_protocol_that_was_judged() {
+        for (given, expected) in [(" ", "ssl"), ("", "ssl"), (" ssl ", "ssl"), ("SSL", "ssl")] {
+            let remote = Config { brokers: "kafka:9092".into(), ..config(&[("security.protocol", given)]) };
+            let native = consumer(&remote, 0).unwrap().create_native_config().unwrap();
+            assert_eq!(native.get("security.protocol").unwrap(), expected, "{given:?}");
+        }
     }
 
     #[test]

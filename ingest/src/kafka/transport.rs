@@ -11,9 +11,11 @@ const SECRET_ENDINGS: [&str; 5] = ["password", "secret", "passphrase", "key.pem"
 const PROTOCOL: &str = "security.protocol";
 const MECHANISMS: [&str; 2] = ["sasl.mechanisms", "sasl.mechanism"];
 
-/// Settings that let anybody with any certificate be the broker.
-const UNVERIFIED: [(&str, &str); 2] =
-    [("enable.ssl.certificate.verification", "false"), ("ssl.endpoint.identification.algorithm", "none")];
+/// Settings that let anybody with any certificate be the broker, and the values, in each spelling that the client knows.
+const UNVERIFIED: [(&str, &[&str]); 2] = [
+    ("enable.ssl.certificate.verification", &["false", "f", "0"]),
+    ("ssl.endpoint.identification.algorithm", &["none"]),
+];
 
 /// Whether a property of librdkafka is one whose value nobody else should see.
 #[must_use]
@@ -77,9 +79,9 @@ impl Config {
         if let Some(protocol) = self.property(PROTOCOL).filter(|protocol| is_plain(protocol)) {
             return Some(self.object(PROTOCOL, &format!("is `{protocol}`, which is without TLS")));
         }
-        let (key, value) = UNVERIFIED
-            .iter()
-            .find(|(key, value)| self.property(key).is_some_and(|given| given.eq_ignore_ascii_case(value)))?;
+        let mut given = UNVERIFIED.iter().filter_map(|(key, values)| Some((*key, *values, self.property(key)?)));
+        let (key, _, value) =
+            given.find(|(_, values, given)| values.iter().any(|value| given.eq_ignore_ascii_case(value)))?;
         Some(self.object(key, &format!("is `{value}`, so that anybody can pass for the broker")))
     }
 
@@ -96,8 +98,9 @@ impl Config {
         }
     }
 
-    fn property(&self, key: &str) -> Option<&str> {
-        self.properties.get(key).map(String::as_str)
+    /// As the client reads it: without blanks around it, and nothing but blanks is not given.
+    pub(super) fn property(&self, key: &str) -> Option<&str> {
+        self.properties.get(key).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
     fn may_be_plain(&self) -> bool {
@@ -153,8 +156,14 @@ mod tests {
         for (key, value) in [
             ("security.protocol", "PLAINTEXT"),
             ("security.protocol", "sasl_plaintext"),
+            // As librdkafka reads them: cut of blanks, and a switch in three spellings.
+            ("security.protocol", " plaintext\t"),
+            ("security.protocol", "SASL_PLAINTEXT "),
             ("enable.ssl.certificate.verification", "false"),
+            ("enable.ssl.certificate.verification", "F"),
+            ("enable.ssl.certificate.verification", "0"),
             ("ssl.endpoint.identification.algorithm", "none"),
+            ("ssl.endpoint.identification.algorithm", " None "),
         ] {
             let remote = config("kafka:9092", false, &[(key, value)]);
             let objection = remote.objection().expect(key);

@@ -150,6 +150,16 @@ fn what_expires_before_a_reader_that_is_paused_is_told() {
 
 #[test]
 fn a_hub_that_was_made_anew_is_not_read_on() {
+    // Who is back before the new hub is filled finds it too short; that is right as well, and another test's matter.
+    let is_told = || match what_a_new_hub_is_told_as() {
+        Error::EventHubs(event_hubs::Error::HubReplaced { .. }) => true,
+        Error::PositionAhead { .. } => false,
+        other => panic!("{other:?}"),
+    };
+    assert!((0..5).any(|_| is_told()), "five times it was looked at before it was filled");
+}
+
+fn what_a_new_hub_is_told_as() -> Error {
     let mut service = Service::start(1);
     service.fill(1, 10);
     let mut source = gained(&service);
@@ -166,8 +176,8 @@ fn a_hub_that_was_made_anew_is_not_read_on() {
             Ok(_) => assert!(Instant::now() < deadline, "nothing was told"),
         }
     };
-    assert!(matches!(error, Error::EventHubs(event_hubs::Error::HubReplaced { .. })), "{error:?}");
     source.leave();
+    error
 }
 
 #[test]

@@ -88,31 +88,45 @@ fn one_partition_keeps_the_contract() {
     }
 }
 
+// The contract waits much: a bound or a protocol is a test of its own, so that they wait side by side.
+
 #[test]
 fn several_partitions_of_one_worker_keep_the_contract() {
+    several_partitions(Bound::Unbounded, 4096);
+}
+
+#[test]
+fn several_partitions_keep_the_contract_up_to_their_present_end() {
+    several_partitions(Bound::PresentEnd, 100);
+}
+
+fn several_partitions(bound: Bound, batch: usize) {
     let Some(brokers) = brokers("ATALAIA_TEST_KAFKA") else { return };
     let config = config(&brokers, "several");
     // The last partition stays empty.
     let mut payloads = fill(&mut create(&config, 6), 5, 5_000);
     payloads.insert(5, Vec::new());
-    for (bound, batch) in [(Bound::Unbounded, 4096), (Bound::PresentEnd, 100)] {
-        let open = || -> Box<dyn Source> { Box::new(KafkaSource::new(&config, 0, bound, batch).unwrap()) };
-        contract::run(&Subject { payloads: Some(payloads.clone()), ..Subject::new(6, bound, open) });
-    }
+    let open = || -> Box<dyn Source> { Box::new(KafkaSource::new(&config, 0, bound, batch).unwrap()) };
+    contract::run(&Subject { payloads: Some(payloads), ..Subject::new(6, bound, open) });
 }
 
 #[test]
-fn the_eager_protocol_and_the_new_one_keep_the_contract() {
+fn the_eager_protocol_keeps_the_contract() {
+    a_protocol("partition.assignment.strategy", "range");
+}
+
+#[test]
+fn the_new_protocol_keeps_the_contract() {
+    a_protocol("group.protocol", "consumer");
+}
+
+fn a_protocol(key: &str, value: &str) {
     let Some(brokers) = brokers("ATALAIA_TEST_KAFKA") else { return };
-    let plain = config(&brokers, "protocols");
-    let payloads = fill(&mut create(&plain, 3), 3, 3_000);
-    for (key, value) in [("partition.assignment.strategy", "range"), ("group.protocol", "consumer")] {
-        let mut config = plain.clone();
-        config.group = format!("{}-{value}", plain.group);
-        config.properties.insert(key.into(), value.into());
-        let open = || -> Box<dyn Source> { Box::new(KafkaSource::new(&config, 0, Bound::Unbounded, 500).unwrap()) };
-        contract::run(&Subject { payloads: Some(payloads.clone()), ..Subject::new(3, Bound::Unbounded, open) });
-    }
+    let mut config = config(&brokers, value);
+    let payloads = fill(&mut create(&config, 3), 3, 3_000);
+    config.properties.insert(key.into(), value.into());
+    let open = || -> Box<dyn Source> { Box::new(KafkaSource::new(&config, 0, Bound::Unbounded, 500).unwrap()) };
+    contract::run(&Subject { payloads: Some(payloads), ..Subject::new(3, Bound::Unbounded, open) });
 }
 
 #[test]

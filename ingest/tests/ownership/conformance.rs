@@ -79,6 +79,8 @@ fn we_read_what_microsofts_client_writes_and_take_over_what_it_lets_expire() {
     assert_eq!(found, (0..PARTITIONS).map(|partition| (partition, expected(partition))).collect());
 
     // Its share at once, from one that is alive as far as we know; the rest once it has not been renewed for so long.
+    // Renewed here: on a busy machine all that was asked since takes longer than the other may be silent.
+    assert_eq!(judge.ask(&["claim", "python", ALL]).as_array().unwrap().len(), 32);
     let expiry = Duration::from_secs(10);
     let mut member = place.member(Strategy::Greedy, expiry, PARTITIONS);
     member.until("its share", |member| member.held.len() >= 16);

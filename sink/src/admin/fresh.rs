@@ -15,7 +15,7 @@ use super::{DataName, Head};
 use crate::driver::Driver;
 use crate::machine::{Input, Machine, Mark, Told};
 use crate::record::{
-    Damage, DrainFrom, FileEntry, Header, Hex32, Nonce, Packed, Record, RecordKind, Resume, RunFacts, StateRef,
+    DrainFrom, FileEntry, Header, Hex32, Nonce, Packed, Record, RecordKind, Resume, RunFacts, StateRef,
 };
 use crate::{Dataset, Error, Genesis, Sinks, names};
 
@@ -75,9 +75,8 @@ impl Sinks {
         if let Head::Whole(record) = &head {
             self.check_header(partition, record.header())?;
         }
-        // A later version knows what is in it: nothing of it is damaged.
-        if let Head::Damaged { place, damage: Damage::Version { version }, .. } = &head {
-            return Err(Error::RecordTooNew { place: place.clone(), version: *version });
+        if let Some(error @ Error::RecordTooNew { .. }) = head.problem(partition) {
+            return Err(error);
         }
         let seq = match &head {
             Head::Absent => self.beyond_lost(partition)?,

@@ -145,4 +145,15 @@ impl Head {
             Head::Damaged { header, .. } => header.as_deref(),
         }
     }
+
+    /// Why it cannot be read, if it cannot.
+    #[must_use]
+    pub fn problem(&self, partition: &PartitionId) -> Option<Error> {
+        match self {
+            Head::Absent | Head::Whole(_) => None,
+            Head::Damaged { place, damage, .. } => {
+                Some(Error::of_damage(partition.clone(), place.clone(), damage.clone()))
+            }
+        }
+    }
 }

@@ -110,6 +110,7 @@ impl Load {
             ("--per-minute", self.per_minute),
             ("--partitions", self.partitions),
             ("--instances", self.instances),
+            ("--cores", self.workers),
             ("--window", self.window),
             ("--wake-every", self.wake_every),
         ];

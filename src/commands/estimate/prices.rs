@@ -109,7 +109,7 @@ impl Bill {
         ];
         let of_requests = lines.map(|(what, always, asleep, price)| {
             let month = |a_day: f64| a_day * DAYS / 10_000.0;
-            Line::new(what, [month(always), month(asleep)], "10,000 requests", price)
+            Line::new(what, [month(always), month(asleep)], "× 10,000 requests", price)
         });
         // A file is there for a month on average once as much is deleted as is written: what one month leaves.
         let stored = (outlook.stored.all * DAYS + outlook.stored.logs) / GIB;

@@ -146,6 +146,7 @@ fn a_fleet_must_be_named_and_make_sense() {
     assert!(refused("--devices 0").contains("--devices is 0"));
     assert!(refused("--devices 1 --per-minute=-1").contains("--per-minute is -1"));
     assert!(refused("--devices 1 --window 0").contains("--window is 0"));
+    assert!(refused("--devices 1 --cores 0").contains("--cores is 0"));
     let simulated = outlook("--set ingest.source=simulated --set ingest.simulated.partitions=6");
     let fleet = Config::default().ingest.simulated;
     assert_eq!(simulated.series, f64::from(fleet.devices) * fleet.sensors.len() as f64);

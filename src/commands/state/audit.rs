@@ -57,6 +57,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut verdict = Verdict::default();
     let logs = logs::check(&desk, &mut verdict)?;
     files::check(&desk, &logs, args.memory, &mut verdict)?;
+    if verdict.partitions == 0 {
+        verdict.warning("there is no log to check: has this pipeline run, and are `pipeline` and `sink.state` those that it ran with?");
+    }
     let is_good = verdict.violations.is_empty();
     match args.common.format {
         Format::Text => verdict.text(&desk)?,

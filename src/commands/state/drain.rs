@@ -87,14 +87,11 @@ fn check(desk: &Desk, until: Micros) -> anyhow::Result<usize> {
     for trace in desk.sinks.survey()? {
         let partition = trace.partition;
         let in_partition = || format!("partition `{partition}`");
-        let record = match desk.sinks.head(&partition)? {
-            Head::Absent => continue,
-            Head::Whole(record) => record,
-            Head::Damaged { place, damage, .. } => {
-                let partition = partition.clone();
-                return Err(sink::Error::RecordCorrupt { partition, place, damage }).with_context(in_partition);
-            }
-        };
+        let head = desk.sinks.head(&partition)?;
+        if let Some(problem) = head.problem(&partition) {
+            return Err(problem).with_context(in_partition);
+        }
+        let Head::Whole(record) = head else { continue };
         desk.sinks.check_header(&partition, record.header()).with_context(in_partition)?;
         let state = desk.sinks.state_of(&partition, record.header()).with_context(in_partition)?;
         let Some(state) = state else { bail!("partition `{partition}` moved on: try again") };

@@ -52,8 +52,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let partition = desk.partition(args.partition)?;
     let mut inquiry = Inquiry::open(&desk.config, BROKER_TIMEOUT)?;
     let head = desk.sinks.head(&partition)?;
+    if let Some(problem) = head.problem(&partition) {
+        return Err(problem.into());
+    }
     let Some(header) = head.header() else {
-        bail!("partition `{partition}` of pipeline `{}` has no commit record: it has not begun", desk.config.pipeline);
+        let pipeline = &desk.config.pipeline;
+        bail!(
+            "partition `{partition}` of pipeline `{pipeline}` has no commit record\n\
+             it has not begun, or its log is gone: `atalaia state status` tells which"
+        );
     };
     let mut gap = gap_at(&mut inquiry, &partition, header.resume.next)?;
     let mut seq = None;

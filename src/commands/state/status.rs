@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use sink::admin::{Head, Trace};
-use sink::record::{Damage, Header};
+use sink::record::Header;
 use types::{Micros, PartitionId, Position};
 
 use super::inquiry::Inquiry;
@@ -92,6 +92,9 @@ fn of_log(desk: &Desk, trace: Trace) -> anyhow::Result<Found> {
     let partition = trace.partition.clone();
     let head = desk.sinks.head(&partition)?;
     let mut found = Found { head: head.header().cloned(), ..Found::default() };
+    if let Some(error) = head.problem(&partition) {
+        found.trouble(error);
+    }
     match head {
         Head::Whole(record) => {
             found.head_bytes = record.bytes().len() as u64;
@@ -102,15 +105,11 @@ fn of_log(desk: &Desk, trace: Trace) -> anyhow::Result<Found> {
                 found.trouble(sink::Error::LogBehind { partition, head: record.header().seq, file });
             }
         }
-        Head::Damaged { place, damage: Damage::Version { version }, .. } => {
-            found.trouble(sink::Error::RecordTooNew { place, version });
-        }
-        Head::Damaged { place, damage, .. } => found.trouble(sink::Error::RecordCorrupt { partition, place, damage }),
         Head::Absent if trace.has_marker => {
             let place = desk.sinks.place_of(&partition);
             found.trouble(sink::Error::LogMissing { partition, place });
         }
-        Head::Absent => {}
+        Head::Absent | Head::Damaged { .. } => {}
     }
     found.trace = Some(trace);
     Ok(found)

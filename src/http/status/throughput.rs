@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::MissedTickBehavior;
 use types::Micros;
 
 use super::time::Time;
@@ -53,6 +54,8 @@ impl Throughput {
     /// Notes a step now and then, for ever.
     pub(super) async fn follow(&self, progress: &Progress) {
         let mut ticks = tokio::time::interval(STEP);
+        // What slept as a whole (a paused container) wakes to one step, not to all that it missed: they would push the hour out.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The first tick is at once.
         ticks.tick().await;
         loop {
@@ -109,6 +112,22 @@ mod tests {
         assert_eq!(found.until, [Time(10), Time(20)]);
         assert_eq!((found.records, found.rows, found.late), (vec![5, 3], vec![1, 0], vec![4, 0]));
         assert_eq!((found.anomalies, found.readings, found.quarantined), (vec![0, 2], vec![0, 0], vec![0, 0]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_was_paused_keeps_its_hour() {
+        let (throughput, progress) = (Throughput::new(), Progress::default());
+        let paused = async {
+            tokio::time::sleep(STEP * 5 / 2).await;
+            progress.add(&Counts { records: 7, ..Counts::default() });
+            tokio::time::advance(STEP * 1000).await;
+            tokio::time::sleep(STEP * 3 / 2).await;
+        };
+        tokio::select! {
+            () = throughput.follow(&progress) => {}
+            () = paused => {}
+        }
+        assert_eq!(throughput.columns().records, [0, 0, 7, 0]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use aggregate::{Close, SnapshotFacts, TakeLimit};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use ingest::Source;
 use sink::record::{Packed, RecordKind, RunFacts};
 use sink::{Commit, Committed, Outcome, RunRows};
@@ -14,7 +14,7 @@ use super::careful::Careful;
 use super::{Since, Task, Turn, date_of};
 use crate::pipeline::recent::Batch;
 use crate::pipeline::state::{self, Layout};
-use crate::pipeline::{Counts, metrics};
+use crate::pipeline::{Counts, Ending, metrics};
 use crate::telemetry::trace;
 
 /// Closing by silence is looked at this often; when it happens changes nothing but when rows come out.
@@ -323,8 +323,15 @@ impl Task<'_> {
                 }
             }
             Outcome::Fenced => {
-                warn!(partition = %self.partition, "another owner has taken the partition over");
                 self.in_flight = None;
+                // A service leaves the rest to whoever has it now; a job has not done what it was to do.
+                if self.job.ending != Ending::Never {
+                    bail!(
+                        "another owner has taken the partition over before the last commit\n\
+                         run the job again when nobody else reads for this pipeline: it goes on where the other one ended"
+                    );
+                }
+                warn!(partition = %self.partition, "another owner has taken the partition over");
             }
             Outcome::Failed(error) => return Err(error).context("commit"),
         }

@@ -42,7 +42,7 @@ impl Task<'_> {
             return;
         }
         info!(partition = %self.partition, "this machine's clock agrees with the broker's again: reading goes on");
-        self.progress.healed(&self.partition);
+        self.progress.board.healed(self.worker, &self.partition);
         self.skew.settle();
         while self.careful.is_none()
             && !self.skew.is_tripped()
@@ -59,7 +59,7 @@ impl Task<'_> {
              right and reading goes on by itself (or, if it is the records' times that are wrong, raise `aggregate.max_future_skew`)"
         );
         error!(partition = %self.partition, "reading pauses: {why}");
-        self.progress.halted(&self.partition, &why);
+        self.progress.board.halted(self.worker, &self.partition, &why);
     }
 
     /// After crashes: whether it has records to fold, and has not got on in this life yet. If so, whether it is the turn of

@@ -22,6 +22,7 @@ use crate::pipeline::{Counts, Ending, Job, Keeper, Progress, state};
 
 /// What a task needs whether or not there was one before it.
 pub(in crate::pipeline) struct Opening<'a> {
+    pub(in crate::pipeline) worker: usize,
     pub(in crate::pipeline) job: &'a Job,
     pub(in crate::pipeline) keeper: &'a dyn Keeper,
     pub(in crate::pipeline) progress: &'a Progress,
@@ -176,7 +177,7 @@ impl<'a> Opening<'a> {
     }
 
     fn task(self, beginning: Beginning, content: Option<String>) -> anyhow::Result<Task<'a>> {
-        let Opening { job, keeper, progress, partition, sink } = self;
+        let Opening { worker, job, keeper, progress, partition, sink } = self;
         let Beginning { next, windows, late, quarantine, runs, in_files, journal, careful, forced, trails, vitals } =
             beginning;
         let mut scorer = Scorer::new(job.models.current(), &job.score);
@@ -184,6 +185,7 @@ impl<'a> Opening<'a> {
         let now = job.clock.now();
         let waits = !windows.closed().is_empty() || !late.is_empty() || !quarantine.is_empty();
         Ok(Task {
+            worker,
             job,
             keeper,
             progress,

@@ -72,14 +72,14 @@ impl Vitals {
 }
 
 impl Task<'_> {
-    pub(in crate::pipeline) fn status(&self, worker: usize, source: &dyn Source) -> PartitionStatus {
+    pub(in crate::pipeline) fn status(&self, source: &dyn Source) -> PartitionStatus {
         let (job, vitals) = (self.job, &self.vitals);
         let (phase, why) = self.phase();
         let last = self.journal.anchor.and_then(|anchor| anchor.time);
         // What is in files is behind in another sense.
         let lag_seconds = if job.wall { vitals.lag_seconds(last, job.clock.now(), job.clock.wall()) } else { None };
         PartitionStatus {
-            worker,
+            worker: self.worker,
             phase,
             why,
             claim: Some(vitals.claim),

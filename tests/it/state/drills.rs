@@ -228,6 +228,11 @@ fn a_downgrade_goes_too_far() {
     assert!(!found.contains("state reset"), "nothing is to be begun anew for that: {found}");
     says(&reset(&pipeline).run().status_is(1), told);
     says(&reset(&pipeline).arg("--apply").run().status_is(1), told);
+    for command in [&["accept-gap", "--partition", "0"][..], &["drain", "--until", "2030-01-01T00:00:00Z"]] {
+        let refused = pipeline.state(command[0]).args(&command[1..]).run().status_is(1);
+        says(&refused, told);
+        assert!(!refused.stderr.contains("state reset"), "{}", refused.stderr);
+    }
     let mut older = pipeline.service().start();
     wait_for_readiness(&mut older, 503, told);
     older.terminate(Duration::from_secs(12));

@@ -26,6 +26,17 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
+{{/* The job as Prometheus calls it: one a release, since counts are summed by it; the alerts know it by `atalaia` in its name. */}}
+{{- define "atalaia.job" -}}
+{{- $name := include "atalaia.fullname" . -}}
+{{- contains "atalaia" $name | ternary $name (printf "atalaia-%s" $name) -}}
+{{- end -}}
+
+{{/* Where the files of rules and dashboards have it that the runbook is: `metrics.runbookUrl` takes its place. */}}
+{{- define "atalaia.runbookInFiles" -}}
+https://atalaia.example/docs/runbook.md
+{{- end -}}
+
 {{- define "atalaia.serviceAccount" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "atalaia.fullname" .) .Values.serviceAccount.name -}}
@@ -133,6 +144,14 @@ volumeMounts:
   {{- with .Values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end -}}
+
+{{/* A pod that was evicted, or lost with its node, has not failed: it is made again, and goes on where it ended. */}}
+{{- define "atalaia.disrupted" -}}
+podFailurePolicy:
+  rules:
+    - action: Ignore
+      onPodConditions: [{ type: DisruptionTarget, status: "True" }]
 {{- end -}}
 
 {{- define "atalaia.env" -}}

@@ -7,7 +7,7 @@ hour and hours of a day. So what divides an hour or a day can be said, and nothi
 {{- define "atalaia.seconds" -}}
 {{- $text := .text | toString | trim -}}
 {{- if eq $text "0" -}}0{{- else -}}
-{{- $units := dict "s" 1 "sec" 1 "second" 1 "seconds" 1 "m" 60 "min" 60 "minute" 60 "minutes" 60 "h" 3600 "hr" 3600 "hour" 3600 "hours" 3600 "d" 86400 "day" 86400 "days" 86400 "w" 604800 "week" 604800 "weeks" 604800 -}}
+{{- $units := dict "s" 1 "sec" 1 "secs" 1 "second" 1 "seconds" 1 "m" 60 "min" 60 "mins" 60 "minute" 60 "minutes" 60 "h" 3600 "hr" 3600 "hrs" 3600 "hour" 3600 "hours" 3600 "d" 86400 "day" 86400 "days" 86400 "w" 604800 "week" 604800 "weeks" 604800 -}}
 {{- if not (regexMatch "^([0-9]+\\s*[a-z]+\\s*)+$" $text) -}}
 {{- fail (printf "`%s`: cannot read the span of time `%s`" .name $text) -}}
 {{- end -}}

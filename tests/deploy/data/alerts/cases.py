@@ -152,8 +152,12 @@ CASES["AtalaiaCrashSuspect"] = Case(
 
 age = at(TARGET, "atalaia_score_models_age_seconds")
 models = at(TARGET, "atalaia_score_models")
+# 45 days where nothing is said of the job; what is said of others is theirs, and what is said of it counts.
+own_bound, others_bound = (at({"job": job}, "atalaia:models_age_seconds_max") for job in ("atalaia", "atalaia-other"))
 CASES["AtalaiaModelsStale"] = Case(
-    TARGET, {age: gauge(0, 46 * 86400), models: steady(10)}, [{age: 44 * 86400}, {models: 0}], bad=80, after=10
+    TARGET,
+    {age: gauge(0, 46 * 86400), models: steady(10), own_bound: gauge(None, None), others_bound: steady(50 * 86400), **ALIVE},
+    [{age: 44 * 86400}, {models: 0}, {own_bound: steady(47 * 86400)}], bad=80, after=10
 )
 
 started = at(TARGET, "process_start_time_seconds")
@@ -167,11 +171,12 @@ CASES["AtalaiaSourceUnreachable"] = Case(
     TARGET, {broker: count(0, 1.05), read: count(100, 0)}, [{broker: 0.95}, {read: 1}], before=20, bad=30, after=15
 )
 
-# What is expected: two instances, of which one is gone; zero where all may go.
+# What is expected: two instances, of which one is gone; zero where all may go. Those of the same job elsewhere do not count.
 expected = 'atalaia:instances_expected{job="atalaia"}'
 CASES["AtalaiaAbsent"] = Case(
     JOB,
-    {expected: steady(2), **ALIVE, at({"job": "atalaia", "instance": "b:9464"}, "atalaia_build_info", version="1.0.0"): gauge(1, None)},
+    {expected: steady(2), **ALIVE, at({"job": "atalaia", "instance": "b:9464"}, "atalaia_build_info", version="1.0.0"): gauge(1, None),
+     **{at({"namespace": "other", "job": "atalaia", "instance": one}, "atalaia_build_info", version="1.0.0"): steady(1) for one in ("c", "d")}},
     [{at({"job": "atalaia", "instance": "b:9464"}, "atalaia_build_info", version="1.0.0"): 1}, {expected: 1}],
     bad=15, after=10, zero={expected: "0x40"},
 )
@@ -219,12 +224,14 @@ def objective(name, share, below, **more):
     sooner = at(TARGET, "atalaia_sink_close_to_durable_seconds_bucket", le="300")
     all_of = at(TARGET, "atalaia_sink_close_to_durable_seconds_count")
     series = {
-        kept: count(hour, hour * (1 - share)), sooner: count(0, 0), all_of: count(hour, hour),
+        kept: count(hour, hour * (1 - share)), sooner: count(0, 0), kept.replace('"600"', '"3600"'): count(0, 0), all_of: count(hour, hour),
         at(TARGET, "atalaia_sink_max_delay_seconds"): steady(300), **ALIVE,
     }
     # The last: one or two slow commits are no burn, be they half of all.
     few = 1.8 / more["bad"]
-    CASES[name] = Case(JOB, series, [{kept: hour * (1 - below)}, {kept: count(few, few), all_of: count(2 * few, 2 * few)}], **more)
+    # Where rows wait for two hours on purpose, none is in the last bucket.
+    slow = {at(TARGET, "atalaia_sink_max_delay_seconds"): steady(7200)}
+    CASES[name] = Case(JOB, series, [{kept: hour * (1 - below)}, {kept: count(few, few), all_of: count(2 * few, 2 * few)}, slow], **more)
 
 
 # They end when the short span is clean, while the long one is not yet.

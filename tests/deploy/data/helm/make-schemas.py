@@ -83,7 +83,8 @@ def shape(schema, resolve, volume=False):
         small["properties"] = {
             key: shape(value, resolve)
             for key, value in schema["properties"].items()
-            if key not in LEFT_OUT and (not volume or key in VOLUMES)
+            # A text called status is a setting, of what is waited for, say; the object is what came of it.
+            if (key not in LEFT_OUT or value.get("type") == "string") and (not volume or key in VOLUMES)
         }
         if not schema.get("x-kubernetes-preserve-unknown-fields"):
             small["additionalProperties"] = False
