@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    demo, estimate, eval, explain, health, models, preview, run, score, simulate, state, train, validate,
+    demo, estimate, eval, explain, health, models, preview, report, run, score, simulate, state, train, validate,
 };
 use crate::telemetry;
 
@@ -38,6 +38,7 @@ enum Command {
     Models(models::Args),
     Eval(eval::Args),
     Explain(explain::Args),
+    Report(report::Args),
     State(state::Args),
     Train(train::Args),
     Health(health::Args),
@@ -65,6 +66,7 @@ impl Cli {
             Command::Models(args) => models::run(args),
             Command::Eval(args) => eval::run(&args),
             Command::Explain(args) => explain::run(&args),
+            Command::Report(args) => report::run(&args),
             Command::State(args) => state::run(args),
             Command::Train(args) => train::run(args),
             Command::Health(args) => health::run(&args),

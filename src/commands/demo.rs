@@ -11,10 +11,11 @@ use anyhow::{Context, bail};
 use config::Config;
 use ingest::simulated::{Fleet, Moment};
 use ingest::{Bound, SourceKind, Start};
-use types::Span;
+use types::{Micros, Span};
 
 use self::judge::Judgement;
 use super::output::{Output, grouped};
+use super::report::{self, Written};
 use super::{assemble, input, progress};
 use crate::pipeline::{Counts, Ending, Progress};
 use crate::runtime::Runtime;
@@ -87,12 +88,29 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     ingest::simulated::write_truth_csv(&truth, std::io::BufWriter::new(file)).context("write the truth")?;
     let judgement = judge::judge(&args.out.join("predictions"), &truth, begins)
         .context("compare the predictions with the truth")?;
-    let summary = Summary { args: &args, counts: totals.counts(), models, trained, streamed, judgement: &judgement };
+    let report = report(&args, &truth_file, begins).context("write the report")?;
+    let summary =
+        Summary { args: &args, counts: totals.counts(), models, trained, streamed, judgement: &judgement, report };
     match args.format {
         super::Format::Text => summary.print()?,
         super::Format::Json => summary.print_json()?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The page about it all, for a browser.
+fn report(args: &Args, truth: &Path, begins: Micros) -> anyhow::Result<Written> {
+    let (url, labels) = (args.out.display().to_string(), [truth.display().to_string()]);
+    let order = report::Order {
+        url: Some(&url),
+        output: &args.out.join("report.html"),
+        labels: &labels,
+        judge_from: Some(begins),
+        since: None,
+        until: None,
+        command: format!("atalaia demo --devices {} --seed {} --out {url}", args.devices, args.seed),
+    };
+    report::write(&order, &configuration(args), &Runtime::new()?)
 }
 
 /// What a user would write in a file, here in code.
@@ -138,11 +156,12 @@ struct Summary<'a> {
     trained: f64,
     streamed: f64,
     judgement: &'a Judgement,
+    report: Written,
 }
 
 impl Summary<'_> {
     fn print(&self) -> anyhow::Result<()> {
-        let Summary { args, counts, judgement, .. } = self;
+        let Summary { args, counts, judgement, report, .. } = self;
         let mut out = Output::new();
         let out_dir = args.out.display();
         let rate = (counts.records as f64 / self.streamed) as u64;
@@ -170,6 +189,7 @@ impl Summary<'_> {
         }
         out.line(format_args!(
             "\nWhat to look at next:\n\
+             \x20 {}   all of it as a page for a browser: {}\n\
              \x20 {out_dir}/predictions   one row for every window (is_anomaly, decision, severity, top_feature, aggregates)\n\
              \x20 {out_dir}/truth.csv     what was injected: device, sensor, kind, start, end\n\
              \x20 {out_dir}/late, {out_dir}/quarantine   what did not count, and why\n\
@@ -177,7 +197,9 @@ impl Summary<'_> {
              \x20 python3 -c \"import pandas as pd; d = pd.read_parquet('{out_dir}/predictions'); print(d[d.is_anomaly].nlargest(10, 'severity'))\"\n\
              \x20 duckdb -c \"select top_feature, count(*) from '{out_dir}/predictions/**/*.parquet' where is_anomaly group by all\"\n\
              \x20 atalaia models list --from {out_dir}/models\n\
-             \x20 atalaia run --help                     the same as a service on your own topic"
+             \x20 atalaia run --help                     the same as a service on your own topic",
+            report.file.display(),
+            report.url
         ));
         out.finish()
     }
@@ -195,6 +217,7 @@ impl Summary<'_> {
             "precision": self.judgement.precision(),
             "recall": self.judgement.recall(),
             "kinds": kinds,
+            "report": self.report.url,
         }));
         out.finish()
     }

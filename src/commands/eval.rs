@@ -5,7 +5,7 @@
 
 mod bounds;
 mod judge;
-mod labels;
+pub(super) mod labels;
 mod measure;
 mod plot;
 mod report;
@@ -110,7 +110,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.config.read()?;
     crate::telemetry::logs(&config.telemetry)?;
     let pairs = pairs(args, &config, &Runtime::new()?)?;
-    let score = args.score.unwrap_or_else(|| Score::of_all(pairs.iter().map(|pair| &pair.dataset)));
+    let score = args.score.unwrap_or_else(|| Score::finest(pairs.iter().map(|pair| pair.dataset.has())));
     let part = Part { from: args.from, to: args.to, skip: args.skip };
     let rules = Rules { causal: args.causal, part, judge: Judge { score, threshold: args.threshold } };
 

@@ -1,18 +1,22 @@
 //! One file a command: its arguments, and what it does with them.
 
 pub(crate) mod assemble;
+mod dataset;
 pub(crate) mod demo;
 pub(crate) mod estimate;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod health;
 mod input;
+mod markup;
 pub(crate) mod models;
 mod output;
 mod parquet_file;
 mod predictions;
 pub(crate) mod preview;
 mod progress;
+mod ranking;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod score;
 pub(crate) mod simulate;

@@ -2,22 +2,22 @@
 //! commands that need no pipeline.
 
 use anyhow::{Context, bail};
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, AsArray, BooleanArray, Float64Array, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Float64Type, TimestampMicrosecondType};
+use arrow::record_batch::RecordBatch;
 use config::Config;
 use score::Statistic;
-use sink::admin::{Folder, Object};
 use store::Location;
 use types::Micros;
 
+use super::dataset::Dataset;
 use super::parquet_file::{File, column, number, numbers, text, texts};
 use crate::runtime::Runtime;
 
 /// A dataset that was found.
 pub(crate) struct Predictions {
-    folder: Folder,
+    files: Dataset,
     pub(crate) place: String,
-    objects: Vec<Object>,
 }
 
 /// What most commands look at of a row.
@@ -71,12 +71,8 @@ pub(crate) fn features(column: &dyn Array, row: usize) -> anyhow::Result<Vec<(St
 impl Predictions {
     /// Lists what is in the place; there must be something.
     pub(crate) fn open(location: Location, runtime: &Runtime) -> anyhow::Result<Predictions> {
-        let place = location.display.clone();
-        runtime.block_on(store::check(&location)).with_context(|| format!("open the predictions in `{place}`"))?;
-        let folder = Folder::new(location);
-        let listed =
-            runtime.block_on(folder.objects()).with_context(|| format!("list the predictions in `{place}`"))?;
-        let objects: Vec<Object> = listed.into_iter().filter(|object| object.name.ends_with(".parquet")).collect();
+        let files = Dataset::open(location, "predictions", runtime)?;
+        let (place, objects) = (files.place.clone(), &files.objects);
         if objects.iter().any(|object| object.name.starts_with("predictions/")) {
             bail!(
                 "`{place}` holds all datasets of a run, not predictions alone\nname the folder `predictions` in it: `{}/predictions`",
@@ -88,7 +84,7 @@ impl Predictions {
                 "no Parquet file in `{place}`\nname the folder `predictions` below the results of `atalaia run` or `score`"
             );
         }
-        Ok(Predictions { folder, place, objects })
+        Ok(Predictions { files, place })
     }
 
     /// Those that were named, else those of the configuration file, if there is one.
@@ -118,12 +114,11 @@ impl Predictions {
 
     /// Only the files of windows that start on these days, as `2026-01-31`, both included. Names that tell no day stay.
     pub(crate) fn of_days(&mut self, first: &str, last: &str) {
-        let day = |name: &str| name.split('/').find_map(|part| part.strip_prefix("date=").map(str::to_owned));
-        self.objects.retain(|object| day(&object.name).is_none_or(|day| (first..=last).contains(&day.as_str())));
+        self.files.of_days(first, last);
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.objects.len()
+        self.files.objects.len()
     }
 
     /// Shows each file, in the order of their names, with its name below the place.
@@ -132,11 +127,7 @@ impl Predictions {
         runtime: &Runtime,
         mut take: impl FnMut(&str, File) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let read = self.folder.read_each(self.objects.clone(), |object, bytes| {
-            let shown = File::open(bytes).and_then(|file| take(&object.name, file));
-            shown.with_context(|| format!("read `{}` of `{}`", object.name, self.place))
-        });
-        runtime.block_on(read)
+        self.files.files(runtime, |object, file| take(&object.name, file))
     }
 
     /// Shows every row.
@@ -146,41 +137,69 @@ impl Predictions {
 }
 
 fn rows(file: File, show: &mut dyn FnMut(Row<'_>)) -> anyhow::Result<()> {
-    const COLUMNS: [&str; 10] = [
-        "device",
-        "sensor",
-        "window_start",
-        "window_end",
-        "decision",
-        "severity",
-        "threshold",
-        "is_anomaly",
-        "status",
-        "model_key",
-    ];
     file.batches(&COLUMNS, |batch| {
-        let [device, sensor, status, key] = ["device", "sensor", "status", "model_key"].map(|name| texts(batch, name));
-        let (device, sensor, status, key) = (device?, sensor?, status?, key?);
-        let start = numbers::<TimestampMicrosecondType>(batch, "window_start")?;
-        let end = numbers::<TimestampMicrosecondType>(batch, "window_end")?;
-        let decision = numbers::<Float64Type>(batch, "decision")?;
-        let severity = numbers::<Float64Type>(batch, "severity")?;
-        let threshold = numbers::<Float64Type>(batch, "threshold")?;
-        let anomaly = column(batch, "is_anomaly")?.as_boolean_opt().context("`is_anomaly` is no boolean")?;
-        for row in 0..batch.num_rows() {
-            show(Row {
-                device: device.value(row),
-                sensor: text(sensor, row),
-                start: start.value(row),
-                end: end.value(row),
-                decision: number(decision, row),
-                severity: number(severity, row),
-                threshold: number(threshold, row),
-                is_anomaly: anomaly.value(row),
-                status: status.value(row),
-                model_key: text(key, row),
-            });
-        }
+        let columns = Columns::of(batch)?;
+        (0..batch.num_rows()).for_each(|row| show(columns.row(row)));
         Ok(())
     })
+}
+
+/// The columns that a [`Row`] is made of.
+pub(crate) const COLUMNS: [&str; 10] = [
+    "device",
+    "sensor",
+    "window_start",
+    "window_end",
+    "decision",
+    "severity",
+    "threshold",
+    "is_anomaly",
+    "status",
+    "model_key",
+];
+
+/// They, of some rows.
+pub(crate) struct Columns<'a> {
+    device: &'a StringArray,
+    sensor: &'a StringArray,
+    start: &'a TimestampMicrosecondArray,
+    end: &'a TimestampMicrosecondArray,
+    decision: &'a Float64Array,
+    severity: &'a Float64Array,
+    threshold: &'a Float64Array,
+    is_anomaly: &'a BooleanArray,
+    status: &'a StringArray,
+    model_key: &'a StringArray,
+}
+
+impl<'a> Columns<'a> {
+    pub(crate) fn of(batch: &'a RecordBatch) -> anyhow::Result<Columns<'a>> {
+        Ok(Columns {
+            device: texts(batch, "device")?,
+            sensor: texts(batch, "sensor")?,
+            start: numbers::<TimestampMicrosecondType>(batch, "window_start")?,
+            end: numbers::<TimestampMicrosecondType>(batch, "window_end")?,
+            decision: numbers::<Float64Type>(batch, "decision")?,
+            severity: numbers::<Float64Type>(batch, "severity")?,
+            threshold: numbers::<Float64Type>(batch, "threshold")?,
+            is_anomaly: column(batch, "is_anomaly")?.as_boolean_opt().context("`is_anomaly` is no boolean")?,
+            status: texts(batch, "status")?,
+            model_key: texts(batch, "model_key")?,
+        })
+    }
+
+    pub(crate) fn row(&self, row: usize) -> Row<'a> {
+        Row {
+            device: self.device.value(row),
+            sensor: text(self.sensor, row),
+            start: self.start.value(row),
+            end: self.end.value(row),
+            decision: number(self.decision, row),
+            severity: number(self.severity, row),
+            threshold: number(self.threshold, row),
+            is_anomaly: self.is_anomaly.value(row),
+            status: self.status.value(row),
+            model_key: text(self.model_key, row),
+        }
+    }
 }

@@ -12,55 +12,57 @@ use types::Micros;
 
 /// What a file of labels says. Of rows each has its own label; of intervals everything outside them is normal.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Labels {
+pub(in crate::commands) enum Labels {
     Rows(Vec<LabelledRow>),
     Intervals(Vec<Interval>),
 }
 
 /// Whom a label is about; none: everybody.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Whom {
-    pub(super) device: Option<String>,
-    pub(super) sensor: Option<String>,
+pub(in crate::commands) struct Whom {
+    pub(in crate::commands) device: Option<String>,
+    pub(in crate::commands) sensor: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct LabelledRow {
-    pub(super) whom: Whom,
-    pub(super) time: Micros,
-    pub(super) is_anomaly: bool,
+pub(in crate::commands) struct LabelledRow {
+    pub(in crate::commands) whom: Whom,
+    pub(in crate::commands) time: Micros,
+    pub(in crate::commands) is_anomaly: bool,
 }
 
 /// Anomalous from here to there, both included.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Interval {
-    pub(super) whom: Whom,
-    pub(super) from: Micros,
-    pub(super) to: Micros,
+pub(in crate::commands) struct Interval {
+    pub(in crate::commands) whom: Whom,
+    /// What went wrong, where the file has a word for it.
+    pub(in crate::commands) kind: Option<String>,
+    pub(in crate::commands) from: Micros,
+    pub(in crate::commands) to: Micros,
 }
 
 /// The columns of a CSV file; those not named are looked for under their usual names.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(super) struct Columns {
+pub(in crate::commands) struct Columns {
     /// Column of a row's time [default: `datetime`, `timestamp`, `time`, `ts` or `date`]
     #[arg(long, value_name = "NAME")]
-    pub(super) time_column: Option<String>,
+    pub(in crate::commands) time_column: Option<String>,
 
     /// Column of a row's label, 0 or 1 [default: `anomaly`, `is_anomaly` or `label`]
     #[arg(long, value_name = "NAME")]
-    pub(super) label_column: Option<String>,
+    pub(in crate::commands) label_column: Option<String>,
 
     /// Column of the device [default: `device`, where there is one]
     #[arg(long, value_name = "NAME")]
-    pub(super) device_column: Option<String>,
+    pub(in crate::commands) device_column: Option<String>,
 
     /// Column of the sensor [default: `sensor`, where there is one]
     #[arg(long, value_name = "NAME")]
-    pub(super) sensor_column: Option<String>,
+    pub(in crate::commands) sensor_column: Option<String>,
 }
 
 impl Labels {
-    pub(super) fn read(path: &Path, columns: &Columns) -> anyhow::Result<Labels> {
+    pub(in crate::commands) fn read(path: &Path, columns: &Columns) -> anyhow::Result<Labels> {
         let read = || {
             let text = std::fs::read_to_string(path)?;
             Labels::parse(text.trim_start_matches('\u{feff}'), columns)
@@ -76,7 +78,7 @@ impl Labels {
     }
 
     /// What it says of this device; what names no device is about it, too, and so is all of a file that names nothing but one file.
-    pub(super) fn of_device(mut self, device: &str) -> anyhow::Result<Labels> {
+    pub(in crate::commands) fn of_device(mut self, device: &str) -> anyhow::Result<Labels> {
         let names: BTreeSet<String> = self.whom().filter_map(|whom| whom.device.clone()).collect();
         let is_of_device = |name: &str| name == device || is_file_of(name, device);
         let is_one_file = names.len() == 1 && names.iter().all(|name| name.ends_with(".csv"));
@@ -101,19 +103,19 @@ impl Labels {
     }
 
     /// What it says of a sensor it says of the whole device.
-    pub(super) fn without_sensors(mut self) -> Labels {
+    pub(in crate::commands) fn without_sensors(mut self) -> Labels {
         self.whom_mut().for_each(|whom| whom.sensor = None);
         self
     }
 
-    pub(super) fn whom(&self) -> Box<dyn Iterator<Item = &Whom> + '_> {
+    pub(in crate::commands) fn whom(&self) -> Box<dyn Iterator<Item = &Whom> + '_> {
         match self {
             Labels::Rows(rows) => Box::new(rows.iter().map(|row| &row.whom)),
             Labels::Intervals(intervals) => Box::new(intervals.iter().map(|interval| &interval.whom)),
         }
     }
 
-    pub(super) fn whom_mut(&mut self) -> Box<dyn Iterator<Item = &mut Whom> + '_> {
+    pub(in crate::commands) fn whom_mut(&mut self) -> Box<dyn Iterator<Item = &mut Whom> + '_> {
         match self {
             Labels::Rows(rows) => Box::new(rows.iter_mut().map(|row| &mut row.whom)),
             Labels::Intervals(intervals) => Box::new(intervals.iter_mut().map(|interval| &mut interval.whom)),
@@ -123,7 +125,7 @@ impl Labels {
 
 impl Whom {
     /// Whether a label for `self` is one for this series or device.
-    pub(super) fn includes(&self, device: &str, sensor: Option<&str>) -> bool {
+    pub(in crate::commands) fn includes(&self, device: &str, sensor: Option<&str>) -> bool {
         let device = self.device.as_deref().is_none_or(|own| own == device);
         device && self.sensor.as_deref().is_none_or(|own| Some(own) == sensor)
     }
@@ -131,7 +133,7 @@ impl Whom {
 
 impl Interval {
     fn new(whom: Whom, from: &str, to: &str) -> anyhow::Result<Interval> {
-        let interval = Interval { whom, from: time(from)?, to: time(to)? };
+        let interval = Interval { whom, kind: None, from: time(from)?, to: time(to)? };
         if interval.to < interval.from {
             bail!("the interval from `{from}` to `{to}` ends before it begins");
         }

@@ -12,8 +12,9 @@ use types::Micros;
 use super::Shown;
 use super::measure::{Figures, Judged, Ranked, Track};
 use super::report::Beside;
+use crate::commands::markup::Safe;
 use crate::wall;
-use svg::{Canvas, escaped};
+use svg::Canvas;
 
 const WIDTH: f64 = 960.0;
 const PANEL: f64 = 170.0;
@@ -37,9 +38,9 @@ fn page(shown: &Shown) -> String {
     let beside = Beside::of(&shown.tracks);
     let mut rows = String::new();
     for (name, cells) in beside.table() {
-        let cells: String = cells.iter().map(|cell| format!("<td>{}</td>", escaped(cell))).collect();
+        let cells: String = cells.iter().map(|cell| format!("<td>{}</td>", Safe(cell))).collect();
         // Writing to a text cannot fail.
-        let _ = write!(rows, "<tr><th>{}</th>{cells}</tr>", escaped(name));
+        let _ = write!(rows, "<tr><th>{}</th>{cells}</tr>", Safe(name));
     }
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Evaluation</title>\
@@ -47,8 +48,8 @@ fn page(shown: &Shown) -> String {
          th{{text-align:left;font-weight:normal}}td{{text-align:right}}td,th{{padding:.15em 1em .15em 0}}</style></head><body>\
          <h1>Evaluation</h1><p>{}</p><p>{}</p>\
          <table><tr><th></th><td>predictions</td><td>always alarm</td><td>never alarm</td></tr>{rows}</table>\n{}\n</body></html>\n",
-        escaped(&shown.summary(&beside.own)),
-        escaped(&shown.method()),
+        Safe(&shown.summary(&beside.own)),
+        Safe(&shown.method()),
         picture(shown)
     )
 }

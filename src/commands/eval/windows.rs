@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use clap::ValueEnum;
 use types::Micros;
 
 use crate::commands::predictions::Row;
+use crate::commands::ranking::Has;
+pub(super) use crate::commands::ranking::Score;
 
 /// One row of a dataset of predictions.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,45 +36,6 @@ pub(super) struct Dataset {
     pub(super) rows: u64,
 }
 
-/// What ranks windows: for the areas under curves, and for plots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Score {
-    /// Severity above the model's threshold: 0 is where an alarm begins
-    Excess,
-    /// Severity, as in the column of that name
-    Severity,
-    /// Minus the decision: for models that have no severity
-    Decision,
-}
-
-impl Score {
-    pub(super) fn describe(self) -> &'static str {
-        match self {
-            Score::Excess => "severity above the model's threshold",
-            Score::Severity => "severity",
-            Score::Decision => "minus the decision",
-        }
-    }
-
-    fn of(self, raw: &Raw) -> Option<f64> {
-        match self {
-            Score::Excess => Some(raw.severity? - raw.threshold.unwrap_or(0.0)),
-            Score::Severity => raw.severity,
-            Score::Decision => raw.decision.map(|decision| -decision),
-        }
-    }
-
-    /// The finest that every scored row has.
-    pub(super) fn of_all<'a>(datasets: impl Iterator<Item = &'a Dataset> + Clone) -> Score {
-        let scored = || datasets.clone().flat_map(Dataset::raw).filter(|raw| raw.decision.is_some());
-        match () {
-            () if !scored().all(|raw| raw.severity.is_some()) => Score::Decision,
-            () if scored().any(|raw| raw.threshold.is_some()) => Score::Excess,
-            () => Score::Severity,
-        }
-    }
-}
-
 // === impl Dataset ===
 
 impl Dataset {
@@ -86,8 +48,11 @@ impl Dataset {
         self.series.entry(key).or_default().push(raw);
     }
 
-    fn raw(&self) -> impl Iterator<Item = &Raw> {
-        self.series.values().flatten()
+    /// Of which scores its rows have what.
+    pub(super) fn has(&self) -> Has {
+        let mut has = Has::default();
+        self.series.values().flatten().for_each(|raw| has.add(raw.decision, raw.severity, raw.threshold));
+        has
     }
 
     /// Whether nothing but whole devices is scored.
@@ -130,7 +95,7 @@ pub(super) struct Judge {
 
 impl Judge {
     fn window(self, raw: &Raw) -> Window {
-        let score = self.score.of(raw).filter(|_| raw.decision.is_some());
+        let score = self.score.of(raw.decision, raw.severity, raw.threshold).filter(|_| raw.decision.is_some());
         let alarm = match self.threshold {
             Some(threshold) => score.is_some_and(|score| score > threshold),
             None => raw.is_anomaly,

@@ -120,7 +120,7 @@ fn outside_of_intervals_all_is_normal_and_the_windows_are_counted() {
     let rows: Vec<_> = (0..).zip(decisions).map(|(n, decision)| ("d", Some("s"), 10 * n, Some(decision))).collect();
     let data = dataset(&rows);
     // Both ends are included: the window that ends where the interval begins is not in it, the one that begins at its end is.
-    let labels = Labels::Intervals(vec![Interval { whom: whom(None, None), from: 10, to: 20 }]);
+    let labels = Labels::Intervals(vec![Interval { whom: whom(None, None), kind: None, from: 10, to: 20 }]);
     let tracks = tracks(&data, &labels, &rules(Causal::Strict)).expect("tracks");
     let positive: Vec<bool> = tracks[0].judged.iter().map(|judged| judged.is_positive).collect();
     assert_eq!(positive, [false, true, true, false, false, false]);
@@ -133,7 +133,7 @@ fn outside_of_intervals_all_is_normal_and_the_windows_are_counted() {
 fn what_models_were_trained_on_is_left_out() {
     let rows: Vec<_> = (0..6).map(|n| ("d", None, 10 * n, Some(1.0))).collect();
     let data = dataset(&rows);
-    let interval = |from, to| Interval { whom: whom(None, None), from, to };
+    let interval = |from, to| Interval { whom: whom(None, None), kind: None, from, to };
     let intervals = Labels::Intervals(vec![interval(0, 5), interval(15, 25), interval(55, 58)]);
     let labels = labelled(None, &[(1, true), (11, true), (21, false), (31, true), (41, false), (51, true)]);
     let part = |skip, from, to| Part { skip, from, to };
@@ -159,7 +159,7 @@ fn devices_that_are_missing_on_either_side_are_not_overlooked() {
     // Rows speak for their own device only; intervals say of all others that they are normal.
     let rows = tracks(&data, &labelled(Some("d"), &[(11, true)]), &rules(Causal::Strict)).expect("tracks");
     assert_eq!(rows.iter().map(|track| track.name.as_str()).collect::<Vec<_>>(), ["d"]);
-    let interval = |device| Interval { whom: whom(Some(device), None), from: 0, to: 5 };
+    let interval = |device| Interval { whom: whom(Some(device), None), kind: None, from: 0, to: 5 };
     let labels = Labels::Intervals(vec![interval("d"), interval("gone")]);
     let intervals = tracks(&data, &labels, &rules_strict()).expect("tracks");
     assert_eq!(intervals.iter().map(|track| track.name.as_str()).collect::<Vec<_>>(), ["d", "e", "gone"]);
@@ -179,7 +179,7 @@ fn a_threshold_takes_the_place_of_the_verdicts() {
     for (start, severity) in [(0, 0.5), (10, 1.5), (20, 2.5)] {
         data.add(Row { severity: Some(severity), threshold: Some(2.0), ..scored("d", None, start, Some(1.0)) });
     }
-    assert_eq!(Score::of_all([&data].into_iter()), Score::Excess);
+    assert_eq!(Score::finest([data.has()].into_iter()), Score::Excess);
     for (score, threshold, expected) in [
         (Score::Severity, None, [false, false, false]),
         (Score::Severity, Some(1.0), [false, true, true]),
@@ -192,13 +192,13 @@ fn a_threshold_takes_the_place_of_the_verdicts() {
         assert_eq!(alarms, expected, "{score:?} {threshold:?}");
     }
     data.add(scored("d", None, 30, Some(1.0)));
-    assert_eq!(Score::of_all([&data].into_iter()), Score::Decision, "one scored row has no severity");
+    assert_eq!(Score::finest([data.has()].into_iter()), Score::Decision, "one scored row has no severity");
 }
 
 #[test]
 fn labels_of_sensors_are_labels_of_devices_that_are_scored_as_a_whole() {
     let data = dataset(&[("d", None, 0, Some(1.0)), ("d", None, 10, Some(-1.0)), ("e", None, 10, Some(1.0))]);
-    let interval = |sensor| Interval { whom: whom(Some("d"), Some(sensor)), from: 12, to: 13 };
+    let interval = |sensor| Interval { whom: whom(Some("d"), Some(sensor)), kind: None, from: 12, to: 13 };
     let labels = Labels::Intervals(vec![interval("temp"), interval("flow")]);
     let tracks = tracks(&data, &labels, &rules(Causal::default())).expect("tracks");
     let positive: Vec<Vec<bool>> =
@@ -210,7 +210,7 @@ fn labels_of_sensors_are_labels_of_devices_that_are_scored_as_a_whole() {
 fn labels_of_nothing_that_was_scored_are_named() {
     let data = dataset(&[("pump", Some("flow"), 0, Some(1.0)), ("pump", Some("temp"), 0, Some(1.0))]);
     let about = |names: &[(Option<&str>, Option<&str>)]| {
-        let interval = |&(device, sensor)| Interval { whom: whom(device, sensor), from: 0, to: 1 };
+        let interval = |&(device, sensor)| Interval { whom: whom(device, sensor), kind: None, from: 0, to: 1 };
         strangers(&data, &Labels::Intervals(names.iter().map(interval).collect()))
     };
     let known = [(None, None), (Some("pump"), None), (None, Some("temp")), (Some("pump"), Some("flow"))];

@@ -22,12 +22,14 @@ pub(super) fn parse(text: &str, columns: &Columns) -> anyhow::Result<Labels> {
     let table = Table::of(header);
     let device = table.find("device", columns.device_column.as_deref(), &["device"])?;
     let sensor = table.find("sensor", columns.sensor_column.as_deref(), &["sensor"])?;
+    let kind = table.find("kind", None, &["kind"])?;
     let whom = |cells: &[Cow<'_, str>]| Whom { device: named(cells, device), sensor: named(cells, sensor) };
     let interval = (table.find("from", None, FROM)?, table.find("to", None, TO)?);
     if let ((Some(from), Some(to)), None) = (interval, &columns.label_column) {
-        let read = |line| {
+        let read = |line| -> anyhow::Result<Interval> {
             let cells = table.cells(line)?;
-            Interval::new(whom(&cells), &cells[from], &cells[to])
+            let interval = Interval::new(whom(&cells), &cells[from], &cells[to])?;
+            Ok(Interval { kind: named(&cells, kind), ..interval })
         };
         let intervals = lines.map(|(number, line)| read(line).with_context(|| format!("line {}", number + 1)));
         return Ok(Labels::Intervals(intervals.collect::<anyhow::Result<_>>()?));

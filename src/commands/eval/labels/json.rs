@@ -46,7 +46,8 @@ fn of_object(object: &Map<String, Value>, whom: &Whom) -> anyhow::Result<Interva
         Some(other) => bail!("the `{name}` of an interval is `{other}`, not a text"),
     };
     let own = Whom { device: named("device")?.or_else(|| whom.device.clone()), sensor: named("sensor")? };
-    Interval::new(own, &end("from")?, &end("to")?)
+    let interval = Interval::new(own, &end("from")?, &end("to")?)?;
+    Ok(Interval { kind: named("kind")?, ..interval })
 }
 
 /// Text, or an epoch number.

@@ -14,7 +14,7 @@ fn row(device: Option<&str>, sensor: Option<&str>, seconds: i64, is_anomaly: boo
 }
 
 fn interval(device: Option<&str>, sensor: Option<&str>, from: i64, to: i64) -> Interval {
-    Interval { whom: whom(device, sensor), from: T0 + from * SECOND, to: T0 + to * SECOND }
+    Interval { whom: whom(device, sensor), kind: None, from: T0 + from * SECOND, to: T0 + to * SECOND }
 }
 
 fn parse(text: &str) -> Labels {
@@ -71,6 +71,18 @@ fn intervals_come_in_csv_and_json() {
             vec![interval(Some("a"), None, 0, 1)],
         ),
     ] {
+        assert_eq!(parse(text), Labels::Intervals(expected), "{text}");
+    }
+}
+
+#[test]
+fn intervals_may_say_what_went_wrong() {
+    let drift = Interval { kind: Some("drift".into()), ..interval(Some("a"), Some("x"), 0, 2) };
+    for text in [
+        "device,sensor,kind,start,end\na,x,drift,2020-03-09T10:14:33Z,2020-03-09T10:14:35Z\na,x,,1583748873,1583748875\n",
+        r#"[{"device": "a", "sensor": "x", "kind": "drift", "from": 1583748873, "to": 1583748875}, {"device": "a", "sensor": "x", "from": 1583748873, "to": 1583748875}]"#,
+    ] {
+        let expected = vec![drift.clone(), interval(Some("a"), Some("x"), 0, 2)];
         assert_eq!(parse(text), Labels::Intervals(expected), "{text}");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::commands::markup::Safe;
+
 const STYLE: &str = "text{font:11px sans-serif;fill:#333}.right{text-anchor:end}.middle{text-anchor:middle}\
 .label{fill:#f6c9c0}.alarm{fill:#c0392b}.frame{fill:none;stroke:#bbb}.zero{stroke:#999;stroke-dasharray:4 3}\
 .score{fill:none;stroke:#1f5a99;stroke-width:1}";
@@ -46,7 +48,7 @@ impl Canvas {
     }
 
     pub(super) fn text(&mut self, x: f64, y: f64, text: &str, class: &str) {
-        self.element(format_args!("<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escaped(text)));
+        self.element(format_args!("<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", Safe(text)));
     }
 
     pub(super) fn finish(mut self) -> String {
@@ -58,20 +60,4 @@ impl Canvas {
         // Writing to a text cannot fail.
         let _ = writeln!(self.body, "{element}");
     }
-}
-
-/// For text and attributes; characters that XML does not know are shown as escapes.
-pub(super) fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => safe.extend(c.escape_default()),
-            c => safe.push(c),
-        }
-    }
-    safe
 }
