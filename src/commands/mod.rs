@@ -20,6 +20,8 @@ pub(crate) mod state;
 pub(crate) mod train;
 pub(crate) mod validate;
 
+pub(crate) use output::grouped;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
