@@ -17,6 +17,7 @@ pub(crate) mod run;
 pub(crate) mod score;
 pub(crate) mod simulate;
 pub(crate) mod state;
+pub(crate) mod top;
 pub(crate) mod train;
 pub(crate) mod validate;
 
