@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    demo, estimate, eval, explain, health, models, preview, report, run, score, simulate, state, train, validate,
+    demo, estimate, eval, explain, health, models, preview, report, run, score, simulate, state, top, train, validate,
 };
 use crate::telemetry;
 
@@ -23,7 +23,8 @@ First steps:
   atalaia demo                         see the whole pipeline work on a simulated fleet, in two minutes
   atalaia validate -c pipeline.toml    check a configuration; add --online to ask broker and stores too
   atalaia preview -c pipeline.toml     see what becomes of the first records
-  atalaia run -c pipeline.toml         the service";
+  atalaia run -c pipeline.toml         the service
+  atalaia top                          watch a service that runs";
 
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant, reason = "there is one, made once")]
@@ -42,6 +43,7 @@ enum Command {
     State(state::Args),
     Train(train::Args),
     Health(health::Args),
+    Top(top::Args),
 }
 
 impl Cli {
@@ -70,6 +72,7 @@ impl Cli {
             Command::State(args) => state::run(args),
             Command::Train(args) => train::run(args),
             Command::Health(args) => health::run(&args),
+            Command::Top(args) => top::run(&args),
         }
     }
 }

@@ -15,4 +15,5 @@ mod scrape;
 mod settings;
 pub mod shutdown;
 mod telemetry;
+mod terminal;
 mod wall;

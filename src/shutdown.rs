@@ -25,6 +25,7 @@ impl Shutdown {
                     return;
                 }
                 if hurry {
+                    crate::terminal::give_back();
                     std::process::exit(STOPPED.into());
                 }
                 if flag.only_starting.load(Ordering::Acquire) {

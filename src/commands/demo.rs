@@ -1,7 +1,10 @@
 //! `atalaia demo`: the whole pipeline in one process on a simulated fleet whose faults are known.
 
+mod draw;
 mod judge;
 mod learn;
+mod live;
+mod view;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,13 +17,14 @@ use ingest::{Bound, SourceKind, Start};
 use types::{Micros, Span};
 
 use self::judge::Judgement;
+use self::live::Watch;
 use super::output::{Output, grouped};
 use super::report::{self, Written};
-use super::{assemble, input, progress};
-use crate::pipeline::{Counts, Ending, Progress};
+use super::{assemble, input};
+use crate::pipeline::{Counts, Ending};
 use crate::runtime::Runtime;
 use crate::shutdown::{STOPPED, Shutdown};
-use crate::telemetry;
+use crate::{telemetry, terminal};
 
 /// Shows the whole pipeline at work on a simulated fleet whose faults are known, in two minutes
 ///
@@ -32,7 +36,10 @@ use crate::telemetry;
 #[command(after_help = "\
 Examples:
   atalaia demo
-  atalaia demo --devices 200 --seed 7 --out /tmp/atalaia-demo")]
+  atalaia demo --devices 200 --seed 7 --out /tmp/atalaia-demo
+  atalaia demo --plain                  without the live view
+
+On a terminal it is shown live: `q`, Escape or Ctrl-C leaves (exit status 130).")]
 pub(crate) struct Args {
     /// Folder for everything the demo writes; a former demo's is replaced
     #[arg(long, value_name = "DIR", default_value = "atalaia-demo")]
@@ -49,37 +56,42 @@ pub(crate) struct Args {
     /// Print the summary as one JSON object
     #[arg(long, value_enum, default_value = "text")]
     format: super::Format,
+
+    /// Bars and lines in place of the live view, as where the output is no terminal
+    #[arg(long)]
+    plain: bool,
 }
 
 /// Tells a folder that a demo may replace from one that it may not.
 const MARKER: &str = ".atalaia-demo";
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let config = configuration(&args);
+    let live = !args.plain && args.format == super::Format::Text && terminal::is_live();
+    let config = configuration(&args, live);
     telemetry::logs(&config.telemetry)?;
     let runtime = Runtime::new()?;
     let shutdown = Shutdown::on_signals(runtime.handle());
     clear(&args.out)?;
 
     let fleet = Fleet::new(&config.ingest.simulated)?;
+    let watch = Watch::begin(live, &fleet, &shutdown);
     let begun = Instant::now();
-    let models = learn::train(&config, &runtime)?;
+    let Some(models) = learn::train(&config, &runtime, &watch, &shutdown)? else { return Ok(ExitCode::from(STOPPED)) };
     let trained = begun.elapsed().as_secs_f64();
 
     let sources = input::sources(&config, Bound::PresentEnd, runtime.handle())?;
     let assembly = assemble::Assembly::new(config, runtime)?;
     let ending = Ending::WhenRead { close: aggregate::Close::All, partitions: sources.partitions };
     let job = assembly.job(ending, &sources)?;
-    let totals = Progress::default();
     let expected = fleet.readings_planned().map(|readings| readings / 2);
-    let share = || expected.map(|expected| (totals.counts().records as f64 / expected as f64).min(1.0));
     let begun = Instant::now();
-    progress::watch("streaming", &totals, share, || assembly.run(&job, sources, &totals, &shutdown))?;
+    watch.stream(expected, || assembly.run(&job, sources, watch.totals(), &shutdown))?;
     let streamed = begun.elapsed().as_secs_f64();
     if shutdown.requested() {
         return Ok(ExitCode::from(STOPPED));
     }
 
+    watch.judging();
     let truth = fleet.truth();
     let Moment(start) = fleet.config().start;
     let begins = start.saturating_add(fleet.config().clean_lead.micros());
@@ -88,9 +100,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     ingest::simulated::write_truth_csv(&truth, std::io::BufWriter::new(file)).context("write the truth")?;
     let judgement = judge::judge(&args.out.join("predictions"), &truth, begins)
         .context("compare the predictions with the truth")?;
+    let counts = watch.totals().counts();
+    watch.end();
     let report = report(&args, &truth_file, begins).context("write the report")?;
-    let summary =
-        Summary { args: &args, counts: totals.counts(), models, trained, streamed, judgement: &judgement, report };
+    let summary = Summary { args: &args, counts, models, trained, streamed, judgement: &judgement, report };
     match args.format {
         super::Format::Text => summary.print()?,
         super::Format::Json => summary.print_json()?,
@@ -110,11 +123,11 @@ fn report(args: &Args, truth: &Path, begins: Micros) -> anyhow::Result<Written> 
         until: None,
         command: format!("atalaia demo --devices {} --seed {} --out {url}", args.devices, args.seed),
     };
-    report::write(&order, &configuration(args), &Runtime::new()?)
+    report::write(&order, &configuration(args, false), &Runtime::new()?)
 }
 
 /// What a user would write in a file, here in code.
-fn configuration(args: &Args) -> Config {
+fn configuration(args: &Args, live: bool) -> Config {
     let mut config = Config { pipeline: "demo".into(), ..Config::default() };
     let day = Span::from_secs(86_400);
     let fleet = &mut config.ingest.simulated;
@@ -131,6 +144,11 @@ fn configuration(args: &Args) -> Config {
     config.score.models = args.out.join("models").display().to_string();
     config.score.features = learn::FEATURES.map(Into::into).to_vec();
     config.sink.url = args.out.display().to_string();
+    if live {
+        // Windows are scored when they are due to be written: so often something happens to be seen.
+        config.sink.commit_interval = Span::from_millis(500);
+        config.sink.max_delay = Span::from_millis(500);
+    }
     config.telemetry.log = "error".into();
     config
 }

@@ -21,8 +21,11 @@ pub(crate) mod run;
 pub(crate) mod score;
 pub(crate) mod simulate;
 pub(crate) mod state;
+pub(crate) mod top;
 pub(crate) mod train;
 pub(crate) mod validate;
+
+pub(crate) use output::grouped;
 
 use std::path::{Path, PathBuf};
 

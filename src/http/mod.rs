@@ -3,6 +3,7 @@
 //! Both are read-only, listen on the loopback address unless configured otherwise, and keep to the same limits ([`limits`]
 //! for requests, [`listener`] for connections). They know nothing of one another: who exhausts one leaves the probes of the other alone.
 
+mod ask;
 mod limits;
 mod listener;
 mod machines;
@@ -10,5 +11,6 @@ mod status;
 #[cfg(test)]
 mod testing;
 
+pub(crate) use ask::ask;
 pub(crate) use machines::{Probes, serve};
 pub(crate) use status::{Status, serve as serve_status};

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use score::{Scorer, TopFeature};
 use types::{Micros, PartitionId, Scores, SeriesNames, WindowRows};
@@ -38,7 +38,14 @@ pub struct Anomaly {
 #[derive(Debug, Default)]
 pub struct Recent {
     max: AtomicUsize,
-    rows: Mutex<VecDeque<Anomaly>>,
+    ring: Mutex<Ring>,
+}
+
+#[derive(Debug, Default)]
+struct Ring {
+    rows: VecDeque<Anomaly>,
+    /// How many were ever taken in.
+    taken: u64,
 }
 
 impl Recent {
@@ -55,7 +62,20 @@ impl Recent {
     /// The newest first.
     #[must_use]
     pub fn newest_first(&self) -> Vec<Anomaly> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+        self.ring().rows.iter().rev().cloned().collect()
+    }
+
+    /// Those taken in since `seen` were, the oldest first, as far as they are still kept; and how many were by now.
+    #[must_use]
+    pub fn since(&self, seen: u64) -> (Vec<Anomaly>, u64) {
+        let ring = self.ring();
+        let new = usize::try_from(ring.taken.saturating_sub(seen)).unwrap_or(usize::MAX);
+        let known = ring.rows.len().saturating_sub(new);
+        (ring.rows.iter().skip(known).cloned().collect(), ring.taken)
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a batch up that this scorer has just scored.
@@ -78,15 +98,18 @@ impl Recent {
             .into_iter()
             .map(|row| batch.anomaly(row, reasons.next_if(|(of, _)| *of == row).map(|(_, reason)| reason)))
             .collect();
-        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        rows.extend(noted);
-        let surplus = rows.len().saturating_sub(max);
-        rows.drain(..surplus);
+        let mut ring = self.ring();
+        ring.taken += noted.len() as u64;
+        ring.rows.extend(noted);
+        let surplus = ring.rows.len().saturating_sub(max);
+        ring.rows.drain(..surplus);
     }
 
     #[cfg(test)]
     pub(crate) fn put(&self, anomaly: Anomaly) {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner).push_back(anomaly);
+        let mut ring = self.ring();
+        ring.taken += 1;
+        ring.rows.push_back(anomaly);
     }
 }
 
@@ -220,6 +243,10 @@ mod tests {
         let starts: Vec<i64> = recent.newest_first().iter().map(|a| a.window_start / 1_000_000).collect();
         assert_eq!(starts, (950..1000).rev().collect::<Vec<_>>());
         note(&recent, &rows(&[9.0; 60]));
+        assert_eq!(recent.since(50).1, 100);
+        let seen = |since| recent.since(since).0.iter().map(|a| a.window_start / 1_000_000).collect::<Vec<_>>();
+        assert_eq!(seen(98), [58, 59]);
+        assert_eq!((seen(0).len(), seen(100).len(), seen(999).len()), (70, 0, 0));
         let found = recent.newest_first();
         assert_eq!((found.len(), found[0].window_start, found[50].window_start), (70, 59_000_000, 999_000_000));
     }

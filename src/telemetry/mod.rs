@@ -30,6 +30,7 @@ use tracing_subscriber::{EnvFilter, Registry, reload};
 use self::exporting::{Exports, exports};
 pub(crate) use self::exporting::{Finish, begin as export, failed, finish, flush_within, messaging_system};
 use self::limit::{Limit, Sites};
+use crate::terminal;
 
 /// Upper bounds of histogram buckets in seconds: from a local commit to a store that struggles. The last ones, from a minute on,
 /// are the bounds of the objective, by `sink.max_delay`: the recording rules know them.
@@ -55,7 +56,7 @@ pub(crate) fn logs(config: &Config) -> anyhow::Result<()> {
     let limit = Limit::default();
     limit.sites.set_max(config.log_repeats_max);
     let adjustable = Adjustable { levels: handle, sites: Arc::clone(&limit.sites) };
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| terminal::StandardError);
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match config.log_format {
         LogFormat::Json => Box::new(lines.json().flatten_event(true)),
         LogFormat::Text => Box::new(lines.with_target(false).with_ansi(std::io::stderr().is_terminal())),

@@ -7,37 +7,47 @@ use ingest::simulated::Fleet;
 use score::{Feature, Statistic, TrainOptions};
 use types::Reading;
 
-use crate::commands::progress;
+use super::live::Watch;
+use super::view::Stage;
 use crate::commands::train::history::History;
 use crate::commands::train::learn;
 use crate::runtime::Runtime;
+use crate::shutdown::Shutdown;
 
 /// Level, spread and extremes tell spikes, stuck values and drift; the count tells dropouts.
 pub(super) const FEATURES: [Statistic; 5] =
     [Statistic::Mean, Statistic::StdPop, Statistic::Min, Statistic::Max, Statistic::Count];
 
-/// Trains and writes the registry that the stream will load; returns how many models there are.
-pub(super) fn train(config: &Config, runtime: &Runtime) -> anyhow::Result<usize> {
-    let history = history(config)?;
-    let bar = progress::bar("training models", history.keys() as u64);
+/// Trains and writes the registry that the stream will load; returns how many models there are. None: it was stopped.
+pub(super) fn train(
+    config: &Config,
+    runtime: &Runtime,
+    watch: &Watch,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Option<usize>> {
+    let Some(history) = history(config, watch, shutdown)? else { return Ok(None) };
+    let bar = watch.bar(Stage::Training, "training models", history.keys() as u64);
     // The faults to be found last for a window.
     let options = TrainOptions { smoothing: 1, ..TrainOptions::default() };
-    let outcomes = learn::learn(history, &|_| true, &options, &bar)?;
+    let outcomes = learn::learn(history, &|_| !shutdown.requested(), &options, &bar)?;
     bar.finish_and_clear();
+    if shutdown.requested() {
+        return Ok(None);
+    }
     let models = outcomes.into_iter().map(|outcome| outcome.trained.map(|trained| trained.model));
     let models: Vec<_> = models.collect::<Result<_, _>>().context("train the models")?;
     let location = store::open(&config.score.models, config.model_storage()).context("open the place of the models")?;
     runtime.block_on(score::write_registry(&models, &location.store, &location.prefix)).context("write the models")?;
-    Ok(models.len())
+    Ok(Some(models.len()))
 }
 
-/// The clean day's windows, by the same rules as the service's.
-fn history(config: &Config) -> anyhow::Result<History> {
+/// The clean day's windows, by the same rules as the service's. None: it was stopped.
+fn history(config: &Config, watch: &Watch, shutdown: &Shutdown) -> anyhow::Result<Option<History>> {
     let mut clean = config.ingest.simulated.clone();
     clean.duration = clean.clean_lead;
     clean.malformed = 0.0;
     let fleet = Fleet::new(&clean)?;
-    let bar = progress::bar("reading a clean day", fleet.readings_planned().unwrap_or(0));
+    let bar = watch.bar(Stage::Reading, "reading a clean day", fleet.readings_planned().unwrap_or(0));
     let settings = config.aggregate.settings(false, false)?;
     let names: Vec<String> = (0..clean.devices).map(|device| fleet.device_name(device)).collect();
     let features = FEATURES.map(Feature::from).to_vec();
@@ -56,10 +66,13 @@ fn history(config: &Config) -> anyhow::Result<History> {
             windows.observe(arrival, std::iter::once(reading), &mut refused);
             refused.clear();
             bar.inc(1);
+            if shutdown.requested() {
+                return Ok(None);
+            }
         }
         windows.end(Close::All);
         history.take(&mut windows, &|_, _, _| true);
     }
     bar.finish_and_clear();
-    Ok(history)
+    Ok(Some(history))
 }
