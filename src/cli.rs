@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    demo, estimate, eval, explain, health, models, preview, report, run, score, simulate, state, top, train, validate,
+    demo, estimate, eval, explain, health, init, models, preview, report, run, score, simulate, state, top, train,
+    validate,
 };
 use crate::telemetry;
 
@@ -21,6 +22,7 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 First steps:
   atalaia demo                         see the whole pipeline work on a simulated fleet, in two minutes
+  atalaia init --sample readings.csv   write a configuration that reads your data
   atalaia validate -c pipeline.toml    check a configuration; add --online to ask broker and stores too
   atalaia preview -c pipeline.toml     see what becomes of the first records
   atalaia run -c pipeline.toml         the service
@@ -30,6 +32,7 @@ First steps:
 #[allow(clippy::large_enum_variant, reason = "there is one, made once")]
 enum Command {
     Demo(demo::Args),
+    Init(init::Args),
     Run(run::Args),
     Score(score::Args),
     Simulate(simulate::Args),
@@ -59,6 +62,7 @@ impl Cli {
     fn work(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Demo(args) => demo::run(args),
+            Command::Init(args) => init::run(&args),
             Command::Run(args) => run::run(args),
             Command::Score(args) => score::run(args),
             Command::Simulate(args) => simulate::run(args),

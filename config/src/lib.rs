@@ -29,6 +29,9 @@ pub use reference::reference_markdown;
 pub use schema::schema;
 pub use validate::{Verdict, validate};
 
+/// Every setting with a word on it, as `atalaia init` writes it without a sample.
+pub const EXAMPLE: &str = include_str!("../pipeline.example.toml");
+
 /// Configuration of an Atalaia pipeline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
