@@ -12,7 +12,7 @@ mod membership;
 mod positions;
 mod replaced;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use ingest::contract::{self, Subject};
 use ingest::kafka::{Config, KafkaSource, Outgoing, Producer};
-use ingest::{Bound, Error, Polled, Source, Start};
+use ingest::{Bound, Error, Polled, Sharing, Source, Start};
 use types::{PartitionId, Position, Secret};
 
 const WAIT: Duration = Duration::from_secs(20);
@@ -315,6 +315,15 @@ fn a_member_without_partitions_is_told_so() {
         match strategy {
             "range" => assert_eq!(seen, [vec![-1, 0], vec![1]]),
             _ => assert_eq!(seen, [vec![], vec![0]]),
+        }
+        // The coordinator says the same of both, to either.
+        let shares = Sharing::Settled(vec![BTreeSet::new(), BTreeSet::from([0])]);
+        for source in [&mut first, &mut second] {
+            let mut said = source.sharing().unwrap();
+            if let Sharing::Settled(members) = &mut said {
+                members.sort();
+            }
+            assert_eq!(said, shares, "{strategy}");
         }
     }
 }
