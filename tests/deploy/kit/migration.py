@@ -1,6 +1,7 @@
-"""The blocks of docs/migration.md: its commands on the reference's data, its configuration by `validate`, its CSV against the reference."""
+"""docs/migration.md and docs/reference-parity.md: commands run on the reference's data, settings, metrics and tests that are named exist."""
 
 import csv
+import re
 from pathlib import Path
 
 from recipes import ROOT, parsed, shell
@@ -23,6 +24,10 @@ def check(verdicts, folder, environment):
                 shell("atalaia validate -c pipeline.toml", folder, environment)
             else:
                 shell(block.text, folder, environment)
+    with verdicts.check("docs/migration.md: settings and metrics that it names exist"):
+        settings_and_metrics_exist()
+    with verdicts.check("docs/reference-parity.md: tests and parts that it names exist"):
+        tests_exist()
     with verdicts.check("docs/migration.md: the CSV says what the reference said"):
         compare(folder / "predictions.csv")
 
@@ -35,3 +40,41 @@ def compare(file):
     found = {(row[0][:19], *row[1:3], float(row[3]), row[4]) for row in mine[1:]}
     expected = {(row["TS"][:19], row["Device"], row["Tag"], float(row["Value"]), row["Prediction"]) for row in theirs}
     assert len(mine) - 1 == len(theirs) and found == expected, f"{len(mine) - 1} rows, {len(found ^ expected)} differences"
+
+
+def named(page):
+    prose = re.sub(r"^```.*?^```$", "", (ROOT / "docs" / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"`([^`]+)`", prose)
+
+
+def settings_and_metrics_exist():
+    settings, metrics = ((ROOT / "docs" / name).read_text() for name in ("configuration.md", "metrics.md"))
+    sections = "ingest|aggregate|score|sink|storage|run|telemetry"
+    looked_up = 0
+    for word in named("migration.md"):
+        if match := re.match(rf"(?:{sections})(?:\.[a-z_]+)*\.([a-z_]+)\b", word):
+            assert f"**`{match.group(1)}`**" in settings, f"no setting `{word}`"
+        elif word.startswith("atalaia_"):
+            assert f"`{word}`" in metrics, f"no metric `{word}`"
+        else:
+            continue
+        looked_up += 1
+    assert looked_up > 10, f"only {looked_up} were found on the page"
+
+
+def tests_exist():
+    looked_up = 0
+    for line in (ROOT / "docs" / "reference-parity.md").read_text().splitlines():
+        shown_by = line.rstrip(" |").rpartition("|")[2] if line.startswith("| ") else ""
+        for word in re.findall(r"`([^`]+)`", shown_by):
+            if word.startswith("scripts/test-deploy "):
+                missing = [part for part in word.split()[1:] if not (ROOT / "tests" / "deploy" / part).is_file()]
+            elif re.fullmatch(r"[a-z_]+(::[a-z_]+)?", word):
+                module, _, name = word.partition("::")
+                file = ROOT / "tests" / "it" / f"{module}.rs"
+                missing = [] if file.is_file() and (not name or f"fn {name}(" in file.read_text()) else [word]
+            else:
+                continue  # `make …` and `atalaia …`: tests/docs.rs
+            assert not missing, f"there is no {missing}"
+            looked_up += 1
+    assert looked_up > 15, f"only {looked_up} were found on the page"

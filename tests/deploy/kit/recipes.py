@@ -1,13 +1,14 @@
 """The blocks of docs/recipes.md, run as their tags say, and their answers held against those of recipes_expected.py.
 
 A block's first word is its language, the second who runs it (several for SQL that several understand), the others what it needs.
-A Python block answers with its last expression, as a notebook's cell does. `<!-- expect: NAME -->` names the answer of all blocks below it,
-and of the table below them, which shows its first rows (as many as it likes, if its last row is `…`). A block that nobody
-would run, a block without an answer, and an answer that no block gives, are failures.
+`<!-- expect: NAME -->` names the answer of all blocks below it, up to the next prose, and of the table below them, which shows its
+first rows (as many as it likes, if its last row is `…`). A block that nobody would run, a block without an answer, and an answer
+that no block gives, are failures.
 """
 
-import ast
+import contextlib
 import datetime
+import io
 import math
 import os
 import re
@@ -15,11 +16,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cells import Cells
+
 ROOT = Path(__file__).resolve().parents[3]
-sys.path.append(str(ROOT / "tests" / "services"))
 # All that a tag may name; each part runs those that it has.
 KNOWN = set("pandas polars pyarrow duckdb sklearn azure adlfs spark clickhouse delta iceberg".split())
 TOLERANCE = 1e-9
+SECONDS_MAX = 120
 
 
 class Block:
@@ -144,13 +147,14 @@ class Runner:
 
     def __init__(self, verdicts, expected, folder):
         self.verdicts, self.expected, self.folder, self.engines = verdicts, expected, Path(folder), {}
+        self.folder.mkdir(exist_ok=True)
         self.environment = {**os.environ, "PATH": f"{programs(self.folder)}{os.pathsep}{os.environ['PATH']}"}
         for name in ("config", "tests"):
             (self.folder / name).symlink_to(ROOT / name)
         os.chdir(folder)
 
-    def page(self, path):
-        blocks = parsed((ROOT / path).read_text())
+    def page(self, path, text=None):
+        blocks = parsed(text or (ROOT / path).read_text())
         for block in blocks:
             where = f"{path}:{block.line}"
             if block.language == "table":
@@ -159,17 +163,20 @@ class Runner:
             elif block.language == "sh":
                 with self.verdicts.check(f"{where}: commands"):
                     self.shell(block.text)
-            else:
+            elif self.is_known(where, block):
                 self.block(where, block)
         with self.verdicts.check(f"{path}: each answer is asked for"):
             missing = set(self.expected) - {block.expect for block in blocks}
             assert not missing, f"no block gives {missing}"
 
-    def block(self, where, block):
-        with self.verdicts.check(f"{where}: tags"):
+    def is_known(self, where, block):
+        with self.verdicts.check(f"{where}: somebody runs it, and its answer is known"):
             assert block.language in ("python", "sql"), f"nobody runs `{block.language}`"
             assert block.engines and set(block.engines) <= KNOWN, f"nobody runs {block.engines}"
             assert block.expect in self.expected, f"`{block.expect}` is no answer"
+            return True
+
+    def block(self, where, block):
         ways = block.engines[:1] if block.language == "python" else block.engines
         # What a Python block needs besides stands behind its engine.
         if block.language == "python" and not set(block.engines) <= set(self.engines):
@@ -186,7 +193,7 @@ class Runner:
 def shell(text, folder, environment):
     done = subprocess.run(
         ["bash", "-c", f"set -euo pipefail\n{text}"], cwd=folder, env=environment,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SECONDS_MAX,
     )  # fmt: skip
     assert done.returncode == 0, f"status {done.returncode}\n{done.stdout[-2000:]}"
     return done.stdout
@@ -203,66 +210,26 @@ def programs(folder):
     return found
 
 
-class Cells:
-    """Python blocks in one namespace, like the cells of a notebook."""
-
-    def __init__(self, azure=None):
-        self.names, self.azure = {"__name__": "recipes"}, azure
-
-    def __call__(self, block):
-        if "azure" in block.engines:
-            self.names["options"] = self.azure.options("adlfs" if "adlfs" in block.engines else block.engines[0])
-        tree = ast.parse(block.text)
-        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-        assert last, "a block of Python ends with its answer"
-        exec(compile(tree, f"line {block.line}", "exec"), self.names)
-        return eval(compile(ast.Expression(last.value), f"line {block.line}", "eval"), self.names)
-
-
-class Sql:
-    """An engine that is asked in its own language, and by Python as well."""
-
-    def __init__(self, cells, query):
-        self.cells, self.query = cells, query
-
-    def __call__(self, block):
-        return self.cells(block) if block.language == "python" else self.query(block.text)
-
-
-def duckdb_engine(azure):
-    import duckdb
-
-    return Sql(Cells(azure), duckdb.connect().execute)
-
-
-class Azure:
-    """The same data, scored into a container of Azurite when the first block asks for it; and what each library wants to know."""
-
-    def __init__(self, address, run):
-        self.address, self.run, self.is_filled = address, run, False
-
-    def options(self, library):
-        from blobs import ACCOUNT, KEY
-
-        if not self.is_filled:
-            self.fill()
-        host, url = self.address.removeprefix("http://"), f"{self.address}/{ACCOUNT}"
-        connection = f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={url};"
-        http = {f"{service}_storage_{what}": value for service in ("blob", "dfs") for what, value in (("authority", host), ("scheme", "http"))}
-        return {
-            "polars": {"account_name": ACCOUNT, "account_key": KEY, "endpoint": url, "allow_http": "true"},
-            "adlfs": {"connection_string": connection},
-            "pyarrow": {"account_name": ACCOUNT, "account_key": KEY, **http},
-            "clickhouse": connection,
-        }[library]
-
-    def fill(self):
-        import blobs
-
-        subprocess.run([sys.executable, blobs.__file__, "create", self.address, "scored"], check=True, stdout=subprocess.DEVNULL)
-        for day in ("tuesday", "wednesday"):
-            self.run(
-                f"atalaia score -c recipes.toml --set pipeline={day} --set ingest.files.path={day}.csv --set sink.url=az://scored"
-                f" --set storage.emulator=true --set storage.endpoint={self.address}"
-            )
-        self.is_filled = True
+def notices(verdicts, folder):
+    """Pages with one mistake each, and whether it is noticed: by exactly one failed check."""
+    block = '```python pandas\nimport pandas\npandas.DataFrame({"n": [1], "x": [0.5]})\n```\n'
+    right = f"<!-- expect: one -->\n{block}\n| n | x |\n|---|---|\n| 1 | 0.5 |\n"
+    doctored = {
+        "nothing": (right, 0),
+        "another answer": (right.replace("[1]", "[2]"), 1),
+        "another column": (right.replace('"n"', '"m"'), 1),
+        "a row too many": (right.replace("[1]", "[1, 1]").replace("[0.5]", "[0.5, 0.5]"), 1),
+        "a number in the table": (right.replace("| 0.5 |", "| 0.6 |"), 1),
+        "a block that fails": (right.replace("DataFrame(", "Frame("), 1),
+        "a command that fails": (right + "```sh\nfalse | true\n```\n", 1),
+        "a language that nobody runs": (right + "```r\n1\n```\n", 1),
+        "an answer that nobody gives": ("nothing\n", 1),
+    }
+    for what, (page, failures) in doctored.items():
+        quiet = type(verdicts)()
+        with contextlib.redirect_stdout(io.StringIO()):
+            runner = Runner(quiet, {"one": [{"n": 1, "x": 0.5}]}, folder / what)
+            runner.engines = {"pandas": Cells()}
+            runner.page(what, page)
+        with verdicts.check(f"the judge notices: {what}"):
+            assert quiet.failed == failures, f"{quiet.failed} checks failed instead of {failures}"
