@@ -1,6 +1,9 @@
-"""docs/migration.md and docs/reference-parity.md: commands run on the reference's data, settings, metrics and tests that are named exist."""
+"""docs/migration.md, docs/reference-parity.md, docs/delivery.md: what runs is run on the reference's data, and what is named exists."""
 
 import csv
+import datetime
+import json
+import os
 import re
 from pathlib import Path
 
@@ -9,8 +12,7 @@ from recipes import ROOT, parsed, shell
 REFERENCE = ROOT / "tests" / "data" / "reference"
 
 
-def check(verdicts, folder, environment):
-    folder = Path(folder)
+def migration(verdicts, folder, environment):
     folder.mkdir()
     for name, target in (("config", ROOT / "config"), ("sensor_data.csv", REFERENCE / "sensor_data.csv"), ("models", REFERENCE / "models")):
         (folder / name).symlink_to(target)
@@ -26,15 +28,52 @@ def check(verdicts, folder, environment):
                 shell(block.text, folder, environment)
     with verdicts.check("docs/migration.md: settings and metrics that it names exist"):
         settings_and_metrics_exist()
-    with verdicts.check("docs/reference-parity.md: tests and parts that it names exist"):
-        tests_exist()
     with verdicts.check("docs/migration.md: the CSV says what the reference said"):
         compare(folder / "predictions.csv")
 
 
+def parity(verdicts):
+    with verdicts.check("docs/reference-parity.md: tests and parts that it names exist"):
+        tests_exist()
+
+
+def delivery(verdicts, folder):
+    """Its blocks of Python, in the folder where docs/recipes.md was run: `piped` has several commits."""
+    import duckdb
+    import pandas
+
+    blocks = [block for block in parsed((ROOT / "docs" / "delivery.md").read_text()) if block.language == "python"]
+    names = {"duckdb": duckdb, "os": os}
+    for block in blocks:
+        with verdicts.check(f"docs/delivery.md:{block.line}: runs"):
+            text = block.text.replace("out/state/plant-7/readings/*/", "piped/state/piped/*/*/")
+            exec(text.replace("out/", "piped/"), names)
+    with verdicts.check("docs/delivery.md: rows that are complete"):
+        (file,) = folder.glob("piped/state/piped/*/*/complete_to")
+        until = json.loads(file.read_text())["complete_to"]
+        ends = [window_end(row) for row in golden()]
+        expected = sum(end <= until for end in ends)
+        found = len(names["rows"])
+        assert 0 < found == expected < len(ends), f"{found} rows instead of {expected}"
+    with verdicts.check("docs/delivery.md: a compacted day"):
+        expected = sum(row["TS"].startswith("2018-08-28") for row in golden())
+        readers = {"pandas": len(pandas.read_parquet("compacted/predictions")), "DuckDB": len(duckdb.sql("from 'compacted/predictions/*/*.parquet'"))}
+        assert set(readers.values()) == {expected}, f"{readers} rows instead of {expected}"
+
+
+def golden():
+    with (REFERENCE / "golden_predictions.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def window_end(row):
+    start = datetime.datetime.fromisoformat(row["TS"]).replace(tzinfo=datetime.UTC)
+    return (int(start.timestamp()) + 5) * 1_000_000
+
+
 def compare(file):
-    with file.open() as mine, (REFERENCE / "golden_predictions.csv").open() as theirs:
-        mine, theirs = list(csv.reader(mine)), list(csv.DictReader(theirs))
+    with file.open() as mine:
+        mine, theirs = list(csv.reader(mine)), golden()
     assert mine[0] == ["TS", "Device", "Tag", "Val", "Prediction"], mine[0]
     # DuckDB's times have a zone and no zeros behind the comma: only up to the second is compared.
     found = {(row[0][:19], *row[1:3], float(row[3]), row[4]) for row in mine[1:]}
