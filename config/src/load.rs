@@ -78,7 +78,11 @@ pub fn read(sources: Sources) -> Result<Loaded, Error> {
     if !problems.is_empty() {
         return Err(Error::Invalid { problems });
     }
-    let config = typed(&tree, root).map_err(|problem| Error::Invalid { problems: vec![problem] })?;
+    let mut config = typed(&tree, root).map_err(|problem| Error::Invalid { problems: vec![problem] })?;
+    // Two pipelines in one group would halve the partitions between them.
+    if config.ingest.kafka.group.is_empty() {
+        config.ingest.kafka.group.clone_from(&config.pipeline);
+    }
     let origins = tree.into_origins().into_iter().map(|(path, origin)| (path.to_string(), origin)).collect();
     Ok(Loaded { config, warnings: Vec::new(), origins })
 }

@@ -68,6 +68,7 @@ fn the_page_describes_each_setting_once() {
 fn the_example_loads_as_it_is() {
     let loaded = load(from_file("config/pipeline.example.toml")).unwrap();
     assert_eq!(loaded.config.pipeline, "plant-7");
+    assert_eq!(loaded.config.ingest.kafka.group, "plant-7", "left out: pipelines do not share a group by mistake");
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
 }
 

@@ -126,8 +126,9 @@ impl Document<'_> {
                 lines.table("ingest.kafka");
                 lines.entry(Entry::text("brokers", &kafka.brokers));
                 lines.entry(Entry::text("topic", &kafka.topic));
-                let group = if self.is_given("ingest.kafka.group") { kafka.group.clone() } else { self.pipeline() };
-                lines.entry(Entry::text("group", &group).why("instances of this pipeline share it"));
+                if self.is_given("ingest.kafka.group") {
+                    lines.entry(Entry::text("group", &kafka.group).why("instances of this pipeline share it"));
+                }
                 section(lines, given, "ingest.kafka");
             }
             SourceKind::EventHubs => {
