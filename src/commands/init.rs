@@ -80,8 +80,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         target.write(config::EXAMPLE)?;
         return target.tell(&example(&target.name()));
     };
-    let Sampled { guess, records, config } = sample::look(&loaded, source, args.records as usize)?;
-    let document = Document { loaded: &loaded, config: &config, guess: &guess, records };
+    let Sampled { guess, config } = sample::look(&loaded, source, args.records as usize)?;
+    let document = Document { loaded: &loaded, config: &config, guess: &guess };
     target.write(&document.text(&target.name()))?;
     target.check()?;
     let mut told = String::new();
@@ -164,7 +164,7 @@ fn taken(path: &Path) -> anyhow::Error {
 // === what is told ===
 
 fn found(told: &mut String, guess: &Guess, document: &Document<'_>) {
-    let _ = writeln!(told, "{}: {}", document.place(), tally(&guess.tally));
+    let _ = writeln!(told, "The first records of {}: {}", document.place(), tally(&guess.tally));
     for choice in guess.choices.iter().filter(|choice| !choice.why.is_empty()) {
         let value = if choice.value.contains('\n') { "[…]" } else { &choice.value };
         let _ = writeln!(told, "  {:<15} {value}  ({})", choice.key, choice.why);
@@ -220,18 +220,16 @@ fn next(guess: &Guess, config: &config::Config, name: &str) -> String {
     let from_pipe = if guess.form == Form::Document && !is_stream { " --set ingest.files.path=-" } else { "" };
     let online = if is_stream { " --online" } else { "" };
     let job = if is_stream { "run" } else { "score" };
-    let mut steps = vec![
-        (format!("atalaia validate -c {name}{online}"), "is it consistent?"),
-        (format!("{piped}atalaia preview -c {name}{from_pipe}"), "what becomes of each record"),
+    let history = if is_stream { "models from what the source holds" } else { "models from this history" };
+    let steps = [
+        (format!("atalaia validate -c {name}{online}"), "is it consistent?".to_owned()),
+        (format!("{piped}atalaia preview -c {name}{from_pipe}"), "what becomes of each record".to_owned()),
         (
             format!("{piped}atalaia train -c {name}{from_pipe} --to models"),
-            "models from this history; then set score.models = \"models\"",
+            format!("{history}; then set score.models = \"models\""),
         ),
-        (format!("{piped}atalaia {job} -c {name}{from_pipe}"), "windows, and with models their scores"),
+        (format!("{piped}atalaia {job} -c {name}{from_pipe}"), "windows, and with models their scores".to_owned()),
     ];
-    if piped.is_empty() && is_stream {
-        steps[2].1 = "models from what the source holds; then set score.models = \"models\"";
-    }
     let width = steps.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
     steps.iter().map(|(command, what)| format!("  {command:<width$}  {what}\n")).collect()
 }

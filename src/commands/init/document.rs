@@ -20,7 +20,6 @@ pub(super) struct Document<'a> {
     /// With the source of the sample.
     pub(super) config: &'a Config,
     pub(super) guess: &'a Guess,
-    pub(super) records: usize,
 }
 
 /// Settings that stand in the page anyhow; those of `ingest.decode` are the guess.
@@ -56,8 +55,7 @@ impl Document<'_> {
             Entry::text("pipeline", &self.pipeline()).why("names results and state; one pipeline reads one topic"),
         );
         self.source(&mut lines, &given);
-        lines.table("ingest.decode");
-        self.guess.write_to(&mut lines);
+        lines.section(&self.guess.as_toml());
         self.windows(&mut lines, &given);
         lines.table("score");
         let models = &self.config.score.models;
@@ -71,7 +69,8 @@ impl Document<'_> {
         lines.table("sink");
         if !given_at(&given, "sink").is_some_and(|sink| sink.contains_key("url")) {
             let why = "results, as Parquet: a folder, az://container/prefix/, s3://bucket/prefix/";
-            lines.entry(Entry::text("url", &self.config.sink.url).why(why));
+            let url = &self.config.sink.url;
+            lines.entry(Entry::text("url", if url.is_empty() { "out" } else { url }).why(why));
         }
         section(&mut lines, &given, "sink");
         for (name, value) in &given {
@@ -84,18 +83,13 @@ impl Document<'_> {
 
     /// What was looked at.
     pub(super) fn place(&self) -> String {
-        let count = grouped(self.records as u64);
         let ingest = &self.config.ingest;
-        let place = match ingest.source {
+        match ingest.source {
             SourceKind::Files if ingest.files.path == "-" => "standard input".to_owned(),
-            SourceKind::Files => format!("`{}`", infer::shown(&ingest.files.path)),
-            SourceKind::Kafka => format!("topic `{}`", infer::shown(&ingest.kafka.topic)),
+            SourceKind::Files => format!("`{}`", infer::escaped(&ingest.files.path)),
+            SourceKind::Kafka => format!("topic `{}`", infer::escaped(&ingest.kafka.topic)),
             SourceKind::EventHubs => "the event hub".to_owned(),
             SourceKind::Simulated => "a simulated fleet".to_owned(),
-        };
-        match ingest.source {
-            SourceKind::Files => format!("the first {count} lines or records of {place}"),
-            _ => format!("{count} records of {place}"),
         }
     }
 

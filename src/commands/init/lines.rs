@@ -52,6 +52,12 @@ impl Lines {
         let _ = writeln!(self.text, "[{name}]");
     }
 
+    /// One that was written elsewhere.
+    pub(crate) fn section(&mut self, text: &str) {
+        self.blank();
+        self.text.push_str(text);
+    }
+
     /// A comment, cut into lines.
     pub(crate) fn comment(&mut self, text: &str) {
         let mut line = String::from("#");

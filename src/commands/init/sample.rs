@@ -29,7 +29,6 @@ const PROPERTIES: [(&str, &str); 3] = [
 /// What was found.
 pub(super) struct Sampled {
     pub(super) guess: Guess,
-    pub(super) records: usize,
     /// With the source that was looked at.
     pub(super) config: Config,
 }
@@ -91,8 +90,7 @@ pub(super) fn look(loaded: &Loaded, mut config: Config, records: usize) -> anyho
         let outcome = infer(&samples, &context);
         let some_given = samples.iter().any(|sample| sample.device.is_some() || sample.time.is_some());
         let whole = matches!(&outcome, Ok(guess) if guess.decode.device_name.is_none());
-        let sampled =
-            outcome.map_err(refused).map(|guess| Sampled { records: samples.len(), config: config.clone(), guess });
+        let sampled = outcome.map_err(refused).map(|guess| Sampled { config: config.clone(), guess });
         // Worth another look only where properties may make up for what the payloads lack.
         if some_given || whole || !has_properties || given {
             first = Some(sampled);

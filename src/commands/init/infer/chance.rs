@@ -128,9 +128,9 @@ impl Fleet {
             }
         }
         if csv {
-            self.csv(&mut log, &rows)
+            self.csv(&mut log, &rows);
         } else {
-            self.json(&mut log, rows)
+            self.json(&mut log, rows);
         }
         log
     }
@@ -194,21 +194,27 @@ fn context(config: &Config) -> Context<'_> {
 
 #[test]
 fn what_is_inferred_reads_exactly_what_was_sent() {
+    let mut wrong = Vec::new();
     for seed in 0..400 {
         let log = Fleet { chance: ChaCha8Rng::seed_from_u64(seed) }.log();
         let shown = || {
-            log.lines.iter().take(6).fold(format!("seed {seed}\n"), |mut text, line| {
-                let _ = writeln!(text, "{line}");
+            log.lines.iter().take(4).fold(format!("seed {seed}\n"), |mut text, line| {
+                let _ = writeln!(text, "{}", line.chars().take(400).collect::<String>());
                 text
             })
         };
-        let guess =
-            infer(&samples(&log.lines), &context(&Config::default())).unwrap_or_else(|e| panic!("{e}\n{}", shown()));
-        let found = decoded(&guess.decode, &log.lines);
-        assert!(found == log.sent, "{}\n{}", shown(), guess.as_toml());
-        assert_eq!(guess.tally.readings, log.sent.len(), "{}", shown());
-        assert_eq!(tests::as_written(&guess), guess.decode, "{}", shown());
+        match infer(&samples(&log.lines), &context(&Config::default())) {
+            Err(error) => wrong.push(format!("{error}\n{}", shown())),
+            Ok(guess) if decoded(&guess.decode, &log.lines) != log.sent => {
+                wrong.push(format!("{}\n{}", shown(), guess.as_toml()));
+            }
+            Ok(guess) => {
+                assert_eq!(guess.tally.readings, log.sent.len(), "{}", shown());
+                assert_eq!(tests::as_written(&guess), guess.decode, "{}", shown());
+            }
+        }
     }
+    assert!(wrong.is_empty(), "{} of 400:\n{}", wrong.len(), wrong[..wrong.len().min(6)].join("\n"));
 }
 
 #[test]

@@ -19,9 +19,16 @@ pub(super) struct Rows {
     pub(super) named: bool,
 }
 
+/// Lines under one delimiter.
+struct Cut {
+    delimiter: char,
+    texts: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
 /// Reads lines as CSV, if they are. `lines`: a quoted cell may go on in the next one, as in a file.
 pub(super) fn read(texts: &[&str], lines: bool) -> Option<Rows> {
-    let mut best: Option<(usize, Vec<String>, Vec<Vec<String>>, char)> = None;
+    let mut best: Option<(usize, Cut)> = None;
     for delimiter in DELIMITERS {
         let texts =
             if lines { joined(texts, delimiter) } else { texts.iter().map(|text| (*text).to_owned()).collect() };
@@ -34,11 +41,11 @@ pub(super) fn read(texts: &[&str], lines: bool) -> Option<Rows> {
         // Which delimiter it is shows in how many rows agree; a decimal comma agrees as well, and cuts into fewer numbers.
         let numbers = rows.iter().flatten().filter(|cell| number_of(cell).is_some() || is_time(cell)).count();
         let fit = agreeing * 1000 / rows.len() + usize::from(numbers > 0) * 1000 + width.min(50);
-        if best.as_ref().is_none_or(|(other, ..)| fit > *other) {
-            best = Some((fit, texts, rows, delimiter));
+        if best.as_ref().is_none_or(|(other, _)| fit > *other) {
+            best = Some((fit, Cut { delimiter, texts, rows }));
         }
     }
-    let (_, mut texts, mut rows, delimiter) = best?;
+    let (_, Cut { delimiter, mut texts, mut rows }) = best?;
     let width = usual(rows.iter().map(Vec::len))?;
     let named = is_header(&rows);
     let columns = if named {

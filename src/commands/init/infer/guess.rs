@@ -48,11 +48,6 @@ impl Guess {
     pub(crate) fn as_toml(&self) -> String {
         let mut lines = Lines::default();
         lines.table("ingest.decode");
-        self.write_to(&mut lines);
-        lines.finish()
-    }
-
-    pub(crate) fn write_to(&self, lines: &mut Lines) {
         for choice in &self.choices {
             lines.entry(Entry::new(choice.key, choice.value.clone()).why(&choice.why));
             for other in &choice.others {
@@ -71,6 +66,7 @@ impl Guess {
                 lines.entry(Entry::new(key, value.to_string()));
             }
         }
+        lines.finish()
     }
 
     /// Whether something was chosen by a toss.
@@ -217,7 +213,7 @@ impl Rivals<'_> {
             sensor: if other.device == config.sensor { config.device.clone() } else { config.sensor.clone() },
             ..config.clone()
         };
-        let others = self.others(same, |other| match (&other.device_name, &other.device_property) {
+        let others = self.others(same, |other, is_equal| match (&other.device_name, &other.device_property) {
             (Some(_), _) => None,
             (_, Some(property)) => Some((
                 format!("device_property = {}", quoted(property)),
@@ -226,6 +222,9 @@ impl Rivals<'_> {
             _ => {
                 let setting = format!("device = {}", path_value(&other.device));
                 let swapped = other.sensor != config.sensor;
+                if swapped && !is_equal {
+                    return None;
+                }
                 let with =
                     if swapped { format!(", with sensor = {}", path_value(&other.sensor)) } else { String::new() };
                 Some((setting, self.texts(&other.device) + &with))
@@ -237,8 +236,9 @@ impl Rivals<'_> {
     fn sensor(&self) -> Choice {
         let config = self.best().config();
         let same = |other: &Config| Config { sensor: other.sensor.clone(), ..config.clone() };
-        let others = self
-            .others(same, |other| Some((format!("sensor = {}", path_value(&other.sensor)), self.texts(&other.sensor))));
+        let others = self.others(same, |other, _| {
+            Some((format!("sensor = {}", path_value(&other.sensor)), self.texts(&other.sensor)))
+        });
         Choice { others, ..choice("sensor", path_value(&config.sensor), self.texts(&config.sensor)) }
     }
 
@@ -255,7 +255,7 @@ impl Rivals<'_> {
             sensors: other.sensors.clone(),
             ..config.clone()
         };
-        let others = self.others(same, |other| match &other.time_property {
+        let others = self.others(same, |other, _| match &other.time_property {
             Some(property) => {
                 Some((format!("time_property = {}", quoted(property)), "the record's property of this name".to_owned()))
             }
@@ -271,8 +271,8 @@ impl Rivals<'_> {
             Some(field) => format!("numbers like `{}`", shown(&field.example)),
             None => String::new(),
         };
-        let others =
-            self.others(same, |other| Some((format!("value = {}", path_value(&other.value)), numbers(&other.value))));
+        let others = self
+            .others(same, |other, _| Some((format!("value = {}", path_value(&other.value)), numbers(&other.value))));
         Choice { others, ..choice("value", path_value(&config.value), numbers(&config.value)) }
     }
 
@@ -280,18 +280,15 @@ impl Rivals<'_> {
     fn others(
         &self,
         with: impl Fn(&Config) -> Config,
-        told: impl Fn(&Config) -> Option<(String, String)>,
+        told: impl Fn(&Config, bool) -> Option<(String, String)>,
     ) -> Vec<Other> {
         let best = self.best();
         let differs = |other: &&Tried| other.config() != best.config() && with(other.config()) == *other.config();
         let reads = |other: &&Tried| other.share() + 0.05 >= best.share() && best.points - other.points <= 40;
         let rivals = self.tried[1..].iter().filter(differs).filter(reads);
         let other = |other: &Tried| {
-            told(other.config()).map(|(setting, why)| Other {
-                setting,
-                why,
-                equal: best.points - other.points <= EQUAL,
-            })
+            let equal = best.points - other.points <= EQUAL;
+            told(other.config(), equal).map(|(setting, why)| Other { setting, why, equal })
         };
         rivals.filter_map(other).take(OTHERS_MAX).collect()
     }
