@@ -46,7 +46,7 @@ use crate::wall;
 #[command(after_help = "\
 Examples:
   atalaia train -c pipeline.toml --to models/ --report report.parquet
-  atalaia train -c pipeline.toml --to models/ --from-predictions az://results/predictions/ --from-time 2026-01-01T00:00:00Z
+  atalaia train -c pipeline.toml --to models/ --from-predictions az://results/predictions/ --since 2026-01-01T00:00:00Z
   atalaia train -c pipeline.toml --to models/ --only stale --max-age 30d --exclude faults.csv
   atalaia train -c pump.toml --to models/ --set score.key=device --rows 400")]
 pub(crate) struct Args {
@@ -71,8 +71,8 @@ pub(crate) struct Args {
     rows: Option<u64>,
 
     /// Leave out windows that start before this time
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    from_time: Option<Micros>,
+    #[arg(long, value_name = "TIME", value_parser = time, alias = "from-time")]
+    since: Option<Micros>,
 
     /// Leave out windows that end after this time
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -221,7 +221,7 @@ impl Job<'_> {
         for pass in 0..args.passes {
             let excluded = args.exclude.as_deref().map(Excluded::read).transpose()?.unwrap_or_default();
             let wanted = Wanted {
-                from: args.from_time,
+                from: args.since,
                 until: args.until,
                 records: args.rows,
                 excluded,
