@@ -56,6 +56,9 @@ mod exits;
 mod devices;
 mod events;
 
+// What a preview foretells, against what the service does.
+mod preview;
+
 // What docker-compose.yml runs, without containers.
 mod local_stack;
 
