@@ -59,6 +59,9 @@ mod events;
 // What a preview foretells, against what the service does.
 mod preview;
 
+// `validate --online`: what it finds of real services.
+mod checklist;
+
 // What docker-compose.yml runs, without containers.
 mod local_stack;
 
