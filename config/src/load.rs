@@ -36,15 +36,8 @@ pub struct Loaded {
     pub config: Config,
     /// Settings that are allowed, but probably not what was meant.
     pub warnings: Vec<String>,
-    origins: BTreeMap<String, Origin>,
-}
-
-impl Loaded {
-    /// Where a setting was given, by its path (`aggregate.window`); `None` for a default.
-    #[must_use]
-    pub fn origin(&self, setting: &str) -> Option<&Origin> {
-        self.origins.get(setting)
-    }
+    /// Where each setting was given, by its path (`aggregate.window`); none for defaults.
+    pub(crate) origins: BTreeMap<String, Origin>,
 }
 
 /// Reads, merges and checks a configuration that is to be run.

@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::reference::reference_markdown;
+use crate::schema::schema;
 use crate::schema::{Kind, Node};
 use crate::tree::Path;
-use crate::{Config, Error, Loaded, Sources, load, reference_markdown, schema};
+use crate::{Config, Error, Loaded, Sources, load};
 
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -141,10 +143,10 @@ fn arguments_overrule_the_environment_which_overrules_the_file() {
     assert_eq!(loaded.config.pipeline, "set");
     let loaded = from_text("x.toml", &text, &[("atalaia__Pipeline", "env"), ("ATALAIA_LOG", "x")], &[]).unwrap();
     assert_eq!(loaded.config.pipeline, "env");
-    assert_eq!(loaded.origin("pipeline").unwrap().to_string(), "the environment variable `atalaia__Pipeline`");
+    assert_eq!(loaded.origins["pipeline"].to_string(), "the environment variable `atalaia__Pipeline`");
     let loaded = from_text("x.toml", &text, &[], &[]).unwrap();
-    assert!(loaded.origin("pipeline").unwrap().to_string().ends_with("x.toml` line 1"));
-    assert_eq!(loaded.origin("aggregate.window"), None);
+    assert!(loaded.origins["pipeline"].to_string().ends_with("x.toml` line 1"));
+    assert_eq!(loaded.origins.get("aggregate.window"), None);
 }
 
 #[test]
