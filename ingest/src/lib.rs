@@ -30,5 +30,5 @@ pub use loopback::{host_of, is_loopback};
 pub use metrics::describe as describe_metrics;
 pub use records::{Given, RawRecord, Records, Wanted};
 pub use shard::Shard;
-pub use source::{Bound, Claim, Polled, Source, Start, Trouble};
+pub use source::{Bound, Claim, Polled, Sharing, Source, Start, Trouble};
 pub use trace::{TRACES_MAX, TraceContext};

@@ -126,6 +126,35 @@ fn three_jobs_over_a_growing_topic_equal_one_continuous_run() {
     assert_eq!(found["rows"], rows + last["rows"].as_u64().expect("a number"));
 }
 
+/// The group tells a job that others have the rest: it reads its share, says so, and ends.
+#[test]
+fn a_job_beside_a_service_ends_with_its_share() {
+    const FLEET: Fleet = Fleet { devices: 12, sensors: 1, every: 30 * SECOND };
+    let (Some(kafka), Some(judge)) = (Kafka::for_test(), Judge::for_test()) else { return };
+    let topic = kafka.topic(PARTITIONS);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let pipeline = Pipeline {
+        topic: &topic,
+        name: "shared",
+        folder: folder.path().join("shared"),
+        models: fleet::models(&judge),
+        window: "10m",
+        close_after: "15m",
+    };
+    let produced = topic.produce(FLEET.records(start(), start() + HOUR));
+    let mut service = pipeline.service();
+    wait_for_records(&mut service, produced);
+
+    let job = pipeline.command("score").set("run.workers", 1).set("ingest.kafka.instance_id", "job");
+    let job = job.args(["--close", "due"]).run().success();
+    let said = format!("of {PARTITIONS} partitions were read here: the others belong to other members of the group");
+    assert!(job.stderr.contains(&said), "{}", job.stderr);
+    service.terminate(Duration::from_secs(10)).success();
+
+    pipeline.close_all();
+    assert_eq!(pipeline.verdict(&judge, 10 * MINUTE, 15 * MINUTE)["records"], produced);
+}
+
 /// Offline from the start of the day, uploaded in order after its end, among devices that were live all the time.
 #[test]
 fn a_day_uploaded_afterwards_is_not_late() {

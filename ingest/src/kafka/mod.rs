@@ -33,6 +33,8 @@ mod quiet;
 #[cfg(feature = "kafka")]
 mod settings;
 #[cfg(feature = "kafka")]
+mod sharing;
+#[cfg(feature = "kafka")]
 mod source;
 #[cfg(feature = "kafka")]
 mod watch;
