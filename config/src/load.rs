@@ -36,15 +36,8 @@ pub struct Loaded {
     pub config: Config,
     /// Settings that are allowed, but probably not what was meant.
     pub warnings: Vec<String>,
-    origins: BTreeMap<String, Origin>,
-}
-
-impl Loaded {
-    /// Where a setting was given, by its path (`aggregate.window`); `None` for a default.
-    #[must_use]
-    pub fn origin(&self, setting: &str) -> Option<&Origin> {
-        self.origins.get(setting)
-    }
+    /// Where each setting was given, by its path (`aggregate.window`); none for defaults.
+    pub(crate) origins: BTreeMap<String, Origin>,
 }
 
 /// Reads, merges and checks a configuration that is to be run.
@@ -146,7 +139,7 @@ fn locate(mut problem: Problem, origins: &BTreeMap<String, Origin>) -> Problem {
 fn typed(tree: &Tree, root: Node<'_>) -> Result<Config, Problem> {
     let mut track = serde_path_to_error::Track::new();
     let deserializer = serde_path_to_error::Deserializer::new(&tree.value, &mut track);
-    Config::deserialize(deserializer).map_err(|error| {
+    Config::deserialize(deserializer).map(with_group).map_err(|error| {
         let path: Path = track
             .path()
             .iter()
@@ -165,4 +158,12 @@ fn typed(tree: &Tree, root: Node<'_>) -> Result<Config, Problem> {
         };
         misfit(&path, tree.origin(&path), &what)
     })
+}
+
+/// Two pipelines in one group would halve the partitions between them.
+fn with_group(mut config: Config) -> Config {
+    if config.ingest.kafka.group.is_empty() {
+        config.ingest.kafka.group.clone_from(&config.pipeline);
+    }
+    config
 }

@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::reference::reference_markdown;
+use crate::schema::schema;
 use crate::schema::{Kind, Node};
 use crate::tree::Path;
-use crate::{Config, Error, Loaded, Sources, load, reference_markdown, schema};
+use crate::{Config, Error, Loaded, Sources, load};
 
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -68,6 +70,7 @@ fn the_page_describes_each_setting_once() {
 fn the_example_loads_as_it_is() {
     let loaded = load(from_file("config/pipeline.example.toml")).unwrap();
     assert_eq!(loaded.config.pipeline, "plant-7");
+    assert_eq!(loaded.config.ingest.kafka.group, "plant-7", "left out: pipelines do not share a group by mistake");
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
 }
 
@@ -140,10 +143,10 @@ fn arguments_overrule_the_environment_which_overrules_the_file() {
     assert_eq!(loaded.config.pipeline, "set");
     let loaded = from_text("x.toml", &text, &[("atalaia__Pipeline", "env"), ("ATALAIA_LOG", "x")], &[]).unwrap();
     assert_eq!(loaded.config.pipeline, "env");
-    assert_eq!(loaded.origin("pipeline").unwrap().to_string(), "the environment variable `atalaia__Pipeline`");
+    assert_eq!(loaded.origins["pipeline"].to_string(), "the environment variable `atalaia__Pipeline`");
     let loaded = from_text("x.toml", &text, &[], &[]).unwrap();
-    assert!(loaded.origin("pipeline").unwrap().to_string().ends_with("x.toml` line 1"));
-    assert_eq!(loaded.origin("aggregate.window"), None);
+    assert!(loaded.origins["pipeline"].to_string().ends_with("x.toml` line 1"));
+    assert_eq!(loaded.origins.get("aggregate.window"), None);
 }
 
 #[test]

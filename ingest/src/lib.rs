@@ -5,6 +5,7 @@
 
 mod anchor;
 mod config;
+#[cfg(any(test, feature = "testing"))]
 pub mod contract;
 pub mod decode;
 mod error;
@@ -12,8 +13,10 @@ pub mod event_hubs;
 pub mod files;
 pub mod kafka;
 mod loopback;
+#[cfg(any(test, feature = "testing"))]
 pub mod memory;
 mod metrics;
+#[cfg(any(feature = "kafka", feature = "testing", test))]
 mod mutant;
 #[cfg(any(feature = "kafka", feature = "event-hubs"))]
 mod news;
@@ -30,5 +33,5 @@ pub use loopback::{host_of, is_loopback};
 pub use metrics::describe as describe_metrics;
 pub use records::{Given, RawRecord, Records, Wanted};
 pub use shard::Shard;
-pub use source::{Bound, Claim, Polled, Source, Start, Trouble};
+pub use source::{Bound, Claim, Polled, Sharing, Source, Start, Trouble};
 pub use trace::{TRACES_MAX, TraceContext};

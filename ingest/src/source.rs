@@ -1,6 +1,7 @@
 //! The seam between the pipeline and whatever records come from.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -70,6 +71,15 @@ pub trait Source: Send {
         Ok(None)
     }
 
+    /// How the readers of the input share it at this moment, by a fresh answer. Whoever believes that the others have the
+    /// rest asks before relying on it.
+    ///
+    /// # Errors
+    /// If the answer does not come within the request timeout, or is refused.
+    fn sharing(&mut self) -> Result<Sharing, Error> {
+        Ok(Sharing::Unknown)
+    }
+
     /// What the source holds of a partition of the input, ours or not, by a fresh answer; `None` if it cannot know without
     /// reading it. A position before `low` has expired, one after `high` was never there.
     ///
@@ -123,6 +133,17 @@ pub struct Claim<'a> {
     pub next: Position,
     /// What the source called the last record before `next`, where it has names besides numbers ([`Records::offset`]).
     pub offset: Option<&'a str>,
+}
+
+/// How a group of readers shares an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sharing {
+    /// The source has no group, or does not see into it.
+    Unknown,
+    /// It is being shared out anew.
+    Unsettled,
+    /// The partitions of each member, of members without any, too.
+    Settled(Vec<BTreeSet<u32>>),
 }
 
 /// A source that cannot reach what it reads.

@@ -108,6 +108,11 @@ impl<'a> Worker<'a> {
             self.give_turns(now)?;
             self.next_turn = now + TURN_INTERVAL;
         }
+        if self.finish.asks(now) {
+            let sharing =
+                self.source.sharing().inspect_err(|error| warn!(%error, "the end has to wait for this answer"));
+            self.finish.told(sharing.ok().as_ref(), self.job.clock.now());
+        }
         if now >= self.next_post {
             self.post();
             self.next_post = now + POST_EVERY;

@@ -136,7 +136,7 @@ impl Error {
 
     /// Tells an error of the local file system by what to do about it.
     #[must_use]
-    pub fn from_io(location: &Location, error: &io::Error) -> Self {
+    pub(crate) fn from_io(location: &Location, error: &io::Error) -> Self {
         let place = location.display.clone();
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {

@@ -20,7 +20,17 @@ struct Pipeline<'a> {
     close_after: &'static str,
 }
 
-impl Pipeline<'_> {
+impl<'a> Pipeline<'a> {
+    fn new(
+        topic: &'a Topic,
+        place: &Path,
+        models: &Path,
+        name: &'static str,
+        [window, close_after]: [&'static str; 2],
+    ) -> Self {
+        Pipeline { topic, name, folder: place.join(name), models: models.to_owned(), window, close_after }
+    }
+
     fn command(&self, subcommand: &str) -> Atalaia {
         fleet::eager(subcommand)
             .set_all(self.topic.settings())
@@ -88,14 +98,7 @@ fn three_jobs_over_a_growing_topic_equal_one_continuous_run() {
     let topic = kafka.topic(PARTITIONS);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let models = fleet::models(&judge);
-    let pipeline = |name: &'static str| Pipeline {
-        topic: &topic,
-        name,
-        folder: folder.path().join(name),
-        models: models.clone(),
-        window: "10m",
-        close_after: "15m",
-    };
+    let pipeline = |name| Pipeline::new(&topic, folder.path(), &models, name, ["10m", "15m"]);
     let (jobs, continuous) = (pipeline("jobs"), pipeline("continuous"));
     let mut service = continuous.service();
     let (mut produced, mut rows) = (0, 0);
@@ -124,6 +127,35 @@ fn three_jobs_over_a_growing_topic_equal_one_continuous_run() {
     let found = jobs.verdict(&judge, 10 * MINUTE, 15 * MINUTE);
     assert_eq!(found["records"], produced);
     assert_eq!(found["rows"], rows + last["rows"].as_u64().expect("a number"));
+}
+
+/// The group tells a job that others have the rest: it reads its share, says so, and ends.
+#[test]
+fn a_job_beside_a_service_ends_with_its_share() {
+    const FLEET: Fleet = Fleet { devices: 12, sensors: 1, every: 30 * SECOND };
+    let (Some(kafka), Some(judge)) = (Kafka::for_test(), Judge::for_test()) else { return };
+    let topic = kafka.topic(PARTITIONS);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let pipeline = Pipeline {
+        topic: &topic,
+        name: "shared",
+        folder: folder.path().join("shared"),
+        models: fleet::models(&judge),
+        window: "10m",
+        close_after: "15m",
+    };
+    let produced = topic.produce(FLEET.records(start(), start() + HOUR));
+    let mut service = pipeline.service();
+    wait_for_records(&mut service, produced);
+
+    let job = pipeline.command("score").set("run.workers", 1).set("ingest.kafka.instance_id", "job");
+    let job = job.args(["--close", "due"]).run().success();
+    let said = format!("of {PARTITIONS} partitions were read here: the others belong to other members of the group");
+    assert!(job.stderr.contains(&said), "{}", job.stderr);
+    service.terminate(Duration::from_secs(10)).success();
+
+    pipeline.close_all();
+    assert_eq!(pipeline.verdict(&judge, 10 * MINUTE, 15 * MINUTE)["records"], produced);
 }
 
 /// Offline from the start of the day, uploaded in order after its end, among devices that were live all the time.
@@ -156,14 +188,7 @@ fn a_day_uploaded_afterwards_is_not_late() {
     }
     let produced = topic.produce(messages);
 
-    let pipeline = Pipeline {
-        topic: &topic,
-        name: "uploads",
-        folder: folder.path().join("uploads"),
-        models,
-        window: "1h",
-        close_after: "15m",
-    };
+    let pipeline = Pipeline::new(&topic, folder.path(), &models, "uploads", ["1h", "15m"]);
     let outcome = pipeline.command("run").args(["--until-idle", "--close", "all"]).run().success();
     assert_eq!(fleet::figure(&outcome.stderr, "late"), 0, "{}", outcome.stderr);
     assert_eq!(fleet::figure(&outcome.stderr, "quarantined"), 0);
@@ -181,14 +206,7 @@ fn a_restart_with_hours_of_lag_gives_the_same_rows() {
     let topic = kafka.topic(PARTITIONS);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let models = fleet::models(&judge);
-    let pipeline = |name: &'static str| Pipeline {
-        topic: &topic,
-        name,
-        folder: folder.path().join(name),
-        models: models.clone(),
-        window: "1m",
-        close_after: "30s",
-    };
+    let pipeline = |name| Pipeline::new(&topic, folder.path(), &models, name, ["1m", "30s"]);
     let (interrupted, at_once) = (pipeline("interrupted"), pipeline("at-once"));
     let now = fleet::now();
     let begin = (now - 6 * HOUR).div_euclid(MINUTE) * MINUTE + 20 * SECOND;

@@ -1,4 +1,4 @@
-//! The ways that `docs/models.md` describes: from a notebook to the service, from no models at all, and the loop of retraining.
+//! The ways that `docs/models.md` and `docs/training.md` describe: from a notebook to the service, from no models at all, and the loop of retraining.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

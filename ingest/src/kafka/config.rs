@@ -16,7 +16,8 @@ pub struct Config {
     pub brokers: String,
     /// The topic to read. One pipeline reads one topic.
     pub topic: String,
-    /// Consumer group: instances of one pipeline share it.
+    /// Consumer group: instances of one pipeline share it, and pipelines do not.
+    /// Left out (or empty): the name of the pipeline.
     pub group: String,
     /// Brokers on other machines are talked to with TLS unless this is set; then without, where `security.protocol` says nothing else.
     /// Brokers on this machine need no leave.
@@ -40,7 +41,7 @@ impl Default for Config {
         Config {
             brokers: "localhost:9092".into(),
             topic: String::new(),
-            group: "atalaia".into(),
+            group: String::new(),
             allow_plaintext: false,
             properties: BTreeMap::new(),
             secrets: BTreeMap::new(),

@@ -18,8 +18,8 @@ use types::Position;
 
 use super::context::Context;
 use super::fetch::broker_time;
-use super::{Config, check, errors, settings};
-use crate::{Anchor, Error, Extent, Held, RawRecord, Start};
+use super::{Config, check, errors, settings, sharing};
+use crate::{Anchor, Error, Extent, Held, RawRecord, Sharing, Start};
 
 /// What looking at a record is called in errors.
 const LOOK: &str = "look at one record";
@@ -89,6 +89,14 @@ impl Inquirer {
                 Some((Some(failure), _)) => Err(KafkaError::MetadataFetch(failure.into())),
                 _ => Err(KafkaError::MetadataFetch(Code::UnknownTopicOrPartition)),
             }
+        })
+    }
+
+    /// How the group shares the topic at this moment.
+    pub(super) fn sharing(&mut self) -> Result<Sharing, Error> {
+        let group = self.config.group.clone();
+        self.ask("ask how the group shares the topic", |client, topic, timeout| {
+            Ok(sharing::of(&client.fetch_group_list(Some(&group), timeout)?, &group, topic))
         })
     }
 

@@ -33,13 +33,17 @@ mod quiet;
 #[cfg(feature = "kafka")]
 mod settings;
 #[cfg(feature = "kafka")]
+mod sharing;
+#[cfg(feature = "kafka")]
 mod source;
 #[cfg(feature = "kafka")]
 mod watch;
 #[cfg(feature = "kafka")]
 mod watermarks;
 
-pub use access::{Bearer, BearerTokens, Face, Tokens};
+#[cfg(all(feature = "kafka", feature = "event-hubs"))]
+pub(crate) use access::{Bearer, BearerTokens};
+pub use access::{Face, Tokens};
 pub use config::Config;
 pub use transport::{Objection, is_secret};
 

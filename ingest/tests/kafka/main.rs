@@ -12,7 +12,7 @@ mod membership;
 mod positions;
 mod replaced;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use ingest::contract::{self, Subject};
 use ingest::kafka::{Config, KafkaSource, Outgoing, Producer};
-use ingest::{Bound, Error, Polled, Source, Start};
+use ingest::{Bound, Error, Polled, Sharing, Source, Start};
 use types::{PartitionId, Position, Secret};
 
 const WAIT: Duration = Duration::from_secs(20);
@@ -290,6 +290,44 @@ fn a_member_that_joins_and_leaves_costs_no_record_and_repeats_none() {
     assert_eq!(stays.len(), 8 + 4, "four partitions moved and came back, four stayed");
 }
 
+/// A goodbye that is lost keeps the next ones waiting for a session timeout, 45 s here: twice as long as `gain` waits.
+#[test]
+fn members_that_leave_together_say_goodbye() {
+    let Some(brokers) = brokers("ATALAIA_TEST_KAFKA") else { return };
+    let config = config(&brokers, "goodbye");
+    create(&config, 4);
+    for life in 0..6 {
+        let mut members: Vec<_> =
+            (0..2).map(|worker| KafkaSource::new(&config, worker, Bound::Unbounded, 10).unwrap()).collect();
+        let mut owned: Vec<Vec<PartitionId>> = vec![Vec::new(); 2];
+        let deadline = Instant::now() + WAIT;
+        while owned.iter().any(|owned| owned.len() != 2) {
+            assert!(Instant::now() < deadline, "life {life}: {owned:?}");
+            for (source, owned) in members.iter_mut().zip(&mut owned) {
+                match source.poll(POLL).unwrap() {
+                    Polled::Gained(gained) => owned.extend(gained),
+                    Polled::Lost(lost) => owned.retain(|partition| !lost.contains(partition)),
+                    event => assert!(matches!(event, Polled::Idle), "{event:?}"),
+                }
+            }
+        }
+        // A note of the position is under way while they leave.
+        let leaving: Vec<_> = members
+            .into_iter()
+            .zip(owned)
+            .map(|(mut source, owned)| {
+                thread::spawn(move || {
+                    owned.iter().for_each(|partition| source.start(partition, Position(0)).unwrap());
+                    wait_until("reading goes on", || matches!(source.poll(POLL).unwrap(), Polled::CaughtUp { .. }));
+                    owned.iter().for_each(|partition| source.acknowledge(partition, Position(0), None));
+                    source.leave();
+                })
+            })
+            .collect();
+        leaving.into_iter().for_each(|leaving| leaving.join().unwrap());
+    }
+}
+
 #[test]
 fn a_member_without_partitions_is_told_so() {
     let Some(brokers) = brokers("ATALAIA_TEST_KAFKA") else { return };
@@ -315,6 +353,15 @@ fn a_member_without_partitions_is_told_so() {
         match strategy {
             "range" => assert_eq!(seen, [vec![-1, 0], vec![1]]),
             _ => assert_eq!(seen, [vec![], vec![0]]),
+        }
+        // The coordinator says the same of both, to either.
+        let shares = Sharing::Settled(vec![BTreeSet::new(), BTreeSet::from([0])]);
+        for source in [&mut first, &mut second] {
+            let mut said = source.sharing().unwrap();
+            if let Sharing::Settled(members) = &mut said {
+                members.sort();
+            }
+            assert_eq!(said, shares, "{strategy}");
         }
     }
 }

@@ -168,6 +168,10 @@ impl Found {
         Some((extent.high.0 - head.resume.next.0).max(0))
     }
 
+    fn complete_to(&self) -> Option<Micros> {
+        self.head.as_ref()?.resume.complete_to
+    }
+
     /// Whether a drain has come to its end here.
     fn is_drained(&self, close_after: Micros) -> bool {
         let Some(resume) = self.head.as_ref().map(|head| &head.resume) else { return false };
@@ -177,8 +181,37 @@ impl Found {
 }
 
 impl Survey {
-    /// Everything before it is final, over all partitions that have begun.
+    /// Everything before it is final, as far as the partitions are known. None while one holds records and has got nowhere.
     fn complete_to(&self) -> Option<Micros> {
-        self.partitions.values().filter_map(|found| found.head.as_ref()?.resume.complete_to).min()
+        if self.untouched().next().is_some() {
+            return None;
+        }
+        self.partitions.values().filter_map(Found::complete_to).min()
+    }
+
+    /// Partitions that hold records, none of which has a committed say in what is final.
+    fn untouched(&self) -> impl Iterator<Item = &PartitionId> {
+        let holds = |found: &Found| found.extent.is_some_and(|extent| extent.high > extent.low);
+        let untouched = self.partitions.iter().filter(move |(_, found)| holds(found) && found.complete_to().is_none());
+        untouched.map(|(partition, _)| partition)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_that_holds_records_and_got_nowhere_is_told() {
+        let extent = |low, high| Some(ingest::Extent { low: Position(low), high: Position(high) });
+        let of = |index, extent| {
+            let partition = PartitionId { topic: "readings".into(), index };
+            (partition, Found { extent, ..Found::default() })
+        };
+        let partitions = [of(0, extent(0, 0)), of(1, extent(5, 9)), of(2, None), of(3, extent(7, 7))].into();
+        let survey = Survey { partitions, drain: None, unasked: None, now: 0 };
+        let untouched: Vec<_> = survey.untouched().map(|partition| partition.index).collect();
+        assert_eq!(untouched, [1]);
+        assert_eq!(survey.complete_to(), None);
     }
 }

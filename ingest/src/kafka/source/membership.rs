@@ -130,26 +130,17 @@ impl KafkaSource {
         self.news.queue.clear();
         metrics::assigned(self.worker, 0);
         self.consumer.context().forget_all();
-        // A member with a name of its own says no goodbye, so that it finds its partitions when it comes back. Closing
-        // keeps to that; unsubscribing does not.
-        let is_unsubscribed = self.is_member && self.config.instance_id.is_none();
-        if is_unsubscribed {
-            self.consumer.unsubscribe();
-        }
+        // Closing says goodbye, unless the member has a name of its own and finds its partitions when it comes back. To
+        // unsubscribe first would be worse than needless: of a consumer that is closed while it gives partitions up, librdkafka
+        // 2.12 forgets the goodbye (`rd_kafka_cgrp_incr_unassign_done`), and the group misses it for a session timeout.
         // The consumer itself closes when its last owner is gone, which this thread is not: closing waits for brokers.
         let consumer = Arc::clone(&self.consumer);
         let (done, left) = sync_channel::<()>(1);
         let closing = thread::Builder::new().name(format!("leave-{}", self.worker)).spawn(move || {
             watermarks.join();
             let deadline = Instant::now() + LEAVE_TIMEOUT;
-            // Serves the revocation that unsubscribing asks for.
-            while is_unsubscribed
-                && Instant::now() < deadline
-                && consumer.assignment().is_ok_and(|current| current.count() > 0)
-            {
-                consumer.poll(SLICE);
-            }
             let _ = consumer.close_queue();
+            // Serves the revocation that closing asks for.
             while Instant::now() < deadline && !consumer.closed() {
                 consumer.poll(SLICE);
             }

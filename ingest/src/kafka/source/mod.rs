@@ -28,7 +28,7 @@ use crate::kafka::watch::Absence;
 use crate::kafka::watermarks::Watermarks;
 use crate::kafka::{Config, errors, metrics, settings};
 use crate::news::News;
-use crate::{Bound, Error, Extent, Held, Polled, Source, Start, Trouble, Wanted};
+use crate::{Bound, Error, Extent, Held, Polled, Sharing, Source, Start, Trouble, Wanted};
 
 /// How long records are waited for before membership is looked at again.
 const SLICE: Duration = Duration::from_millis(25);
@@ -332,6 +332,10 @@ impl Source for KafkaSource {
 
     fn partitions(&mut self) -> Result<Option<u32>, Error> {
         self.inquirer.partitions().map(Some)
+    }
+
+    fn sharing(&mut self) -> Result<Sharing, Error> {
+        if self.is_member { self.inquirer.sharing() } else { Ok(Sharing::Unknown) }
     }
 
     fn extent(&mut self, partition: &PartitionId) -> Result<Option<Extent>, Error> {

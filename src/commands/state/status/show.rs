@@ -40,6 +40,15 @@ pub(super) fn text(desk: &Desk, survey: &Survey) -> anyhow::Result<()> {
     if let Some(to) = survey.complete_to() {
         out.line(format_args!("every window that ends by {} is final, save for devices that upload later", time(to)));
     }
+    let untouched: Vec<String> = survey.untouched().map(ToString::to_string).collect();
+    if !untouched.is_empty() {
+        out.line(format_args!(
+            "nothing can be called final: {} of {} partitions hold records and have no window yet: {}. Does an instance read them?",
+            untouched.len(),
+            survey.partitions.len(),
+            untouched.join(", "),
+        ));
+    }
     let problems: usize = survey.partitions.values().map(|found| found.problems.len()).sum();
     let count = survey.partitions.len();
     out.line(format_args!("pipeline `{}`: {count} partitions, {problems} problems", desk.config.pipeline));
