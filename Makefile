@@ -12,7 +12,7 @@ AT_ONCE = $${RUST_TEST_THREADS:-$$((2 * $$(nproc)))}
 # The program that `cargo test` has built; `cargo build` would compile three dozen crates once more, with other features.
 TESTED = $$(realpath $${CARGO_TARGET_DIR:-target}/debug/atalaia)
 
-.PHONY: help demo test test-event-hubs search sim sweep chaos soak fuzz fmt lint doc deny audit sbom reproducible ci up down bless bench bench-event-hubs bench-peers bench-scale microbench instructions chart compose-check test-deploy
+.PHONY: help demo test test-event-hubs search sim sweep chaos soak fuzz fmt lint doc book deny audit sbom reproducible ci up down bless bench bench-event-hubs bench-peers bench-scale microbench instructions chart compose-check test-deploy
 
 help: ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ lint: ## what clippy has to say, warnings as errors
 
 doc: ## build the API documentation, warnings as errors
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+book: ## README and docs/ as one book with search, every link checked: target/book/index.html (mdBook is compiled once)
+	@scripts/need +python3 +rust && scripts/book
 
 deny: ## licences, bans, sources and advisories of all dependencies
 	scripts/deny

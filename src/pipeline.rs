@@ -35,7 +35,7 @@ pub use board::{Board, CutOff, PartitionStatus, Phase, Stuck, WorkerStatus};
 pub use clock::{Clock, SystemClock};
 pub use finish::{Ending, Finish};
 pub(crate) use metrics::collect as collect_metrics;
-pub use metrics::describe as describe_metrics;
+pub(crate) use metrics::describe as describe_metrics;
 pub use progress::{Counts, Progress};
 pub use recent::{Anomaly, Recent};
 pub(crate) use state::{Fresh, fresh, windows};
@@ -140,7 +140,7 @@ impl Keeper for sink::Sinks {
 ///
 /// # Errors
 /// The first worker's failure; the others are stopped in good order before this returns.
-pub fn run(
+pub(crate) fn run(
     job: &Job,
     sources: Vec<Box<dyn ingest::Source>>,
     keeper: &dyn Keeper,

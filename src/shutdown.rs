@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The exit status of what was stopped before it had done its work.
-pub const STOPPED: u8 = 130;
+pub(crate) const STOPPED: u8 = 130;
 
 /// Asks for an orderly stop. Clones share the flag.
 #[derive(Debug, Clone, Default)]
@@ -16,7 +16,7 @@ pub struct Shutdown {
 
 impl Shutdown {
     /// Requests it on SIGTERM and SIGINT; a second signal ends the process at once.
-    pub fn on_signals(runtime: &tokio::runtime::Handle) -> Self {
+    pub(crate) fn on_signals(runtime: &tokio::runtime::Handle) -> Self {
         let shutdown = Shutdown::default();
         let flag = shutdown.clone();
         runtime.spawn(async move {
@@ -42,26 +42,26 @@ impl Shutdown {
 
     /// Until [`begin_work`](Self::begin_work) the first signal ends the process at once: a start can hang for as long as a
     /// store does, and has nothing to bring to an end.
-    pub fn only_starting(&self) {
+    pub(crate) fn only_starting(&self) {
         self.only_starting.store(true, Ordering::Release);
     }
 
     /// From now on the end has to be an orderly one.
-    pub fn begin_work(&self) {
+    pub(crate) fn begin_work(&self) {
         self.only_starting.store(false, Ordering::Release);
     }
 
-    pub fn request(&self) {
+    pub(crate) fn request(&self) {
         self.requested.store(true, Ordering::Release);
     }
 
     #[must_use]
-    pub fn requested(&self) -> bool {
+    pub(crate) fn requested(&self) -> bool {
         self.requested.load(Ordering::Acquire)
     }
 
     /// Requests shutdown when dropped, unless the condition holds then.
-    pub fn stop_on_drop_unless<F: Fn() -> bool>(&self, condition: F) -> StopOnDrop<'_, F> {
+    pub(crate) fn stop_on_drop_unless<F: Fn() -> bool>(&self, condition: F) -> StopOnDrop<'_, F> {
         StopOnDrop { shutdown: self, condition }
     }
 }

@@ -1,6 +1,7 @@
-//! What the pages say about the repository is so: links lead somewhere, recipes and commands exist.
+//! What the pages say about the repository is so: links and anchors lead somewhere, recipes and commands exist, the book has
+//! every page.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -67,6 +68,82 @@ fn code(page: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// What can be linked to in a page: its headings, as GitHub and mdBook make anchors of them.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut in_block = false;
+    for line in page.lines() {
+        if line.trim_start().starts_with("```") {
+            in_block = !in_block;
+        }
+        let Some((marks, heading)) = line.split_once("# ") else { continue };
+        if in_block || marks.chars().any(|c| c != '#') {
+            continue;
+        }
+        // Of a link its text counts.
+        let mut parts = heading.split("](");
+        let mut shown = parts.next().unwrap_or_default().to_lowercase();
+        for part in parts {
+            shown += &part.split_once(')').map_or(part, |(_, rest)| rest).to_lowercase();
+        }
+        let kept = shown.replace(' ', "-");
+        let anchor: String = kept.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect();
+        let mut name = anchor.clone();
+        for number in 1.. {
+            if found.insert(name) {
+                break;
+            }
+            name = format!("{anchor}-{number}");
+        }
+    }
+    found
+}
+
+#[test]
+fn anchors_that_pages_link_to_exist() {
+    let pages: BTreeMap<PathBuf, String> = pages().into_iter().map(|(page, text)| (root().join(page), text)).collect();
+    let mut broken = Vec::new();
+    for (page, text) in &pages {
+        for target in links(text) {
+            let Some((path, anchor)) = target.split_once('#').filter(|_| !target.contains("://")) else { continue };
+            let file = if path.is_empty() { page.clone() } else { page.parent().unwrap().join(path) };
+            let file = file.canonicalize().unwrap_or(file);
+            if pages.get(&file).is_some_and(|text| !anchors(text).contains(anchor)) {
+                broken.push(format!("{}: `{target}`", page.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "links to headings that are not there:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn the_book_has_every_page_once() {
+    let summary = fs::read_to_string(root().join("docs/SUMMARY.md")).expect("the book has a table of contents");
+    let mut listed: Vec<String> = links(&summary).into_iter().map(|target| format!("docs/{target}")).collect();
+    listed.sort();
+    let there = pages().into_iter().map(|(page, _)| page);
+    let there: Vec<_> = there.filter(|page| page.starts_with("docs/") && page != "docs/SUMMARY.md").collect();
+    assert_eq!(listed, there, "docs/SUMMARY.md lists other pages than docs/ has");
+}
+
+#[test]
+fn configurations_that_come_along_are_consistent() {
+    let mut checked = 0;
+    for folder in ["config", "examples"] {
+        for entry in fs::read_dir(root().join(folder)).expect("a folder").flatten() {
+            let path = entry.path();
+            let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+            if is_toml && path.file_name() != Some("Cargo.toml".as_ref()) {
+                let command = Command::new(env!("CARGO_BIN_EXE_atalaia")).arg("validate").arg("-c").arg(&path).output();
+                let output = command.expect("the binary runs");
+                assert!(output.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&output.stdout));
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked >= 3, "{checked} configurations were checked");
 }
 
 #[test]
@@ -178,4 +255,6 @@ fn the_checks_see_what_they_must_see() {
         "See [this](docs/a.md#b), `[not](this)` and <https://x>.\n```sh\nmake up  # [no](link)\n```\nUse `make demo`.";
     assert_eq!(links(page), ["docs/a.md#b"]);
     assert_eq!(code(page), ["[not](this)", "make up  # [no](link)", "make demo"]);
+    let page = "# A `b.c`, d\n```sh\n# no heading\n```\n## Late_by [here](x.md), now\n## A b.c d\n#hash\n";
+    assert_eq!(anchors(page).into_iter().collect::<Vec<_>>(), ["a-bc-d", "a-bc-d-1", "late_by-here-now"]);
 }

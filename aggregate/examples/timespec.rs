@@ -4,7 +4,7 @@
 
 use std::io::{self, Read, Write};
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../tests/it/support/mod.rs"]
 #[allow(dead_code, reason = "the tests also stop and restore")]
 mod support;
 

@@ -19,8 +19,8 @@ pub(crate) struct Arrivals {
 }
 
 impl Arrivals {
-    #[inline]
     /// True if the clock has just begun to run.
+    #[inline]
     pub(crate) fn advance(&mut self, to: Micros) -> bool {
         if !in_range(to) {
             return false;

@@ -46,32 +46,7 @@ pub enum Error {
     SnapshotDamaged { at: usize, what: &'static str },
 }
 
-/// What the caller can do about an [`Error`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The configuration must change.
-    Configuration,
-    /// Stored bytes cannot be trusted.
-    Corrupt,
-}
-
 impl Error {
-    #[must_use]
-    pub fn kind(&self) -> Kind {
-        match self {
-            Error::WindowTooShort { .. }
-            | Error::CloseAfterTooShort { .. }
-            | Error::DeviceTtlTooShort { .. }
-            | Error::BoundaryOffGrid { .. }
-            | Error::NotBeforeTooLate { .. }
-            | Error::DrainsAlready { .. }
-            | Error::DrainTooEarly { .. }
-            | Error::SnapshotVersion { .. }
-            | Error::SnapshotSettings { .. } => Kind::Configuration,
-            Error::NotASnapshot { .. } | Error::SnapshotDamaged { .. } => Kind::Corrupt,
-        }
-    }
-
     /// What to do about it, for people.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

@@ -165,7 +165,7 @@ impl Series {
 
     /// How many series are known: forgotten ones are not.
     #[must_use]
-    pub fn known(&self) -> usize {
+    pub(crate) fn known(&self) -> usize {
         self.table.len()
     }
 

@@ -25,9 +25,9 @@ mod windows;
 
 pub use boundaries::Boundaries;
 pub use config::{Clock, Config};
-pub use error::{Error, Kind};
+pub use error::Error;
 pub use interner::Series;
-pub use settings::{SPAN_MAX, Settings, TIME_MAX};
+pub use settings::Settings;
 pub use snapshot::SnapshotFacts;
 pub use taking::TakeLimit;
 pub use tally::Tally;

@@ -6,10 +6,10 @@ use crate::Clock;
 
 /// Times beyond this distance from 1970 (36,000 years) are no times: readings are refused (`future`, `too_old`), broker times,
 /// wall times and ticks count as not given. Within it no sum or difference of the rules can overflow.
-pub const TIME_MAX: Micros = 1 << 60;
+pub(crate) const TIME_MAX: Micros = 1 << 60;
 
 /// Longer spans (2,200 years) count as this one.
-pub const SPAN_MAX: Micros = 1 << 56;
+pub(crate) const SPAN_MAX: Micros = 1 << 56;
 
 /// Figures of one pipeline. Made and checked by [`Config::settings`](crate::Config::settings); made by hand, figures out of range
 /// are brought into it rather than refused.

@@ -3,6 +3,7 @@
 //! Every error here has one remedy, changing the input; so there is no `kind`. Values of secrets never get into a message.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// Why there is no configuration. `Display` is the error itself; [`Error::hint`] the remedy.
@@ -28,7 +29,17 @@ impl Error {
                 "start from `config/pipeline.example.toml`, which shows every setting; give the file with `-c FILE`"
                     .into(),
             ),
-            Error::Read { .. } => None,
+            Error::Read { source, .. } => Some(
+                match source.kind() {
+                    ErrorKind::PermissionDenied => "let the user that the program runs as read it",
+                    ErrorKind::IsADirectory => "this is a folder: give the file itself",
+                    ErrorKind::InvalidData => {
+                        "a configuration is text in UTF-8: is it another file, or written in another encoding?"
+                    }
+                    _ => "check the path and the disk or volume that it is on",
+                }
+                .into(),
+            ),
             Error::TooLarge { .. } => {
                 Some("is it the configuration? a file of readings goes to `ingest.files.path`".into())
             }

@@ -9,6 +9,7 @@ mod file;
 mod load;
 pub mod otlp;
 mod overrides;
+#[cfg(test)]
 mod reference;
 pub mod run;
 mod schema;
@@ -25,8 +26,6 @@ use serde::{Deserialize, Serialize};
 
 pub use error::{Error, Origin, Problem};
 pub use load::{Loaded, Sources, load, read};
-pub use reference::reference_markdown;
-pub use schema::schema;
 pub use validate::{Verdict, validate};
 
 /// Every setting with a word on it, as `atalaia init` writes it without a sample.

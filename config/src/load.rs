@@ -36,23 +36,20 @@ pub struct Loaded {
     pub config: Config,
     /// Settings that are allowed, but probably not what was meant.
     pub warnings: Vec<String>,
-    origins: BTreeMap<String, Origin>,
-}
-
-impl Loaded {
-    /// Where a setting was given, by its path (`aggregate.window`); `None` for a default.
-    #[must_use]
-    pub fn origin(&self, setting: &str) -> Option<&Origin> {
-        self.origins.get(setting)
-    }
+    /// Where each setting was given, by its path (`aggregate.window`); none for defaults.
+    pub(crate) origins: BTreeMap<String, Origin>,
 }
 
 /// Reads, merges and checks a configuration that is to be run.
 ///
 /// # Errors
-/// As [`read`], or if settings are at odds with each other.
+/// If the file cannot be read, if settings are unknown or of the wrong type, or at odds with each other: all of that at once.
 pub fn load(sources: Sources) -> Result<Loaded, Error> {
-    let loaded = read(sources)?;
+    let merged = Merged::of(&sources)?;
+    if !merged.problems.is_empty() {
+        return Err(Error::Invalid { problems: merged.all_problems() });
+    }
+    let loaded = merged.typed()?;
     let Verdict { problems, warnings } = validate(&loaded.config);
     if problems.is_empty() {
         return Ok(Loaded { warnings, ..loaded });
@@ -66,25 +63,68 @@ pub fn load(sources: Sources) -> Result<Loaded, Error> {
 /// # Errors
 /// If the file cannot be read, or if settings are unknown or of the wrong type: all of them at once.
 pub fn read(sources: Sources) -> Result<Loaded, Error> {
-    let root = Node::root(&SCHEMA);
-    let mut tree = match &sources.file {
-        Some(path) => file::read(path)?,
-        None => Tree::new(),
-    };
-    let mut problems = Vec::new();
-    apply_env(&mut tree, root, &sources.env, &mut problems);
-    apply_set(&mut tree, root, &sources.set, &mut problems);
-    problems.extend(check(&mut tree, root));
-    if !problems.is_empty() {
-        return Err(Error::Invalid { problems });
+    let merged = Merged::of(&sources)?;
+    if merged.problems.is_empty() { merged.typed() } else { Err(Error::Invalid { problems: merged.problems }) }
+}
+
+/// File, environment and `--set` as one tree, and what of it is no setting or of the wrong type.
+struct Merged {
+    tree: Tree,
+    problems: Vec<Problem>,
+}
+
+impl Merged {
+    fn of(sources: &Sources) -> Result<Merged, Error> {
+        let root = Node::root(&SCHEMA);
+        let mut tree = match &sources.file {
+            Some(path) => file::read(path)?,
+            None => Tree::new(),
+        };
+        let mut problems = Vec::new();
+        apply_env(&mut tree, root, &sources.env, &mut problems);
+        apply_set(&mut tree, root, &sources.set, &mut problems);
+        problems.extend(check(&mut tree, root));
+        Ok(Merged { tree, problems })
     }
-    let mut config = typed(&tree, root).map_err(|problem| Error::Invalid { problems: vec![problem] })?;
-    // Two pipelines in one group would halve the partitions between them.
-    if config.ingest.kafka.group.is_empty() {
-        config.ingest.kafka.group.clone_from(&config.pipeline);
+
+    fn typed(self) -> Result<Loaded, Error> {
+        let config =
+            typed(&self.tree, Node::root(&SCHEMA)).map_err(|problem| Error::Invalid { problems: vec![problem] })?;
+        Ok(Loaded { config, warnings: Vec::new(), origins: origins(self.tree) })
     }
-    let origins = tree.into_origins().into_iter().map(|(path, origin)| (path.to_string(), origin)).collect();
-    Ok(Loaded { config, warnings: Vec::new(), origins })
+
+    /// Also what the rules say of the settings that are right: whoever mends a file wants to hear of everything. What follows
+    /// from a setting that is wrong would only mislead.
+    fn all_problems(self) -> Vec<Problem> {
+        let Merged { mut tree, mut problems } = self;
+        let root = Node::root(&SCHEMA);
+        // Each turn takes away what it complained of, so there is an end to them.
+        let config = loop {
+            tree.leave_out(&|path| problems.iter().any(|problem| problem.setting == path.to_string()));
+            match typed(&tree, root) {
+                Ok(config) => break config,
+                Err(problem) if problems.iter().any(|known| known.setting == problem.setting) => return problems,
+                Err(problem) => problems.push(problem),
+            }
+        };
+        let origins = origins(tree);
+        let names = |text: &str, setting: &str| text.contains(&format!("`{setting}`"));
+        let follows = |found: &Problem| {
+            problems.iter().any(|wrong| {
+                let brief = wrong.setting.rsplit('.').next().unwrap_or(&wrong.setting);
+                let is_named = names(&found.message, &wrong.setting) || names(&found.message, brief);
+                // Or it is what was meant by a setting that is unknown.
+                found.setting == wrong.setting || is_named || names(&wrong.message, &found.setting)
+            })
+        };
+        let by_rules: Vec<Problem> = validate(&config).problems.into_iter().filter(|found| !follows(found)).collect();
+        problems.extend(by_rules.into_iter().map(|problem| locate(problem, &origins)));
+        problems
+    }
+}
+
+fn origins(tree: Tree) -> BTreeMap<String, Origin> {
+    tree.into_origins().into_iter().map(|(path, origin)| (path.to_string(), origin)).collect()
 }
 
 /// A rule knows the settings that disagree, but not where they were given.
@@ -99,7 +139,7 @@ fn locate(mut problem: Problem, origins: &BTreeMap<String, Origin>) -> Problem {
 fn typed(tree: &Tree, root: Node<'_>) -> Result<Config, Problem> {
     let mut track = serde_path_to_error::Track::new();
     let deserializer = serde_path_to_error::Deserializer::new(&tree.value, &mut track);
-    Config::deserialize(deserializer).map_err(|error| {
+    Config::deserialize(deserializer).map(with_group).map_err(|error| {
         let path: Path = track
             .path()
             .iter()
@@ -118,4 +158,12 @@ fn typed(tree: &Tree, root: Node<'_>) -> Result<Config, Problem> {
         };
         misfit(&path, tree.origin(&path), &what)
     })
+}
+
+/// Two pipelines in one group would halve the partitions between them.
+fn with_group(mut config: Config) -> Config {
+    if config.ingest.kafka.group.is_empty() {
+        config.ingest.kafka.group.clone_from(&config.pipeline);
+    }
+    config
 }

@@ -17,7 +17,7 @@ const INTRODUCTION: &str = include_str!("reference.md");
 
 /// The page `docs/configuration.md`.
 #[must_use]
-pub fn reference_markdown() -> String {
+pub(crate) fn reference_markdown() -> String {
     let schema = schema();
     let root = Node::root(&schema);
     let text = serde_json::to_string(&Config::default()).expect("settings are plain data");

@@ -10,7 +10,7 @@ use crate::Config;
 
 /// The JSON Schema of a configuration document.
 #[must_use]
-pub fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     let mut schema = schema_for!(Config);
     schema.insert("title".into(), "Atalaia pipeline".into());
     schema.to_value()
@@ -75,11 +75,9 @@ impl Kind<'_> {
     }
 }
 
+/// What the reference asks besides, which a test writes.
+#[cfg(test)]
 impl<'a> Node<'a> {
-    pub(crate) fn root(schema: &'a Value) -> Self {
-        Node { root: schema, at: schema }
-    }
-
     pub(crate) fn description(self) -> Option<&'a str> {
         let own = self.at.get("description");
         own.or_else(|| self.target().get("description")).and_then(Value::as_str)
@@ -88,6 +86,17 @@ impl<'a> Node<'a> {
     /// The description of the type, where the property has one of its own.
     pub(crate) fn type_description(self) -> Option<&'a str> {
         self.target().get("description").and_then(Value::as_str)
+    }
+
+    /// Two places of one type have the same target.
+    pub(crate) fn same_type(self, other: Node<'_>) -> bool {
+        std::ptr::eq(self.target(), other.target())
+    }
+}
+
+impl<'a> Node<'a> {
+    pub(crate) fn root(schema: &'a Value) -> Self {
+        Node { root: schema, at: schema }
     }
 
     pub(crate) fn is_optional(self) -> bool {
@@ -105,11 +114,6 @@ impl<'a> Node<'a> {
 
     fn properties(self) -> Option<&'a Map<String, Value>> {
         self.target().get("properties").and_then(Value::as_object)
-    }
-
-    /// Two places of one type have the same target.
-    pub(crate) fn same_type(self, other: Node<'_>) -> bool {
-        std::ptr::eq(self.target(), other.target())
     }
 
     /// The words of a choice with what each means, where that is said.

@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::reference::reference_markdown;
+use crate::schema::schema;
 use crate::schema::{Kind, Node};
 use crate::tree::Path;
-use crate::{Config, Error, Loaded, Sources, load, reference_markdown, schema};
+use crate::{Config, Error, Loaded, Sources, load};
 
 fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -141,10 +143,10 @@ fn arguments_overrule_the_environment_which_overrules_the_file() {
     assert_eq!(loaded.config.pipeline, "set");
     let loaded = from_text("x.toml", &text, &[("atalaia__Pipeline", "env"), ("ATALAIA_LOG", "x")], &[]).unwrap();
     assert_eq!(loaded.config.pipeline, "env");
-    assert_eq!(loaded.origin("pipeline").unwrap().to_string(), "the environment variable `atalaia__Pipeline`");
+    assert_eq!(loaded.origins["pipeline"].to_string(), "the environment variable `atalaia__Pipeline`");
     let loaded = from_text("x.toml", &text, &[], &[]).unwrap();
-    assert!(loaded.origin("pipeline").unwrap().to_string().ends_with("x.toml` line 1"));
-    assert_eq!(loaded.origin("aggregate.window"), None);
+    assert!(loaded.origins["pipeline"].to_string().ends_with("x.toml` line 1"));
+    assert_eq!(loaded.origins.get("aggregate.window"), None);
 }
 
 #[test]
@@ -275,6 +277,33 @@ fn wrong_values_are_named_with_their_place_and_what_is_expected() {
     assert!(two.starts_with("the configuration has 2 problems:\n  - `aggregate.clock`"), "{two}");
 }
 
+/// A rule about a setting that is wrong, or was meant by one that is unknown, would only mislead.
+#[test]
+fn what_is_wrong_is_said_at_once_and_what_follows_from_it_is_not() {
+    let alone = |text: &str, set: &[&str]| from_text("x.toml", text, &[], set).unwrap_err();
+    let all =
+        complaint("[run]\nbatch_records = 'x'\n[aggregate]\nclose_after = '1s'\noffset = '2h'\nwindoww = '1h'", &[]);
+    for part in [
+        "the configuration has 4 problems:",
+        "`run.batch_records` in `x.toml` line 2",
+        "unknown setting `aggregate.windoww`",
+        "`aggregate.close_after` (1s) is below `aggregate.out_of_orderness` (30s)",
+        "`aggregate.offset` is 2h",
+        "(given in `x.toml` line 4)",
+    ] {
+        assert!(all.contains(part), "`{part}` is missing in {all}");
+    }
+    for (text, set) in [
+        ("[ingest.kafka]\ntopic = 5\n[sink]\nurl = 'out'", &[][..]),
+        ("[ingest.kafka]\ntopic = 't'\n[sink]\nurll = 'out'", &[]),
+        ("[ingest]\nsource = 'kafk'\n[sink]\nurl = 'out'", &[]),
+        (MINIMAL, &["aggregate.out_of_orderness=x", "aggregate.close_after=1s"]),
+    ] {
+        let found = alone(text, set);
+        assert!(!found.contains("problems"), "{text} {set:?}: {found}");
+    }
+}
+
 #[test]
 fn secrets_written_out_are_refused_and_not_repeated() {
     let hidden = "hunter2";
@@ -397,6 +426,12 @@ fn a_file_that_is_not_there_or_not_a_configuration_is_named() {
     let missing = load(from_file("no-such.toml")).unwrap_err();
     assert!(matches!(missing, Error::Missing { .. }) && missing.to_string().contains("no-such.toml"));
     assert!(missing.hint().unwrap().contains("pipeline.example.toml"));
+    let folder = load(from_file("config")).unwrap_err();
+    assert!(folder.hint().is_some_and(|hint| hint.contains("give the file itself")), "{folder}: {:?}", folder.hint());
+    let binary = tempfile::NamedTempFile::new().unwrap();
+    fs::write(binary.path(), b"PAR1\xff\xfe").unwrap();
+    let binary = load(Sources { file: Some(binary.path().to_owned()), ..Sources::default() }).unwrap_err();
+    assert!(binary.hint().is_some_and(|hint| hint.contains("text in UTF-8")), "{binary}: {:?}", binary.hint());
     let long = "#".repeat((1 << 20) + 1);
     assert!(from_text("x.toml", &long, &[], &[]).unwrap_err().contains("larger than 1048576 bytes"));
 }

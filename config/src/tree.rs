@@ -94,6 +94,18 @@ impl Tree {
         }
     }
 
+    /// Takes values away; what is then not given has its default.
+    pub(crate) fn leave_out(&mut self, is_out: &dyn Fn(&Path) -> bool) {
+        fn visit(value: &mut Value, at: &Path, is_out: &dyn Fn(&Path) -> bool) {
+            let Value::Object(table) = value else { return };
+            table.retain(|key, _| !is_out(&at.child(key)));
+            for (key, value) in table {
+                visit(value, &at.child(key), is_out);
+            }
+        }
+        visit(&mut self.value, &Path::default(), is_out);
+    }
+
     pub(crate) fn into_origins(self) -> BTreeMap<Path, Origin> {
         self.origins
     }

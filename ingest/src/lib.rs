@@ -5,6 +5,7 @@
 
 mod anchor;
 mod config;
+#[cfg(any(test, feature = "testing"))]
 pub mod contract;
 pub mod decode;
 mod error;
@@ -12,8 +13,10 @@ pub mod event_hubs;
 pub mod files;
 pub mod kafka;
 mod loopback;
+#[cfg(any(test, feature = "testing"))]
 pub mod memory;
 mod metrics;
+#[cfg(any(feature = "kafka", feature = "testing", test))]
 mod mutant;
 #[cfg(any(feature = "kafka", feature = "event-hubs"))]
 mod news;

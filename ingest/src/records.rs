@@ -85,7 +85,7 @@ impl Wanted {
 
     /// No part of a reading is asked for: records are pushed without.
     #[must_use]
-    pub fn is_nothing(&self) -> bool {
+    pub(crate) fn is_nothing(&self) -> bool {
         self.device.is_none() && self.time.is_none()
     }
 }
@@ -118,7 +118,7 @@ impl Records {
 
     /// The columns' names, if the source knows them (from the header of a CSV file). A batch never mixes two headers.
     #[must_use]
-    pub fn columns(&self) -> Option<&Arc<[String]>> {
+    pub(crate) fn columns(&self) -> Option<&Arc<[String]>> {
         self.columns.as_ref()
     }
 
@@ -143,7 +143,7 @@ impl Records {
 
     /// As [`push`](Records::push), with parts of the reading that stand outside the payload. All records of a batch are pushed in one
     /// of the two ways.
-    pub fn push_given(&mut self, record: RawRecord<'_>, given: Given<'_>) {
+    pub(crate) fn push_given(&mut self, record: RawRecord<'_>, given: Given<'_>) {
         debug_assert_eq!(self.given.len(), self.index.len(), "all records of a batch have them, or none");
         self.push(record);
         let ends = [given.device, given.time].map(|part| {

@@ -16,7 +16,7 @@ pub struct Shard {
 impl Shard {
     /// None if there is no such shard.
     #[must_use]
-    pub fn new(index: u32, count: u32) -> Option<Shard> {
+    pub(crate) fn new(index: u32, count: u32) -> Option<Shard> {
         (index < count).then_some(Shard { index, count })
     }
 

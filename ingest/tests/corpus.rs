@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ingest::decode::{self, Config, Decoded, Decoder, Format, Shape, TimeUnit};
 use ingest::files::{self, FilesSource};
 use ingest::{Polled, RawRecord, Records, Source};
@@ -67,7 +69,7 @@ fn payload(case: &Value) -> Option<Vec<u8>> {
         return Some(text.as_bytes().to_vec());
     }
     if let Some(text) = case["payload_base64"].as_str() {
-        return Some(base64(text));
+        return Some(STANDARD.decode(text).expect("base64"));
     }
     let parts = case["payload_recipe"]["parts"].as_array()?;
     let repeated = parts.iter().map(|part| {
@@ -75,22 +77,6 @@ fn payload(case: &Value) -> Option<Vec<u8>> {
         part[0].as_str().expect("text").repeat(times)
     });
     Some(repeated.collect::<String>().into_bytes())
-}
-
-fn base64(text: &str) -> Vec<u8> {
-    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0);
-    for digit in text.bytes().filter(|byte| *byte != b'=') {
-        let digit = DIGITS.iter().position(|other| *other == digit).expect("base64");
-        bits = bits << 6 | u32::try_from(digit).expect("six bits");
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held) as u8);
-            bits &= (1 << held) - 1;
-        }
-    }
-    bytes
 }
 
 fn decoded(decoder: &mut Decoder, payload: Option<&[u8]>) -> Outcome {

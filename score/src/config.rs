@@ -70,7 +70,7 @@ pub enum Key {
 impl Key {
     /// The word in the configuration.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Key::Series => "series",
             Key::Device => "device",

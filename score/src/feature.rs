@@ -49,7 +49,7 @@ impl Statistic {
 
     /// The word used in the configuration, in model files and in output rows.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Statistic::Count => "count",
             Statistic::Sum => "sum",
@@ -84,7 +84,7 @@ impl Statistic {
 
     /// The statistic of that name, if there is one.
     #[must_use]
-    pub fn named(name: &str) -> Option<Statistic> {
+    pub(crate) fn named(name: &str) -> Option<Statistic> {
         Statistic::ALL.into_iter().find(|statistic| statistic.as_str() == name)
     }
 }

@@ -133,7 +133,7 @@ impl Model {
 
     /// Numbers that the kernel sees; 0 for a model that does not pass [`Model::check`].
     #[must_use]
-    pub fn dimensions(&self) -> usize {
+    pub(crate) fn dimensions(&self) -> usize {
         self.support_vectors.len().checked_div(self.coefficients.len()).unwrap_or(0)
     }
 
@@ -235,7 +235,7 @@ impl Kernel {
 
     /// The kernel of that name, with those of the parameters that it has.
     #[must_use]
-    pub fn named(name: &str, gamma: f64, coef0: f64, degree: u32) -> Option<Kernel> {
+    pub(crate) fn named(name: &str, gamma: f64, coef0: f64, degree: u32) -> Option<Kernel> {
         match name {
             "rbf" => Some(Kernel::Rbf { gamma }),
             "linear" => Some(Kernel::Linear),
@@ -246,7 +246,7 @@ impl Kernel {
     }
 
     #[must_use]
-    pub fn gamma(&self) -> Option<f64> {
+    pub(crate) fn gamma(&self) -> Option<f64> {
         match *self {
             Kernel::Rbf { gamma } | Kernel::Poly { gamma, .. } | Kernel::Sigmoid { gamma, .. } => Some(gamma),
             Kernel::Linear => None,
@@ -254,7 +254,7 @@ impl Kernel {
     }
 
     #[must_use]
-    pub fn coef0(&self) -> Option<f64> {
+    pub(crate) fn coef0(&self) -> Option<f64> {
         match *self {
             Kernel::Poly { coef0, .. } | Kernel::Sigmoid { coef0, .. } => Some(coef0),
             Kernel::Rbf { .. } | Kernel::Linear => None,
@@ -262,7 +262,7 @@ impl Kernel {
     }
 
     #[must_use]
-    pub fn degree(&self) -> Option<u32> {
+    pub(crate) fn degree(&self) -> Option<u32> {
         match *self {
             Kernel::Poly { degree, .. } => Some(degree),
             _ => None,

@@ -39,7 +39,7 @@ impl Step {
 
     /// Its numbers: the vector, the bounds, or the matrix.
     #[must_use]
-    pub fn numbers(&self) -> Vec<f64> {
+    pub(crate) fn numbers(&self) -> Vec<f64> {
         match self {
             Step::Subtract(v) | Step::Divide(v) | Step::Multiply(v) | Step::Add(v) => v.clone(),
             Step::Clip { low, high } => vec![*low, *high],
@@ -58,7 +58,7 @@ impl Step {
 
     /// The step of that word behind which vectors have `width` numbers.
     #[must_use]
-    pub fn named(name: &str, numbers: Vec<f64>, width: usize) -> Option<Step> {
+    pub(crate) fn named(name: &str, numbers: Vec<f64>, width: usize) -> Option<Step> {
         Some(match name {
             "subtract" => Step::Subtract(numbers),
             "divide" => Step::Divide(numbers),

@@ -94,8 +94,7 @@ async fn sweep(driver: &Driver) {
 /// A log that is gone is not begun anew: it would publish again what is there already. None if there is one by now.
 async fn vacant(driver: &Driver) -> Result<Option<Ended>, Error> {
     let (shared, partition) = (&driver.shared, &driver.partition);
-    let folder = names::markers(&shared.identity.pipeline);
-    let marker = format!("{folder}/{}", names::marker(partition));
+    let marker = names::marker_path(&shared.identity.pipeline, partition);
     if driver.retries.until_answered(|| shared.state.length(&marker)).await.is_some() {
         // The marker follows the first record: another owner may have begun the log since we looked.
         if driver.retries.until_answered(|| driver.log.newest(None)).await.is_some() {
@@ -104,14 +103,15 @@ async fn vacant(driver: &Driver) -> Result<Option<Ended>, Error> {
         let place = shared.state.location.display_of(&names::partition(&shared.identity.pipeline, partition));
         return Err(Error::LogMissing { partition: partition.clone(), place });
     }
-    Ok(Some(Ended::Vacant { is_new_partition: grew(driver, &folder).await }))
+    Ok(Some(Ended::Vacant { is_new_partition: grew(driver).await }))
 }
 
 /// Whether an older partition's log began when the topic had too few partitions for this one. The smallest count decides:
 /// of several new partitions one is the first to say how many there are now.
-async fn grew(driver: &Driver, folder: &str) -> bool {
+async fn grew(driver: &Driver) -> bool {
     let place = &driver.shared.state;
-    let listed = driver.retries.until_answered(|| place.list(folder, None)).await;
+    let folder = names::markers(&driver.shared.identity.pipeline);
+    let listed = driver.retries.until_answered(|| place.list(&folder, None)).await;
     let topic = &*driver.partition.topic;
     let names = listed.iter().filter_map(|meta| place.name_of(&meta.location));
     let of_topic = names.filter(|name| names::partition_of_marker(name).is_some_and(|(other, _)| other == topic));

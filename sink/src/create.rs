@@ -1,6 +1,6 @@
 //! The one hard step: creating an object when the answer may be lost.
 //!
-//! Nothing else in delivery makes a conditional put. The bytes are the same at every try; what an answer means is the
+//! Nothing else creates what delivery rests on, records and their files. The bytes are the same at every try; what an answer means is the
 //! machine's business (`machine::Put`): "exists" is looked into by its nonce, "unknown" is tried again without end.
 
 use crate::log::Log;

@@ -50,8 +50,8 @@ pub enum Error {
     TooLarge { bytes: u64, max: u64 },
     #[error("cannot encode `{dataset}`: {reason}")]
     Encode { dataset: Dataset, reason: String },
-    #[error("the partition was not recovered before its first commit")]
-    NotRecovered,
+    #[error("the partition was not claimed before its first commit")]
+    NotClaimed,
     #[error("a commit was begun that does not follow the last one")]
     OutOfTurn,
     #[error("the storage task ended early")]
@@ -74,7 +74,7 @@ pub enum Kind {
 impl Error {
     /// Of a record that cannot be used.
     #[must_use]
-    pub fn of_damage(partition: PartitionId, place: String, damage: Damage) -> Error {
+    pub(crate) fn of_damage(partition: PartitionId, place: String, damage: Damage) -> Error {
         match damage {
             // A later version knows what is in it: nothing of it is damaged.
             Damage::Version { version } => Error::RecordTooNew { place, version },
@@ -105,11 +105,9 @@ impl Error {
             | Error::LogMissing { .. }
             | Error::LogBehind { .. }
             | Error::FileDiffers { .. } => Kind::Corrupt,
-            Error::Unbalanced { .. }
-            | Error::Encode { .. }
-            | Error::NotRecovered
-            | Error::OutOfTurn
-            | Error::Stopped => Kind::Bug,
+            Error::Unbalanced { .. } | Error::Encode { .. } | Error::NotClaimed | Error::OutOfTurn | Error::Stopped => {
+                Kind::Bug
+            }
         }
     }
 
@@ -119,7 +117,7 @@ impl Error {
             Error::Store(error) => return error.hint(),
             Error::NoUrl { what } => return Some(format!("set `sink.url`, or `sink.{what}` by itself")),
             Error::Overlap { .. } => {
-                "give each of predictions, late, quarantine and state a place of its own: readers \
+                "give each of predictions, late, quarantine, runs and state a place of its own: readers \
                  take everything below a dataset's folder"
                     .to_owned()
             }
@@ -169,11 +167,9 @@ impl Error {
                 )
             }
             Error::TooLarge { .. } => "commit more often (`sink.commit_interval`), or add partitions".to_owned(),
-            Error::Unbalanced { .. }
-            | Error::Encode { .. }
-            | Error::NotRecovered
-            | Error::OutOfTurn
-            | Error::Stopped => return None,
+            Error::Unbalanced { .. } | Error::Encode { .. } | Error::NotClaimed | Error::OutOfTurn | Error::Stopped => {
+                return None;
+            }
         };
         Some(hint)
     }

@@ -28,13 +28,7 @@ pub struct Trouble {
 }
 
 impl Health {
-    /// False while something waits for somebody to act, or has been failing for more than a minute.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.in_the_way().is_none()
-    }
-
-    /// What makes it so; of several what waits for somebody to act.
+    /// What waits for somebody to act, or has been failing for more than a minute; of several what waits for somebody to act.
     #[must_use]
     pub fn in_the_way(&self) -> Option<&Trouble> {
         let lasts = |trouble: &&Trouble| trouble.since.elapsed() >= PATIENCE;
@@ -98,7 +92,6 @@ mod tests {
         ] {
             let health = Health { troubles };
             assert_eq!(health.in_the_way().map(|trouble| trouble.partition.index), expected);
-            assert_eq!(health.is_ready(), expected.is_none());
         }
     }
 }

@@ -7,7 +7,6 @@ use object_store::path::Path;
 use types::{Micros, PartitionId};
 
 use crate::Error;
-use crate::admin::DataName;
 
 const DAY: Micros = 86_400_000_000;
 const NAME_BYTES_MAX: usize = 249;
@@ -21,6 +20,14 @@ impl fmt::Display for Genesis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:08x}", self.0)
     }
+}
+
+/// What the name of a data file tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataName {
+    pub partition: PartitionId,
+    pub genesis: Genesis,
+    pub seq: u64,
 }
 
 /// A day in UTC, as days since 1970-01-01.
@@ -62,7 +69,7 @@ fn file_at(partition: &PartitionId, genesis: Genesis, seq: u64) -> String {
     format!("{mark}{topic}-{index:05}-{genesis}-{seq:010}.parquet")
 }
 
-/// What the name of a data file tells; none if no commit names a file so.
+/// Reads the name of a data file; none if no commit names a file so.
 pub(crate) fn parse_data_file(name: &str) -> Option<DataName> {
     let (date, file) = name.split_once('/')?;
     date.strip_prefix("date=")?;
@@ -109,6 +116,11 @@ pub(crate) fn complete_to(folder: &str) -> String {
 /// Says that a partition of this pipeline has a log: one that is gone is not begun anew.
 pub(crate) fn marker(partition: &PartitionId) -> String {
     format!("{}-{}", partition.topic, partition.index)
+}
+
+/// Where it lies.
+pub(crate) fn marker_path(pipeline: &str, partition: &PartitionId) -> String {
+    format!("{}/{}", markers(pipeline), marker(partition))
 }
 
 /// The topic and partition that a marker is of, by its name; other objects beside it are of none.

@@ -1,9 +1,11 @@
 //! One partition's sink: takes a commit at a time, and has a task drive it to its end while the partition's thread goes on.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 use tracing::Instrument;
@@ -28,7 +30,7 @@ pub struct PartitionSink {
     retries: Retries,
     head: Option<Head>,
     task: Task,
-    rng: rand_chacha::ChaCha8Rng,
+    rng: ChaCha8Rng,
 }
 
 enum Task {
@@ -51,25 +53,17 @@ enum Ended {
     Fenced,
 }
 
-/// What a commit writes, final.
-#[derive(Debug)]
-pub(crate) struct Contents {
-    pub(crate) record: Record,
-}
-
 impl PartitionSink {
     /// `seed` decides everything random: other owners must have other seeds.
     pub(crate) fn new(shared: Arc<Shared>, partition: PartitionId, seed: u64) -> Self {
-        use rand::SeedableRng;
         let driver = Driver::new(Arc::clone(&shared), partition.clone(), seed);
-        let rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
+        let rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
         let retries = driver.retries.clone();
         let driver = Arc::new(Mutex::new(driver));
         PartitionSink { shared, partition, driver, retries, head: None, task: Task::Idle, rng }
     }
 
     fn nonce(&mut self) -> Nonce {
-        use rand::RngExt;
         Nonce(self.rng.random())
     }
 
@@ -88,7 +82,6 @@ impl PartitionSink {
         self.task = Task::Idle;
         match ended {
             Ok(Ended::Vacant { is_new_partition, partitions }) => {
-                use rand::RngExt;
                 self.head = Some(Head::vacant(Genesis(self.rng.random()), partitions));
                 Outcome::Claimed(Claimed::Vacant { is_new_partition })
             }
@@ -117,7 +110,7 @@ impl PartitionSink {
 }
 
 /// Where a task says how it ended. Nobody may be listening any more.
-struct Answer(std::sync::mpsc::SyncSender<Result<Ended, Error>>);
+struct Answer(SyncSender<Result<Ended, Error>>);
 
 impl Answer {
     fn give(self, ended: Result<Ended, Error>) {
@@ -167,17 +160,17 @@ impl Sink for PartitionSink {
 
     fn encode(&mut self, commit: &Commit<'_>) -> Result<Frozen, Error> {
         let nonce = self.nonce();
-        let head = self.head.as_ref().ok_or(Error::NotRecovered)?;
+        let head = self.head.as_ref().ok_or(Error::NotClaimed)?;
         let pipeline = &self.shared.identity.pipeline;
         let next = commit.resume.next;
         let origin = Origin { pipeline, partition: &self.partition, genesis: head.genesis, seq: head.next_seq(), next };
         let files = encode::encode(commit, origin)?;
         let record = build::build(&self.shared, &self.partition, head, commit, files, nonce)?;
-        Ok(Frozen { bytes: record.bytes().len() as u64, contents: Contents { record } })
+        Ok(Frozen { bytes: record.bytes().len() as u64, record })
     }
 
     fn begin(&mut self, frozen: Frozen) {
-        let record = frozen.contents.record;
+        let record = frozen.record;
         let in_turn = self.head.as_ref().is_some_and(|head| head.next_seq() == record.mark().seq);
         if !in_turn || !matches!(self.task, Task::Idle) {
             self.task = Task::Refused(Error::OutOfTurn);

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use types::{LateReadings, Ledger, Micros, Position, Quarantine, Scores, SeriesNames, WindowRows};
 
-use crate::partition::Contents;
-use crate::record::{Header, Packed, RecordKind, Resume, RunFacts};
+use crate::record::{Header, Packed, Record, RecordKind, Resume, RunFacts};
 use crate::{Error, RunRow, RunRows};
 
 /// Takes commits of one partition, one at a time. Synchronous: I/O goes on elsewhere and is asked for by `poll`, so
@@ -122,5 +121,5 @@ pub struct Committed {
 #[derive(Debug)]
 pub struct Frozen {
     pub bytes: u64,
-    pub(crate) contents: Contents,
+    pub(crate) record: Record,
 }

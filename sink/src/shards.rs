@@ -60,7 +60,7 @@ async fn noted(shared: &Shared, name: &str) -> Result<Option<u32>, Error> {
 async fn was_read_whole(shared: &Shared, topic: &str) -> Result<bool, Error> {
     let pipeline = &shared.identity.pipeline;
     let partition = PartitionId { topic: topic.into(), index: 0 };
-    let marker = format!("{}/{}", names::markers(pipeline), names::marker(&partition));
+    let marker = names::marker_path(pipeline, &partition);
     if shared.state.length(&marker).await?.is_some() {
         return Ok(true);
     }

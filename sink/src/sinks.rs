@@ -134,7 +134,7 @@ impl Sinks {
         preflight::check(&self.shared).await
     }
 
-    /// The sink of one partition. It does nothing yet: its `recover` is the first to ask the store.
+    /// The sink of one partition. It does nothing yet: its `claim` is the first to ask the store.
     #[must_use]
     pub fn partition(&self, partition: &PartitionId) -> PartitionSink {
         self.partition_seeded(partition, rand::rng().random())

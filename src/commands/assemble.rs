@@ -117,7 +117,8 @@ pub(crate) fn fingerprint(config: &Config) -> String {
         (None, None) => serde_json::json!(decode.device),
     };
     let key = serde_json::json!([device, decode.sensor, decode.shape]);
-    format!("window={} offset={} clock={:?} key={key}", aggregate.window, aggregate.offset, aggregate.clock)
+    let (window, offset) = (aggregate.window.as_in_states(), aggregate.offset.as_in_states());
+    format!("window={window} offset={offset} clock={:?} key={key}", aggregate.clock)
 }
 
 #[cfg(test)]
@@ -134,5 +135,7 @@ mod tests {
         assert_eq!(fingerprint(&config), plain);
         config.ingest.decode.device_property = Some("id".into());
         assert!(fingerprint(&config).ends_with(r#" key=[{"property":"id"},"sensor","long"]"#));
+        config.aggregate.window = "1d".parse().expect("a span");
+        assert!(fingerprint(&config).starts_with("window=1day offset=0s "), "as states of the first version have it");
     }
 }

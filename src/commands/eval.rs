@@ -39,7 +39,7 @@ use windows::{Dataset, Judge, Score};
 #[command(after_help = "\
 Examples:
   atalaia eval --predictions out/predictions --labels failures.csv
-  atalaia eval -c pipeline.toml --labels failures.json --from 2026-02-01T00:00:00Z       behind what models were trained on
+  atalaia eval -c pipeline.toml --labels failures.json --since 2026-02-01T00:00:00Z       behind what models were trained on
   atalaia eval --predictions a/predictions --labels a.csv --predictions b/predictions --labels b.csv --skip 400     pooled
   atalaia eval --predictions out/predictions --labels 'labels/{device}.csv' --min-f1 0.85 --max-far 13.5% --plot report.html")]
 pub(crate) struct Args {
@@ -63,12 +63,12 @@ pub(crate) struct Args {
     skip: usize,
 
     /// Leave out what lies before this time
-    #[arg(long, value_name = "TIME", value_parser = time, visible_alias = "skip-until")]
-    from: Option<Micros>,
+    #[arg(long, value_name = "TIME", value_parser = time, aliases = ["from", "skip-until"])]
+    since: Option<Micros>,
 
     /// Leave out what lies at or after this time
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    to: Option<Micros>,
+    #[arg(long, value_name = "TIME", value_parser = time, alias = "to")]
+    until: Option<Micros>,
 
     /// What ranks windows, for AUC, curves and --threshold [default: the first of these that all scored rows have]
     #[arg(long, value_enum)]
@@ -111,7 +111,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     crate::telemetry::logs(&config.telemetry)?;
     let pairs = pairs(args, &config, &Runtime::new()?)?;
     let score = args.score.unwrap_or_else(|| Score::finest(pairs.iter().map(|pair| pair.dataset.has())));
-    let part = Part { from: args.from, to: args.to, skip: args.skip };
+    let part = Part { from: args.since, to: args.until, skip: args.skip };
     let rules = Rules { causal: args.causal, part, judge: Judge { score, threshold: args.threshold } };
 
     let mut tracks = Vec::new();
@@ -126,7 +126,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     if tracks.iter().all(|track| track.judged.is_empty()) {
         bail!(
-            "nothing is left to evaluate\ncompare the times of the labels with those of the predictions, and with --from, --to and --skip"
+            "nothing is left to evaluate\ncompare the times of the labels with those of the predictions, and with --since, --until and --skip"
         );
     }
     let shown = Shown { tracks, rules, are_rows: are_rows.unwrap_or_default() };

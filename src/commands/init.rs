@@ -14,13 +14,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail};
+use ingest::SourceKind;
 
 use self::document::Document;
-use self::infer::{Form, Guess, Tally};
+use self::infer::{Form, Guess, Sample, Tally};
 use self::sample::Sampled;
 use super::PartialConfig;
 use super::output::{Output, grouped};
-use crate::{telemetry, wall};
+use crate::wall;
 
 /// Writes a commented configuration from a sample of your data
 ///
@@ -69,7 +70,12 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let target = Target::of(args)?;
     let loaded = args.config.loaded()?;
-    telemetry::logs(&loaded.config.telemetry)?;
+    let mut telemetry = loaded.config.telemetry.clone();
+    if telemetry.log == config::telemetry::Config::default().log {
+        // What was found is told below; of the log only what people should know.
+        telemetry.log = "warn".into();
+    }
+    crate::telemetry::logs(&telemetry)?;
     let Some(source) = sample::source(&loaded, args.sample.as_deref(), args.brokers.as_deref())? else {
         if args.config.is_given() {
             bail!(
@@ -161,6 +167,33 @@ fn taken(path: &Path) -> anyhow::Error {
     anyhow!("`{}` is there already\nname another file with `-o FILE`, or replace it with `--force`", path.display())
 }
 
+/// What `preview` says where it can read next to nothing: the settings that would, and how to have a whole file of them.
+pub(crate) fn suggestion(config: &config::Config, records: &[Sample]) -> Option<String> {
+    let ingest = &config.ingest;
+    let is_file = ingest.source == SourceKind::Files;
+    let is_again = is_file && Path::new(&ingest.files.path).is_file();
+    // Lines tell more than records of a format that is not theirs.
+    let again = is_again.then(|| sample::read(config, records.len().max(20)).ok()).flatten();
+    let name = document::device_name(config);
+    let context = infer::Context { lines: is_file, decode: &ingest.decode, name: &name };
+    let guess = infer::infer(again.as_deref().unwrap_or(records), &context).ok()?;
+    if guess.tally.share() < 0.5 || guess.decode == ingest.decode {
+        return None;
+    }
+    let sample = match ingest.source {
+        SourceKind::Kafka => {
+            format!("--sample {} --brokers {}", word(&ingest.kafka.topic), word(&ingest.kafka.brokers))
+        }
+        SourceKind::Files => format!("--sample {}", word(&ingest.files.path)),
+        SourceKind::EventHubs | SourceKind::Simulated => "-c FILE".to_owned(),
+    };
+    Some(format!(
+        "\nOther settings would read them: {}\n\n{}\nA whole configuration from such a sample: atalaia init {sample} -o FILE",
+        tally(&guess.tally),
+        guess.as_toml()
+    ))
+}
+
 // === what is told ===
 
 fn found(told: &mut String, guess: &Guess, document: &Document<'_>) {
@@ -210,7 +243,7 @@ fn ahead(guess: &Guess) -> Option<String> {
 }
 
 fn next(guess: &Guess, config: &config::Config, name: &str) -> String {
-    let is_stream = config.ingest.source != ingest::SourceKind::Files;
+    let is_stream = config.ingest.source != SourceKind::Files;
     let piped = match &config.ingest.files.path {
         _ if is_stream => String::new(),
         path if guess.form == Form::Document && path != "-" => format!("jq -c . {} | ", word(path)),

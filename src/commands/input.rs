@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use types::PartitionId;
 
 use super::output::grouped;
+use crate::terminal::words::plural;
 
 /// How long the first question to a broker may take before a job that needs the answer gives up.
 pub(crate) const BROKER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -296,7 +297,8 @@ pub(crate) fn described(ingest: &ingest::Config) -> String {
         SourceKind::Files => format!("files `{}`, as one input: windows close at its end", ingest.files.path),
         SourceKind::Simulated => {
             let fleet = &ingest.simulated;
-            format!("a simulated fleet of {} devices with {} sensors each", fleet.devices, fleet.sensors.len())
+            let (devices, sensors) = (u64::from(fleet.devices), fleet.sensors.len() as u64);
+            format!("a simulated fleet of {} with {} each", plural(devices, "device"), plural(sensors, "sensor"))
         }
     }
 }
@@ -309,11 +311,12 @@ pub(crate) fn checked(config: &Config, runtime: &Handle) -> anyhow::Result<Strin
             let topic = KafkaSource::check(&kafka, BROKER_TIMEOUT)?;
             match kafka.face {
                 Face::Kafka => {
-                    let (partitions, brokers) = (topic.partitions, topic.brokers);
-                    format!("topic `{}` has {partitions} partitions on {brokers} brokers", kafka.topic)
+                    let partitions = plural(topic.partitions as u64, "partition");
+                    format!("topic `{}` has {partitions} on {}", kafka.topic, plural(topic.brokers as u64, "broker"))
                 }
                 Face::EventHubs => {
-                    format!("event hub `{}` has {} partitions, by its Kafka endpoint", kafka.topic, topic.partitions)
+                    let partitions = plural(topic.partitions as u64, "partition");
+                    format!("event hub `{}` has {partitions}, by its Kafka endpoint", kafka.topic)
                 }
             }
         }
@@ -324,7 +327,7 @@ pub(crate) fn checked(config: &Config, runtime: &Handle) -> anyhow::Result<Strin
                 runtime.block_on(notes.checkpoints()).context("look at `ingest.event_hubs.ownership.url`")?;
             }
             let shared = if notes.is_some() { "; instances share them by notes" } else { "" };
-            format!("event hub `{}` has {} partitions{shared}", hub.name, hub.partitions)
+            format!("event hub `{}` has {}{shared}", hub.name, plural(hub.partitions.into(), "partition"))
         }
         // Reading it would take it away from the run.
         Input::Files if ingest.files.path == "-" => "standard input".into(),

@@ -12,6 +12,7 @@ mod input;
 mod markup;
 pub(crate) mod models;
 mod output;
+mod paint;
 mod parquet_file;
 mod predictions;
 pub(crate) mod preview;
@@ -53,10 +54,20 @@ impl ConfigArgs {
     pub(crate) fn load(&self) -> anyhow::Result<config::Config> {
         let loaded = config::load(self.sources())?;
         telemetry::logs(&loaded.config.telemetry)?;
-        for warning in &loaded.warnings {
-            tracing::warn!("{warning}");
-        }
+        warn(&loaded);
         Ok(loaded.config)
+    }
+
+    /// The same for a command that tells people what it finds: of the log only what they should know, unless they asked for more.
+    /// The warnings are still to be told.
+    pub(crate) fn load_quietly(&self) -> anyhow::Result<config::Loaded> {
+        let mut loaded = config::load(self.sources())?;
+        let telemetry = &mut loaded.config.telemetry;
+        if telemetry.log == config::telemetry::Config::default().log {
+            telemetry.log = "warn".into();
+        }
+        telemetry::logs(telemetry)?;
+        Ok(loaded)
     }
 
     /// The configuration as it is now, if it can be run.
@@ -110,6 +121,13 @@ impl PartialConfig {
 
     pub(crate) fn has_file(&self) -> bool {
         self.config.is_some()
+    }
+}
+
+/// Logs what is probably not what was meant.
+pub(crate) fn warn(loaded: &config::Loaded) {
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
     }
 }
 

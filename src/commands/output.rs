@@ -19,7 +19,7 @@ impl Output {
 }
 
 impl<W: Write> Output<W> {
-    fn to(out: W) -> Self {
+    pub(crate) fn to(out: W) -> Self {
         Output { out: io::BufWriter::new(out), failure: None }
     }
 

@@ -11,8 +11,9 @@ mod options;
 mod predictions;
 mod report;
 mod source;
+mod summary;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -28,8 +29,9 @@ use self::exclude::Excluded;
 use self::existing::Existing;
 use self::history::History;
 use self::options::TrainArgs;
-use self::report::{Line, Status};
+use self::report::Line;
 use self::source::{Read, Wanted};
+use self::summary::Summary;
 use super::output::{Output, grouped};
 use super::predictions::Predictions;
 use super::{ConfigArgs, Format, progress};
@@ -46,7 +48,7 @@ use crate::wall;
 #[command(after_help = "\
 Examples:
   atalaia train -c pipeline.toml --to models/ --report report.parquet
-  atalaia train -c pipeline.toml --to models/ --from-predictions az://results/predictions/ --from-time 2026-01-01T00:00:00Z
+  atalaia train -c pipeline.toml --to models/ --from-predictions az://results/predictions/ --since 2026-01-01T00:00:00Z
   atalaia train -c pipeline.toml --to models/ --only stale --max-age 30d --exclude faults.csv
   atalaia train -c pump.toml --to models/ --set score.key=device --rows 400")]
 pub(crate) struct Args {
@@ -71,8 +73,8 @@ pub(crate) struct Args {
     rows: Option<u64>,
 
     /// Leave out windows that start before this time
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    from_time: Option<Micros>,
+    #[arg(long, value_name = "TIME", value_parser = time, alias = "from-time")]
+    since: Option<Micros>,
 
     /// Leave out windows that end after this time
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -221,7 +223,7 @@ impl Job<'_> {
         for pass in 0..args.passes {
             let excluded = args.exclude.as_deref().map(Excluded::read).transpose()?.unwrap_or_default();
             let wanted = Wanted {
-                from: args.from_time,
+                from: args.since,
                 until: args.until,
                 records: args.rows,
                 excluded,
@@ -322,108 +324,5 @@ fn nothing(lines: &[Line], windows: u64, left_out: LeftOut) -> String {
 impl LeftOut {
     fn text(self) -> String {
         format!("{} partial ones, {} of too few readings", grouped(self.partial), grouped(self.too_few))
-    }
-}
-
-struct Summary<'a> {
-    read: Read,
-    left_out: LeftOut,
-    windows: u64,
-    trained: usize,
-    lines: &'a [Line],
-    written: &'a score::registry::Published,
-    seconds: f64,
-}
-
-/// Failures that are shown one by one.
-const SHOWN: usize = 5;
-
-impl Summary<'_> {
-    fn print(&self, args: &Args, to: &Location) -> anyhow::Result<()> {
-        match args.format {
-            Format::Text => self.text(args, to),
-            Format::Json => self.json(to),
-        }
-    }
-
-    fn failed(&self) -> impl Iterator<Item = &Line> {
-        self.lines.iter().filter(|line| line.status == Status::Failed)
-    }
-
-    fn kept(&self) -> impl Iterator<Item = &Line> {
-        self.lines.iter().filter(|line| line.status == Status::Kept)
-    }
-
-    /// What could not be trained, whether or not there is an older model of it.
-    fn failures(&self) -> impl Iterator<Item = (&Line, &str)> {
-        self.lines.iter().filter_map(|line| Some((line, line.failure.as_deref()?)))
-    }
-
-    /// How many keys each kind of warning concerns.
-    fn warnings(&self) -> BTreeMap<&'static str, u64> {
-        let mut counts: HashMap<&'static str, u64> = HashMap::new();
-        for line in self.lines {
-            let mut words: Vec<&'static str> = line.warnings().map(score::Warning::as_str).collect();
-            words.dedup();
-            words.into_iter().for_each(|word| *counts.entry(word).or_default() += 1);
-        }
-        counts.into_iter().collect()
-    }
-
-    fn text(&self, args: &Args, to: &Location) -> anyhow::Result<()> {
-        let mut out = Output::new();
-        let failed = self.failed().count();
-        let in_vain = match self.kept().filter(|line| line.failure.is_some()).count() {
-            0 => String::new(),
-            count => format!(" ({} tried in vain)", grouped(count as u64)),
-        };
-        let mut rows = vec![
-            (
-                "models",
-                format!(
-                    "{} trained, {} kept{in_vain}, {failed} keys without",
-                    grouped(self.trained as u64),
-                    grouped(self.kept().count() as u64)
-                ),
-            ),
-            ("records", format!("{}, {} refused or late", grouped(self.read.records), grouped(self.read.refused))),
-            ("windows", format!("{}; left out: {}", grouped(self.windows), self.left_out.text())),
-            ("time", format!("{:.1} s", self.seconds)),
-            ("registry", format!("{to}, {} KiB", grouped(self.written.bytes.div_ceil(1024)))),
-            ("set", format!("{}, number {}, in use from now on", self.written.set, self.written.number)),
-        ];
-        let warnings: Vec<String> =
-            self.warnings().iter().map(|(word, count)| format!("{} {word}", grouped(*count))).collect();
-        if !warnings.is_empty() {
-            rows.push(("warnings", warnings.join(", ")));
-        }
-        if let Some(file) = &args.report {
-            rows.push(("report", file.display().to_string()));
-        }
-        rows.push(("next", format!("set `score.models = \"{}\"`", args.to)));
-        out.table(&rows);
-        for (line, failure) in self.failures().take(SHOWN) {
-            let model = if line.status == Status::Kept { "the old model" } else { "no model" };
-            out.line(format_args!("  {model} for `{}`: {failure}", line.key().to_string().escape_debug()));
-        }
-        out.finish()
-    }
-
-    fn json(&self, to: &Location) -> anyhow::Result<()> {
-        let failures: Vec<_> = self
-            .failures()
-            .map(|(line, failure)| {
-                let kept = line.status == Status::Kept;
-                json!({ "device": line.device, "sensor": line.sensor, "failure": failure, "kept": kept })
-            })
-            .collect();
-        let mut out = Output::new();
-        out.line(json!({
-            "trained": self.trained, "kept": self.kept().count(), "failed": failures, "warnings": self.warnings(),
-            "records": self.read.records, "readings": self.read.readings, "refused": self.read.refused,
-            "windows": self.windows, "partial": self.left_out.partial, "too_few": self.left_out.too_few, "seconds": self.seconds,
-            "to": to.display, "set": self.written.set, "number": self.written.number, "files": self.written.files, "bytes": self.written.bytes,
-        }));
-        out.finish()
     }
 }

@@ -128,7 +128,7 @@ struct Halt {
 impl Board {
     /// The worker that has not got round for longest, if that is longer than `after`.
     #[must_use]
-    pub fn stuck(&self, now: Instant, after: Duration) -> Option<Stuck> {
+    pub(crate) fn stuck(&self, now: Instant, after: Duration) -> Option<Stuck> {
         let oldest = self.workers.iter().min_by_key(|worker| worker.turned)?;
         let since = now.saturating_duration_since(oldest.turned);
         (since > after).then_some(Stuck { worker: oldest.number, since })
@@ -136,7 +136,7 @@ impl Board {
 
     /// The source that could not be read for longest, if that is longer than `after`.
     #[must_use]
-    pub fn cut_off(&self, now: Instant, after: Duration) -> Option<CutOff> {
+    pub(crate) fn cut_off(&self, now: Instant, after: Duration) -> Option<CutOff> {
         let longest =
             self.workers.iter().filter_map(|worker| Some((worker.cut_off?, worker))).min_by_key(|(at, _)| *at);
         let (at, worker) = longest?;
@@ -147,7 +147,7 @@ impl Board {
 
     /// How many partitions are in a phase.
     #[must_use]
-    pub fn count(&self, phase: Phase) -> usize {
+    pub(crate) fn count(&self, phase: Phase) -> usize {
         self.partitions.values().filter(|partition| partition.phase == phase).count()
     }
 }

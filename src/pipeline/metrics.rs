@@ -22,7 +22,7 @@ const UNCOMMITTED: &str = "atalaia_sink_uncommitted_seconds";
 const RECORD_BYTES_MAX: &str = "atalaia_sink_record_bytes_max";
 
 /// Registers descriptions, the stages' too, so that they show before the first value.
-pub fn describe() {
+pub(crate) fn describe() {
     ingest::describe_metrics();
     score::metrics::describe();
     sink::describe_metrics();

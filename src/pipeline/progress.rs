@@ -48,7 +48,7 @@ macro_rules! counters {
 
             /// The newest anomalies, if somebody asked for them.
             #[must_use]
-            pub fn recent(&self) -> &Recent {
+            pub(crate) fn recent(&self) -> &Recent {
                 &self.recent
             }
 
@@ -69,24 +69,24 @@ macro_rules! counters {
 
             /// What each worker and partition is doing now.
             #[must_use]
-            pub fn board(&self) -> Board {
+            pub(crate) fn board(&self) -> Board {
                 self.board.read()
             }
 
             /// The worker that has not got round to its partitions for longest, if that is longer than `after`.
             #[must_use]
-            pub fn stuck(&self, now: Instant, after: Duration) -> Option<Stuck> {
+            pub(crate) fn stuck(&self, now: Instant, after: Duration) -> Option<Stuck> {
                 self.board.stuck(now, after)
             }
 
             /// The source that could not be read for longest, if that is longer than `after`.
             #[must_use]
-            pub fn cut_off(&self, now: Instant, after: Duration) -> Option<CutOff> {
+            pub(crate) fn cut_off(&self, now: Instant, after: Duration) -> Option<CutOff> {
                 self.board.cut_off(now, after)
             }
 
             #[must_use]
-            pub fn counts(&self) -> Counts {
+            pub(crate) fn counts(&self) -> Counts {
                 Counts { $($name: self.$name.load(Ordering::Relaxed),)* }
             }
         }
@@ -131,7 +131,7 @@ counters! {
 impl Counts {
     /// Readings that became part of a window.
     #[must_use]
-    pub fn accepted(&self) -> u64 {
+    pub(crate) fn accepted(&self) -> u64 {
         (self.readings + self.undecodable).saturating_sub(self.late + self.quarantined)
     }
 }

@@ -50,24 +50,24 @@ struct Ring {
 
 impl Recent {
     /// From now on the newest so many are kept.
-    pub fn keep(&self, max: usize) {
+    pub(crate) fn keep(&self, max: usize) {
         self.max.store(max, Ordering::Relaxed);
     }
 
     #[must_use]
-    pub fn max(&self) -> usize {
+    pub(crate) fn max(&self) -> usize {
         self.max.load(Ordering::Relaxed)
     }
 
     /// The newest first.
     #[must_use]
-    pub fn newest_first(&self) -> Vec<Anomaly> {
+    pub(crate) fn newest_first(&self) -> Vec<Anomaly> {
         self.ring().rows.iter().rev().cloned().collect()
     }
 
     /// Those taken in since `seen` were, the oldest first, as far as they are still kept; and how many were by now.
     #[must_use]
-    pub fn since(&self, seen: u64) -> (Vec<Anomaly>, u64) {
+    pub(crate) fn since(&self, seen: u64) -> (Vec<Anomaly>, u64) {
         let ring = self.ring();
         let new = usize::try_from(ring.taken.saturating_sub(seen)).unwrap_or(usize::MAX);
         let known = ring.rows.len().saturating_sub(new);

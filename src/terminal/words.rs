@@ -96,6 +96,29 @@ pub(crate) fn fit(text: &str, width: usize) -> String {
     cut
 }
 
+/// At spaces, where there are some; what has no room is cut.
+pub(crate) fn wrap(text: &str, width: usize, lines_max: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let is_last = lines.len() >= lines_max;
+        let Some(line) = lines.last_mut() else {
+            lines.push(fit(word, width));
+            continue;
+        };
+        let joined = format!("{line} {word}");
+        if columns(&joined) <= width {
+            *line = joined;
+        } else if is_last {
+            *line = fit(&joined, width);
+            break;
+        } else {
+            lines.push(fit(word, width));
+        }
+    }
+    lines.truncate(lines_max);
+    lines
+}
+
 /// How many columns a text takes.
 pub(crate) fn columns(text: &str) -> usize {
     Span::raw(text).width()

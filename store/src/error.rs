@@ -45,6 +45,8 @@ pub enum Error {
     Full { place: String },
     #[error("`{place}` refuses access: {reason}")]
     Denied { place: String, reason: String },
+    #[error("the signature (SAS) for `{place}` is not valid now: {period}")]
+    SignatureNotValid { place: String, period: String },
     #[error("the address of `{place}`, `{endpoint}`, cannot be resolved: {reason}")]
     Unresolved { place: String, endpoint: String, reason: String },
     #[error("`{place}` cannot be reached at `{endpoint}`: {reason}")]
@@ -91,7 +93,10 @@ impl Error {
             return Error::Answer { place, reason };
         }
         if reason.starts_with("401") || reason.starts_with("403") {
-            return Error::Denied { place, reason };
+            return match validity(error) {
+                Some(period) => Error::SignatureNotValid { place, period },
+                None => Error::Denied { place, reason },
+            };
         }
         match error {
             object_store::Error::NotFound { path, .. } => Error::NotFound { place, path: path.clone() },
@@ -112,7 +117,7 @@ impl Error {
         Some(match self {
             Error::NotFound { .. } | Error::Exists { .. } => return None,
             Error::ContainerMissing { .. } | Error::BucketMissing { .. } | Error::FolderMissing { .. } => "missing",
-            Error::Denied { .. } | Error::NotWritable { .. } => "denied",
+            Error::Denied { .. } | Error::NotWritable { .. } | Error::SignatureNotValid { .. } => "denied",
             Error::Full { .. } => "full",
             Error::Unresolved { .. } => "unresolved",
             Error::Unreachable { .. } => "unreachable",
@@ -131,7 +136,7 @@ impl Error {
 
     /// Tells an error of the local file system by what to do about it.
     #[must_use]
-    pub fn from_io(location: &Location, error: &io::Error) -> Self {
+    pub(crate) fn from_io(location: &Location, error: &io::Error) -> Self {
         let place = location.display.clone();
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
@@ -168,6 +173,7 @@ impl Error {
             | Error::TempUnusable { .. }
             | Error::NoHardLinks { .. }
             | Error::Denied { .. }
+            | Error::SignatureNotValid { .. }
             | Error::Exists { .. } => Kind::Input,
         }
     }
@@ -191,7 +197,7 @@ impl Error {
             Error::Unusable { .. } => "check `[storage]`",
             Error::ContainerMissing { .. } => "create it, the service never does",
             Error::BucketMissing { .. } => "create it, the service never does",
-            Error::FolderMissing { .. } => "check the path",
+            Error::FolderMissing { path } => return Some(nearest_folder(path)),
             Error::NotWritable { .. } => {
                 "check the folder's owner and rights, and that its disk is mounted for writing"
             }
@@ -208,6 +214,10 @@ impl Error {
                 "check the key or identity in `[storage]`, its role (read, list and create on the container), \
                  this machine's clock, and the account's network rules"
             }
+            Error::SignatureNotValid { .. } => {
+                "if it has expired, make a new one and put it where `storage.sas` points; if it only begins later, check this \
+                 machine's clock"
+            }
             Error::Unresolved { .. } => "check the account's name or `storage.endpoint`, and this machine's DNS",
             Error::Unreachable { reason, .. } if reason.contains("certificate") => {
                 "use the host name that the certificate is for; an authority of your own has to be among those that the system \
@@ -218,6 +228,31 @@ impl Error {
             Error::NotFound { .. } | Error::Exists { .. } | Error::Answer { .. } => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+/// How long a shared access signature is valid, if that is why a request was refused: times only, nothing of the signature.
+fn validity(error: &object_store::Error) -> Option<String> {
+    let whole: Vec<String> = chain(error).map(ToString::to_string).collect();
+    let detail =
+        whole.iter().find_map(|text| between(text, "<AuthenticationErrorDetail>", "</AuthenticationErrorDetail>"))?;
+    let period = detail.strip_prefix("Signature not valid in the specified time frame:")?;
+    let bound = |name: &str| between(period, &format!("{name} ["), "]").filter(|time| time.len() < 40);
+    let bounds = [("from", bound("Start")), ("to", bound("Expiry")), ("the service's clock says", bound("Current"))];
+    let said: Vec<String> = bounds.iter().filter_map(|(word, time)| Some(format!("{word} {}", (*time)?))).collect();
+    (!said.is_empty()).then(|| said.join(", "))
+}
+
+/// What to do about a folder that is not there: how much of its path is.
+fn nearest_folder(path: &str) -> String {
+    let missing = std::path::Path::new(path);
+    let there = missing.ancestors().skip(1).find(|above| !above.as_os_str().is_empty() && above.is_dir());
+    match there {
+        Some(above) if above.parent().is_some() => format!(
+            "`{}` is there, and what is below it is not: check the spelling and whether a volume is mounted, or make the folder",
+            above.display()
+        ),
+        _ => "check the path: relative ones begin in the folder in which the program is started".into(),
     }
 }
 

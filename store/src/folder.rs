@@ -25,7 +25,7 @@ use object_store::{
 use disk::RealDisk;
 use put::{Folder, How, Outcome};
 
-pub(crate) use temp::{check, sweep};
+pub(crate) use temp::{check, random, sweep};
 
 #[derive(Debug)]
 pub(crate) struct DurableFolder {

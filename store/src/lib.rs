@@ -15,7 +15,7 @@ mod list;
 mod location;
 mod open;
 
-pub use check::{check, check_writable};
+pub use check::{check, check_rights, check_writable};
 pub use config::Config;
 pub use error::{Error, Kind};
 pub use list::list;

@@ -41,19 +41,6 @@ pub enum StoreKind {
     Memory,
 }
 
-impl StoreKind {
-    /// What a store of this kind calls its outermost folder.
-    #[must_use]
-    pub fn container_word(self) -> &'static str {
-        match self {
-            StoreKind::Local => "folder",
-            StoreKind::Azure => "container",
-            StoreKind::S3 => "bucket",
-            StoreKind::Memory => "store",
-        }
-    }
-}
-
 impl Location {
     /// Whether `other` is this very place or lies inside it.
     #[must_use]

@@ -117,7 +117,10 @@ async fn local_folders_are_looked_at() {
     let folder = tempfile::tempdir().expect("temp folder");
     let url = folder.path().join("new/deep").display().to_string();
     let location = open(&url, &Config::default()).expect("opens");
-    assert!(matches!(check(&location).await, Err(Error::FolderMissing { .. })));
+    let error = check(&location).await.expect_err("not made yet");
+    let there = format!("`{}` is there", folder.path().canonicalize().expect("exists").display());
+    let hint = error.hint().expect("a remedy");
+    assert!(matches!(error, Error::FolderMissing { .. }) && hint.starts_with(&there), "{error:?}: {hint}");
     check_writable(&location).await.expect("can be made");
     check(&location).await.expect("is there now");
     assert_eq!(std::fs::read_dir(&url).expect("exists").count(), 0, "nothing is left behind");
@@ -268,5 +271,44 @@ fn failures_have_a_word_for_metrics_and_answers_have_none() {
         (Error::Denied { place: place(), reason: "403".into() }, Some("denied")),
     ] {
         assert_eq!(error.word(), word, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_at_rights_leaves_nothing_behind() {
+    let location = open("memory://rights/x", &Config::default()).expect("opens");
+    check_rights(&location).await.expect("memory takes everything");
+    assert!(location.store.list_with_delimiter(None).await.expect("lists").objects.is_empty());
+    let folder = tempfile::tempdir().expect("temp folder");
+    let location = open(&folder.path().join("new").display().to_string(), &Config::default()).expect("opens");
+    check_rights(&location).await.expect("can be made");
+    assert!(std::fs::read_dir(folder.path().join("new")).expect("made").next().is_none());
+}
+
+/// As Azure words it; the emulator says less.
+#[test]
+fn a_signature_that_has_expired_is_told_from_missing_rights() {
+    let location = open("memory://signed/x", &Config::default()).expect("opens");
+    let refused = |detail: &str| {
+        let body = format!(
+            "Server returned error response: status code: 403 Forbidden: <Error><Code>AuthenticationFailed</Code><Message>Server \
+             failed to authenticate the request.\nRequestId:1</Message>{detail}</Error>"
+        );
+        Error::from_store(&location, &object_store::Error::Unauthenticated { path: "x".into(), source: body.into() })
+    };
+    let expired = refused(
+        "<AuthenticationErrorDetail>Signature not valid in the specified time frame: Start [Thu, 01 Jan 2026 00:00:00 GMT] - \
+         Expiry [Fri, 02 Jan 2026 00:00:00 GMT] - Current [Sat, 03 Jan 2026 00:00:00 GMT]</AuthenticationErrorDetail>",
+    );
+    assert_eq!(
+        expired.to_string(),
+        "the signature (SAS) for `memory://signed/x` is not valid now: from Thu, 01 Jan 2026 00:00:00 GMT, to Fri, 02 Jan 2026 \
+         00:00:00 GMT, the service's clock says Sat, 03 Jan 2026 00:00:00 GMT"
+    );
+    assert!(expired.hint().is_some_and(|hint| hint.contains("`storage.sas`")));
+    assert_eq!((expired.kind(), expired.word()), (Kind::Input, Some("denied")));
+    let forged = "<AuthenticationErrorDetail>Signature did not match. String to sign used was CANARY</AuthenticationErrorDetail>";
+    for other in [refused(forged), refused("")] {
+        assert!(matches!(other, Error::Denied { .. }) && !format!("{other:?}").contains("CANARY"), "{other:?}");
     }
 }

@@ -181,3 +181,21 @@ fn a_device_that_only_the_service_names_is_found_in_files_of_capture() {
     assert!(text.contains("\ndevice_property = \"iothub-connection-device-id\""), "{text}");
     Atalaia::new("score").current_dir(folder).args(["-c", "pipeline.toml"]).run().success();
 }
+
+#[test]
+fn a_preview_that_reads_nothing_suggests_settings_that_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    sample(folder);
+    let preview = |settings: &[&str]| {
+        let preview = Atalaia::new("preview").current_dir(folder).config("[ingest]\nsource = \"files\"\n");
+        let preview = preview.set("ingest.files.path", "readings.jsonl").set("sink.url", "out").set("score.models", "");
+        settings.iter().fold(preview, |preview, setting| preview.args(["--set", *setting])).run().success().stdout
+    };
+    let told = preview(&[]);
+    assert!(told.contains("\ndevice = \"machine\"") && told.contains("\nvalue = \"val\""), "{told}");
+    assert!(told.contains("atalaia init --sample readings.jsonl"), "{told}");
+    let fits = ["device=machine", "sensor=metric", "time=when", "value=val"].map(|s| format!("ingest.decode.{s}"));
+    let told = preview(&fits.each_ref().map(String::as_str));
+    assert!(!told.contains("atalaia init"), "{told}");
+}

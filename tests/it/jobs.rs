@@ -20,7 +20,17 @@ struct Pipeline<'a> {
     close_after: &'static str,
 }
 
-impl Pipeline<'_> {
+impl<'a> Pipeline<'a> {
+    fn new(
+        topic: &'a Topic,
+        place: &Path,
+        models: &Path,
+        name: &'static str,
+        [window, close_after]: [&'static str; 2],
+    ) -> Self {
+        Pipeline { topic, name, folder: place.join(name), models: models.to_owned(), window, close_after }
+    }
+
     fn command(&self, subcommand: &str) -> Atalaia {
         fleet::eager(subcommand)
             .set_all(self.topic.settings())
@@ -88,14 +98,7 @@ fn three_jobs_over_a_growing_topic_equal_one_continuous_run() {
     let topic = kafka.topic(PARTITIONS);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let models = fleet::models(&judge);
-    let pipeline = |name: &'static str| Pipeline {
-        topic: &topic,
-        name,
-        folder: folder.path().join(name),
-        models: models.clone(),
-        window: "10m",
-        close_after: "15m",
-    };
+    let pipeline = |name| Pipeline::new(&topic, folder.path(), &models, name, ["10m", "15m"]);
     let (jobs, continuous) = (pipeline("jobs"), pipeline("continuous"));
     let mut service = continuous.service();
     let (mut produced, mut rows) = (0, 0);
@@ -185,14 +188,7 @@ fn a_day_uploaded_afterwards_is_not_late() {
     }
     let produced = topic.produce(messages);
 
-    let pipeline = Pipeline {
-        topic: &topic,
-        name: "uploads",
-        folder: folder.path().join("uploads"),
-        models,
-        window: "1h",
-        close_after: "15m",
-    };
+    let pipeline = Pipeline::new(&topic, folder.path(), &models, "uploads", ["1h", "15m"]);
     let outcome = pipeline.command("run").args(["--until-idle", "--close", "all"]).run().success();
     assert_eq!(fleet::figure(&outcome.stderr, "late"), 0, "{}", outcome.stderr);
     assert_eq!(fleet::figure(&outcome.stderr, "quarantined"), 0);
@@ -210,14 +206,7 @@ fn a_restart_with_hours_of_lag_gives_the_same_rows() {
     let topic = kafka.topic(PARTITIONS);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let models = fleet::models(&judge);
-    let pipeline = |name: &'static str| Pipeline {
-        topic: &topic,
-        name,
-        folder: folder.path().join(name),
-        models: models.clone(),
-        window: "1m",
-        close_after: "30s",
-    };
+    let pipeline = |name| Pipeline::new(&topic, folder.path(), &models, name, ["1m", "30s"]);
     let (interrupted, at_once) = (pipeline("interrupted"), pipeline("at-once"));
     let now = fleet::now();
     let begin = (now - 6 * HOUR).div_euclid(MINUTE) * MINUTE + 20 * SECOND;

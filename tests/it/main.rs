@@ -59,6 +59,12 @@ mod exits;
 mod devices;
 mod events;
 
+// What a preview foretells, against what the service does.
+mod preview;
+
+// `validate --online`: what it finds of real services.
+mod checklist;
+
 // What docker-compose.yml runs, without containers.
 mod local_stack;
 

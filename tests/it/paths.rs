@@ -1,4 +1,4 @@
-//! The ways that `docs/models.md` describes: from a notebook to the service, from no models at all, and the loop of retraining.
+//! The ways that `docs/models.md` and `docs/training.md` describe: from a notebook to the service, from no models at all, and the loop of retraining.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -117,7 +117,7 @@ fn models_are_retrained_if_they_are_good_enough() {
     assert_eq!(fresh.status.code(), Some(0), "{}", said(&fresh));
     assert!(said(&fresh).contains("nothing to train: no key is new or stale"), "{}", said(&fresh));
     assert!(said(&fresh).contains("nothing to do"), "{}", said(&fresh));
-    let unjudged = retrain_by(&place, "0.5", &[("EVAL", "--from 2030-01-01T00:00:00Z")]);
+    let unjudged = retrain_by(&place, "0.5", &[("EVAL", "--since 2030-01-01T00:00:00Z")]);
     assert_eq!(unjudged.status.code(), Some(1), "{}", said(&unjudged));
 
     let hopeless = retrain(&place, "0.999");

@@ -30,6 +30,12 @@ impl Span {
         self.0
     }
 
+    /// Spelled as the first version did (`1day` for `1d`): states name their rules so, and are to be found again.
+    #[must_use]
+    pub fn as_in_states(self) -> String {
+        humantime::format_duration(self.0).to_string()
+    }
+
     #[must_use]
     pub fn micros(self) -> Micros {
         Micros::try_from(self.0.as_micros()).unwrap_or(Micros::MAX)
@@ -64,9 +70,34 @@ impl FromStr for Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        humantime::format_duration(self.0).fmt(f)
+        let mut left = self.0.as_nanos();
+        if left == 0 {
+            return f.write_str("0s");
+        }
+        let mut is_first = true;
+        for (unit, nanos) in UNITS {
+            let count = left / nanos;
+            left %= nanos;
+            if count > 0 {
+                let gap = if is_first { "" } else { " " };
+                write!(f, "{gap}{count}{unit}")?;
+                is_first = false;
+            }
+        }
+        Ok(())
     }
 }
+
+/// Days are the largest: months and years have no one length.
+const UNITS: [(&str, u128); 7] = [
+    ("d", 86_400_000_000_000),
+    ("h", 3_600_000_000_000),
+    ("m", 60_000_000_000),
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    ("ns", 1),
+];
 
 impl Serialize for Span {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -108,6 +139,10 @@ mod tests {
             assert_eq!(span.micros(), micros, "{text}");
             assert_eq!(span.to_string().parse::<Span>().expect("printed span"), span);
         }
+        for text in ["0s", "500ms", "1h 30m", "7d", "400d 1s", "1d 2h 3m 4s 5ms 6us 7ns"] {
+            assert_eq!(text.parse::<Span>().expect(text).to_string(), text);
+        }
+        assert_eq!(Span::from_secs(86_400 * 7).as_in_states(), "7days");
         for text in ["5", "", "1 fortnight", "-1s", "200000d"] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }

@@ -1,7 +1,7 @@
 //! The nouns every stage speaks: readings, windows, scores, refusals, partitions and positions.
 //!
-//! A leaf: no I/O, no async, no clock. A type starts beside the interface it serves and moves here when a second
-//! crate needs it.
+//! A leaf: no async, no clock, and no I/O but where a [`Secret`] is revealed. A type starts beside the interface it serves and
+//! moves here when a second crate needs it.
 
 mod duration;
 mod ledger;

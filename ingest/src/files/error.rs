@@ -52,7 +52,7 @@ pub enum Error {
 
 impl Error {
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         Kind::Input
     }
 

@@ -12,7 +12,8 @@ use std::{io, thread};
 use types::{PartitionId, Position};
 
 use super::error::Error;
-use super::{BATCH_BYTES, Files, Reading, Step, same};
+use super::reading::{Reading, Step, same};
+use super::{BATCH_BYTES, Files};
 use crate::{Polled, Records};
 
 /// The poller's end. Dropping it lets the thread go, as soon as the pipe lets it.

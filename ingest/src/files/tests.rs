@@ -5,7 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::Kind;
+use crate::decode::Format;
+use crate::{Kind, Records};
 
 fn line(n: usize) -> String {
     format!(r#"{{"device":"d{}","sensor":"s","ts":{n},"value":{n}}}"#, n % 3)

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+#[cfg(feature = "kafka")]
 use std::time::SystemTime;
 
+#[cfg(feature = "kafka")]
 use crate::Error;
 
 /// By which part of the configuration a user knows the brokers.
@@ -77,20 +79,26 @@ impl Face {
 }
 
 /// Gives tokens for OAUTHBEARER. Asked on the thread that polls, so it answers at once, or nearly.
-pub trait BearerTokens: Send + Sync {
+///
+/// A trait although there is one who gives them (`event_hubs::bearer`): this client knows nothing of Event Hubs, and either is
+/// built without the other.
+pub(crate) trait BearerTokens: Send + Sync {
     /// # Errors
     /// Why there is none now.
+    #[cfg(feature = "kafka")]
     fn current(&self) -> Result<Bearer, Error>;
 
     /// Why there is none now, if there is none: without waiting.
+    #[cfg(feature = "kafka")]
     fn failure(&self) -> Option<Error>;
 }
 
 /// A token and what a Kafka client wants to know of it.
-pub struct Bearer {
-    pub text: String,
-    pub principal: String,
-    pub expires: SystemTime,
+#[cfg(feature = "kafka")]
+pub(crate) struct Bearer {
+    pub(crate) text: String,
+    pub(crate) principal: String,
+    pub(crate) expires: SystemTime,
 }
 
 /// Where tokens come from, if they are needed. Equal to its clones only.
@@ -98,8 +106,8 @@ pub struct Bearer {
 pub struct Tokens(Option<Arc<dyn BearerTokens>>);
 
 impl Tokens {
-    #[must_use]
-    pub fn from(source: Arc<dyn BearerTokens>) -> Self {
+    #[cfg(all(feature = "kafka", feature = "event-hubs"))]
+    pub(crate) fn from(source: Arc<dyn BearerTokens>) -> Self {
         Tokens(Some(source))
     }
 

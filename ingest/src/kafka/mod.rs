@@ -41,7 +41,9 @@ mod watch;
 #[cfg(feature = "kafka")]
 mod watermarks;
 
-pub use access::{Bearer, BearerTokens, Face, Tokens};
+#[cfg(all(feature = "kafka", feature = "event-hubs"))]
+pub(crate) use access::{Bearer, BearerTokens};
+pub use access::{Face, Tokens};
 pub use config::Config;
 pub use transport::{Objection, is_secret};
 

@@ -35,7 +35,7 @@ impl Config {
     /// What `security.protocol` is where no property says so: TLS, except where plain text is allowed anyway. Credentials
     /// are shown where there are any.
     #[must_use]
-    pub fn usual_protocol(&self) -> &'static str {
+    pub(crate) fn usual_protocol(&self) -> &'static str {
         let is_given = |key: &str| self.properties.contains_key(key) || self.secrets.contains_key(key);
         let has_credentials = MECHANISMS.iter().any(|key| is_given(key));
         match (self.may_be_plain(), has_credentials) {

@@ -26,8 +26,6 @@ pub(super) struct Log {
     /// Whether there is such a topic.
     exists: bool,
     pub(super) partitions: Vec<Partition>,
-    /// Whether readers are told that they caught up.
-    pub(super) caught_up: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -36,7 +34,6 @@ pub(super) struct Partition {
     pub(super) records: Vec<Option<Owned>>,
     /// The first position that is still held.
     pub(super) low: i64,
-    pub(super) acknowledged: Option<Position>,
     /// Who it belongs to; readers compare with what they knew.
     pub(super) stay: Stay,
     /// Sent out of turn, and not yet looked at.
@@ -74,7 +71,7 @@ impl Topic {
     pub fn new(name: &str, partitions: usize) -> Self {
         let name: Arc<str> = name.into();
         let partitions = vec![Partition::default(); partitions];
-        let log = Log { name: Arc::clone(&name), exists: true, partitions, caught_up: true };
+        let log = Log { name: Arc::clone(&name), exists: true, partitions };
         Topic { name, shared: Arc::new(Shared { log: Mutex::new(log), changed: Condvar::new() }) }
     }
 
@@ -168,17 +165,6 @@ impl Topic {
         self.change(partition, |partition| partition.strays.push(stray));
     }
 
-    /// Whether readers are told that they caught up: off, as if no broker answered.
-    pub fn tell_caught_up(&self, tell: bool) {
-        self.change_all(|log| log.caught_up = tell);
-    }
-
-    /// What a reader acknowledged last.
-    #[must_use]
-    pub fn acknowledged(&self, partition: u32) -> Option<Position> {
-        self.lock().partitions[partition as usize].acknowledged
-    }
-
     /// A reader of all partitions, also of those to come.
     #[must_use]
     pub fn source(&self, bound: Bound, batch_records: usize) -> MemorySource {
@@ -226,7 +212,7 @@ impl Log {
 impl Default for Partition {
     fn default() -> Self {
         let stay = Stay { is_ours: true, number: 1, is_told: true };
-        Partition { records: Vec::new(), low: 0, acknowledged: None, stay, strays: Vec::new() }
+        Partition { records: Vec::new(), low: 0, stay, strays: Vec::new() }
     }
 }
 

@@ -152,7 +152,7 @@ impl Config {
 
     /// Event time at which the run ends (exclusive).
     #[must_use]
-    pub fn end(&self) -> Micros {
+    pub(crate) fn end(&self) -> Micros {
         if self.endless() {
             return Self::END_OF_TIME;
         }

@@ -99,8 +99,7 @@ impl Fleet {
     }
 
     /// Every sensor fault that begins before this (true) time, by its beginning.
-    #[must_use]
-    pub fn truth_until(&self, time: Micros) -> Vec<Episode> {
+    fn truth_until(&self, time: Micros) -> Vec<Episode> {
         let plan = &self.0;
         let mut episodes = Vec::new();
         for device in (0..plan.config.devices).filter(|device| plan.traits[*device as usize].faulty) {
@@ -124,8 +123,8 @@ impl Fleet {
         episodes
     }
 
-    #[must_use]
-    pub fn habit(&self, device: u32) -> Option<Habit> {
+    #[cfg(test)]
+    pub(crate) fn habit(&self, device: u32) -> Option<Habit> {
         self.0.traits.get(device as usize).map(|traits| traits.habit)
     }
 
@@ -206,7 +205,7 @@ fn shuffled(config: &Config, domain: Domain) -> Vec<u32> {
 
 /// The partition that Kafka's own partitioner (murmur2 of the key) gives a device.
 #[must_use]
-pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
+pub(crate) fn partition_of(key: &[u8], partitions: u32) -> u32 {
     (murmur2(key) & 0x7fff_ffff) % partitions.max(1)
 }
 

@@ -20,7 +20,7 @@ mod tests;
 
 pub use config::{Config, Habits, Moment};
 pub use encode::{Encoder, write_truth_csv, write_truth_jsonl};
-pub use fleet::{Fleet, partition_of};
-pub use schedule::{Episode, FaultKind, Habit};
+pub use fleet::Fleet;
+pub use schedule::{Episode, FaultKind};
 pub use source::SimulatedSource;
 pub use stream::{Content, Damage, Event, Events, PartitionEvents};

@@ -46,7 +46,7 @@ impl FaultKind {
 /// How a device sends, for all its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Habit {
+pub(crate) enum Habit {
     Steady,
     Offline,
     NewestFirst,
@@ -54,21 +54,6 @@ pub enum Habit {
     SlowClock,
     FastClock,
     FrozenClock,
-}
-
-impl Habit {
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Habit::Steady => "steady",
-            Habit::Offline => "offline",
-            Habit::NewestFirst => "newest_first",
-            Habit::Bursts => "bursts",
-            Habit::SlowClock => "slow_clock",
-            Habit::FastClock => "fast_clock",
-            Habit::FrozenClock => "frozen_clock",
-        }
-    }
 }
 
 /// A span of true time; `from` belongs to it, `to` does not.

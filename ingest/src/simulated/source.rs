@@ -22,7 +22,7 @@ const CAUGHT_UP_EVERY: Duration = Duration::from_secs(1);
 
 /// One worker's partitions of a simulated fleet: those whose index modulo the workers is the worker's.
 pub struct SimulatedSource {
-    fleet: Fleet,
+    pub(super) fleet: Fleet,
     encoder: Encoder,
     batch_records: usize,
     pace: Pace,
@@ -80,12 +80,6 @@ impl SimulatedSource {
             payload: Vec::new(),
             fleet,
         })
-    }
-
-    /// The fleet whose records these are, with the truth about it.
-    #[must_use]
-    pub fn fleet(&self) -> &Fleet {
-        &self.fleet
     }
 
     fn encode(&mut self, event: &Event) -> RawRecord<'_> {

@@ -50,7 +50,7 @@ pub enum Damage {
 }
 
 impl Damage {
-    pub const ALL: [Damage; 4] = [Damage::Cut, Damage::MissingValue, Damage::TextValue, Damage::BadTime];
+    pub(crate) const ALL: [Damage; 4] = [Damage::Cut, Damage::MissingValue, Damage::TextValue, Damage::BadTime];
 }
 
 // === one partition ===

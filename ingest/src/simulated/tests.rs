@@ -8,6 +8,8 @@ use types::{Micros, PartitionId, Position, Span};
 
 use crate::{Polled, Source, Start};
 
+use super::fleet::partition_of;
+use super::schedule::Habit;
 use super::*;
 
 const MINUTE: Micros = 60_000_000;
@@ -389,7 +391,7 @@ fn positions_are_found_and_guarded() {
     let end = source.resolve(&partition, Start::Latest).expect("an end");
     let middle = config.start.0 + 2 * 60 * MINUTE;
     let Position(first) = source.resolve(&partition, Start::Time(middle)).expect("a position");
-    let events: Vec<Event> = source.fleet().partition(0).collect();
+    let events: Vec<Event> = source.fleet.partition(0).collect();
     assert_eq!(end.0, events.len() as i64);
     assert!(events[first as usize].arrival >= middle && events[first as usize - 1].arrival < middle);
     let beyond = source.start(&partition, Position(end.0 + 1));

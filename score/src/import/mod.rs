@@ -137,7 +137,7 @@ impl Imported {
     ///
     /// # Errors
     /// If a name is no feature: what the model would be scored with is then not known.
-    pub fn named_by(self, translation: &BTreeMap<String, Feature>) -> Result<Model, Refused> {
+    pub(crate) fn named_by(self, translation: &BTreeMap<String, Feature>) -> Result<Model, Refused> {
         let Imported { mut model, names, .. } = self;
         if let Some(names) = names {
             let feature = |name: &String| match translation.get(name) {

@@ -1,6 +1,6 @@
 //! How models are trained: the settings, their defaults, and how they are written.
 //!
-//! The defaults are those that served best on labelled data; `docs/models.md` has the figures.
+//! The defaults are those that served best on labelled data; `docs/training.md` has the figures.
 
 use std::fmt;
 use std::str::FromStr;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Solver, TrainOptions, TrainingRows, Untrained, calibrate, prepare, rows};
+use super::{Solver, TrainOptions, TrainingRows, calibrate, prepare, rows};
 use crate::single::Single;
 use crate::{Feature, Kernel, Model};
 
@@ -152,18 +152,4 @@ fn flagged(model: &Model, offered: &TrainingRows) -> f64 {
     // Without a threshold the rule is not strict, as scikit-learn's.
     let is_flagged = |severity: &f64| if model.threshold.is_some() { *severity > value } else { *severity >= 0.0 };
     judged.iter().filter(|severity| is_flagged(severity)).count() as f64 / offered.len() as f64
-}
-
-impl Untrained {
-    /// One word for machines.
-    #[must_use]
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Untrained::TooFewRows { .. } => "too_few_rows",
-            Untrained::Width { .. } | Untrained::Order { .. } => "malformed",
-            Untrained::NotFinite { .. } => "not_finite",
-            Untrained::Option { .. } => "option",
-            Untrained::Solver { .. } => "solver",
-        }
-    }
 }

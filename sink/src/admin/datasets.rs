@@ -8,12 +8,12 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::statistics::Statistics;
 use store::Location;
-use types::{Micros, PartitionId};
+use types::Micros;
 
-use crate::names;
+use crate::names::{self, DataName};
 use crate::place::Place;
 use crate::record::RECORD_BYTES_MAX;
-use crate::{Dataset, Error, Genesis, Sinks};
+use crate::{Dataset, Error, Sinks};
 
 /// A file of a dataset, or whatever else lies there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,14 +21,6 @@ pub struct Object {
     /// Below the dataset's place.
     pub name: String,
     pub bytes: u64,
-}
-
-/// What a file's name tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DataName {
-    pub partition: PartitionId,
-    pub genesis: Genesis,
-    pub seq: u64,
 }
 
 /// What a file tells of itself behind its rows. None where it does not.

@@ -120,7 +120,7 @@ impl Sinks {
 
     fn has_marker(&self, partition: &PartitionId) -> Result<bool, Error> {
         let shared = Arc::clone(&self.shared);
-        let marker = format!("{}/{}", names::markers(&shared.identity.pipeline), names::marker(partition));
+        let marker = names::marker_path(&shared.identity.pipeline, partition);
         self.shared.block(async move { Ok(shared.state.length(&marker).await?.is_some()) })
     }
 }

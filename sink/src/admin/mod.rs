@@ -12,9 +12,11 @@ use std::sync::Arc;
 use types::{Micros, PartitionId};
 
 pub use bytes::Bytes;
-pub use datasets::{DataName, Folder, Footer, Object};
+pub use datasets::{Folder, Footer, Object};
 pub use fresh::{Behind, Fresh, Restart};
 pub use survey::{Head, Kept, Trace};
+
+pub use crate::names::DataName;
 
 use crate::log::{Found, Log};
 use crate::record::{Header, Hex32};

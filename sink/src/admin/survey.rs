@@ -59,8 +59,8 @@ impl Sinks {
                 let Some(below) = name.strip_prefix(pipeline.as_str()) else { continue };
                 let parts: Vec<&str> = below.trim_start_matches('/').split('/').collect();
                 let found = match *parts {
-                    ["markers", marker] => {
-                        marker.rsplit_once('-').and_then(|(topic, index)| Some((topic, index.parse().ok()?, None)))
+                    [names::MARKERS, marker] => {
+                        names::partition_of_marker(marker).map(|(topic, index)| (topic, index, None))
                     }
                     [topic, index, "log", _] => names::seq_of(&meta.location)
                         .and_then(|seq| Some((topic, index.parse().ok()?, Some(Kept { seq, bytes: meta.size })))),

@@ -17,7 +17,7 @@ pub(super) fn the_owner_before_is_fenced_at_its_next_commit(stage: &Stage) {
     let mut new = stage.sink();
     resume(&mut new);
     assert!(matches!(try_commit(&mut old, &Batch::of(7), 20), Outcome::Fenced));
-    assert!(matches!(old.encode(&Batch::of(9).commit(40)), Err(Error::NotRecovered)));
+    assert!(matches!(old.encode(&Batch::of(9).commit(40)), Err(Error::NotClaimed)));
     commit(&mut new, &Batch::of(8), 30);
     assert_eq!(stage.rows(&stage.places.predictions), 6 + 8);
 

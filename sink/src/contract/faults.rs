@@ -62,7 +62,7 @@ fn a_right_taken_away_keeps_the_commit_pending_and_readiness_off() {
     sink.begin(frozen);
     assert!(matches!(sink.wait(Duration::from_millis(300)), Outcome::Pending));
     let health = sinks.health();
-    assert!(!health.is_ready());
+    assert!(health.in_the_way().is_some());
     assert!(health.troubles[0].stuck && health.troubles[0].hint.is_some(), "{health:?}");
 
     drop(sink);
@@ -70,7 +70,7 @@ fn a_right_taken_away_keeps_the_commit_pending_and_readiness_off() {
     let puts = faulty.puts.load(Ordering::Relaxed);
     std::thread::park_timeout(Duration::from_millis(200));
     assert_eq!(faulty.puts.load(Ordering::Relaxed), puts, "nothing goes on after the sink is gone");
-    assert!(sinks.health().is_ready());
+    assert!(sinks.health().in_the_way().is_none());
 }
 
 /// A request that fails while its sink is being dropped, on another thread.
@@ -83,7 +83,7 @@ fn what_still_fails_of_a_lost_partition_is_nobodys_trouble() {
     fails();
     assert_eq!(sinks.health().troubles.len(), 1);
     retries.end();
-    assert!(sinks.health().is_ready());
+    assert!(sinks.health().in_the_way().is_none());
     fails();
     assert!(sinks.health().troubles.is_empty(), "it stays so");
 }

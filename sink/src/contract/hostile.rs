@@ -52,7 +52,7 @@ fn no_name_escapes_its_prefix() {
         below("state", &names::complete_to(&folder), 4);
         below("state", &names::preflight(&pipeline, seq), 3);
         below("state", &names::drain(&pipeline), 3);
-        let marker = format!("{}/{}", names::markers(&pipeline), names::marker(&partition));
+        let marker = names::marker_path(&pipeline, &partition);
         below("state", &marker, 3);
         assert_eq!(names::partition_of_marker(&marker), Some((topic.as_str(), partition.index)));
         assert_eq!(names::seq_of(&Path::parse(names::record(&folder, seq)).expect("plain")), Some(seq));
@@ -79,7 +79,7 @@ fn no_id_gets_into_a_name() {
     let stage = Bench::memory().anew();
     let mut sink = stage.begun();
     let record = crate::Sink::encode(&mut sink, &Batch::of(60).with_refusals(9).with_runs().commit(1));
-    for file in &record.expect("encodes").contents.record.header().files {
+    for file in &record.expect("encodes").record.header().files {
         below("datasets", &file.name, 2);
         assert!(!file.name.contains("pump") && !file.name.contains("tag"), "{}", file.name);
     }

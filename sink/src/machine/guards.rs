@@ -26,6 +26,7 @@ pub enum Guard {
 }
 
 impl Guard {
+    #[cfg(any(test, feature = "mutants"))]
     pub const ALL: [Guard; 8] = [
         Guard::ListAfterCreate,
         Guard::ListAfterLoad,
@@ -60,7 +61,7 @@ pub struct Guards {
 
 impl Guards {
     #[must_use]
-    pub const fn hold(self, guard: Guard) -> bool {
+    pub(crate) const fn hold(self, guard: Guard) -> bool {
         self.removed & (1 << guard as u8) == 0
     }
 

@@ -7,6 +7,7 @@
 //! `sink/tests/search` walks through every interleaving of it.
 
 mod guards;
+mod messages;
 mod publication;
 mod sweep;
 
@@ -16,6 +17,7 @@ mod tests;
 use std::time::Duration;
 
 pub use guards::{Guard, Guards};
+pub use messages::{Action, Entry, Input, Mark, Put, Told};
 use publication::Publication;
 pub use sweep::Seen;
 
@@ -25,113 +27,6 @@ const FILES_AT_ONCE: usize = 4;
 const KEPT: usize = 4;
 /// What was known of the log is looked at again before a file is put later than this.
 const CONFIRMED_FOR: Duration = Duration::from_secs(60);
-
-/// What the protocol needs to know of a record. Its bytes never change once it was proposed.
-pub trait Entry: Clone {
-    fn mark(&self) -> Mark;
-    /// Drawn anew for every record ever built: tells ours from another's of the same seq.
-    fn nonce(&self) -> u128;
-    fn files(&self) -> usize;
-}
-
-/// What is kept of a record that is durable and published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Mark {
-    pub seq: u64,
-    /// Of the whole record; the next one names it.
-    pub hash: [u8; 32],
-    /// The record that holds its state: itself, or an earlier one.
-    pub state_seq: u64,
-}
-
-#[derive(Debug, Clone)]
-pub enum Input<E> {
-    /// Take the partition over.
-    Claim,
-    /// Make this record durable; it follows the head.
-    Propose(E),
-    /// Remove records that nobody needs any more.
-    Sweep,
-    /// Answer to `List`: the largest seq there is.
-    Newest(Option<u64>),
-    /// Answer to `Load`: the record, or none if it is gone.
-    Loaded(Option<E>),
-    /// Answer to `Create`.
-    Put(Put),
-    /// Answer to `ReadBack`: the nonce found, or none if there is no such record.
-    FoundNonce(Option<u128>),
-    /// Answer to `PutFile`.
-    FilePut { file: usize, put: Put },
-    /// Answer to `MeasureFile`: whether it is as long as ours; none if there is no such file.
-    FileMeasured { file: usize, same: Option<bool> },
-    /// Answer to `ListAll`.
-    Seen(Vec<Seen>),
-    /// Answer to `StateOf`: none if the record is gone.
-    StateSeq(Option<u64>),
-    /// Answer to `Delete`.
-    Deleted,
-}
-
-/// How a create-if-absent ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Put {
-    Created,
-    /// Something is there: ours of an earlier try, or another's.
-    Exists,
-    /// It may have landed, or may still.
-    Unknown,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action<E> {
-    List,
-    /// Read the record and verify it.
-    Load {
-        seq: u64,
-    },
-    /// Create the record under its seq, if absent. Asked for again after `Unknown`, with the same bytes.
-    Create(E),
-    ReadBack {
-        seq: u64,
-    },
-    /// Create the record's file, if absent.
-    PutFile {
-        record: E,
-        file: usize,
-    },
-    MeasureFile {
-        record: E,
-        file: usize,
-    },
-    ListAll,
-    StateOf {
-        seq: u64,
-    },
-    Delete {
-        seq: u64,
-    },
-    Tell(Told<E>),
-}
-
-/// What the owner of the machine hears in the end, once for each claim, proposal and sweep.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Told<E> {
-    /// A claim found no log: its first record may be proposed.
-    Vacant,
-    /// A claim found this head and published it; the record that takes it over may be proposed.
-    Head(E),
-    /// Durable and published.
-    Committed(E),
-    /// Somebody else goes on with the partition.
-    Fenced,
-    Swept,
-    /// A file of the record is there with other contents: nothing that this protocol does.
-    FileDiffers {
-        file: usize,
-    },
-    /// Asked for out of turn.
-    Misused,
-}
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Machine<E> {
@@ -165,7 +60,7 @@ enum Phase<E> {
 
 impl<E: Entry> Machine<E> {
     #[must_use]
-    pub fn new(guards: Guards) -> Self {
+    pub(crate) fn new(guards: Guards) -> Self {
         Self::keeping(guards, KEPT)
     }
 
@@ -178,18 +73,8 @@ impl<E: Entry> Machine<E> {
     /// For a new beginning: takes a record for the newest one of which nothing but its number is known, or an empty log. A
     /// record put behind it is created, looked at and published like any other.
     #[must_use]
-    pub fn behind(guards: Guards, head: Option<Mark>) -> Self {
+    pub(crate) fn behind(guards: Guards, head: Option<Mark>) -> Self {
         Machine { guards, kept: KEPT, phase: head.map_or(Phase::Vacant, Phase::Ready), confirmed_at: Duration::ZERO }
-    }
-
-    /// The newest record that is durable and published, if the partition is ours.
-    #[must_use]
-    pub fn head(&self) -> Option<Mark> {
-        match &self.phase {
-            Phase::Ready(head) => Some(*head),
-            Phase::Sweeping(sweep) => Some(sweep.head),
-            _ => None,
-        }
     }
 
     /// The seq of the record that is being made durable or published: it is there, or nothing from it on is.

@@ -79,7 +79,7 @@ impl Record {
     /// # Panics
     /// If the header cannot be written as JSON, which no header can.
     #[must_use]
-    pub fn seal(header: Header, state: Option<&[u8]>, files: &[Bytes]) -> Record {
+    pub(crate) fn seal(header: Header, state: Option<&[u8]>, files: &[Bytes]) -> Record {
         debug_assert_eq!(header.files.len(), files.len());
         let json = serde_json::to_vec(&header).expect("a header has string keys and finite numbers");
         let content = json.len() + state.map_or(0, <[u8]>::len) + files.iter().map(Bytes::len).sum::<usize>();

@@ -2,17 +2,18 @@
 //!
 //! Age is asked of the models; what they make of the present is asked of the predictions. Either can be left out.
 
+mod show;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use serde_json::json;
 use types::{Micros, Span, parse_span};
 
+use self::show::Report;
 use super::Place;
 use crate::commands::assemble;
-use crate::commands::output::{Output, grouped};
 use crate::commands::predictions::{Predictions, Row};
 use crate::runtime::Runtime;
 use crate::wall;
@@ -91,6 +92,13 @@ struct Seen {
     model: Option<String>,
 }
 
+/// A key that is to be trained, and why.
+struct Stale<'a> {
+    key: &'a Key,
+    seen: &'a Seen,
+    reasons: Vec<&'static str>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Bounds {
     now: Micros,
@@ -125,12 +133,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let max_age = args.max_age.micros();
     let bounds = Bounds { now: wall::now(), max_age, max_anomalous: args.max_anomalous, min_rows: args.min_rows };
-    let stale: Vec<(&Key, &Seen, Vec<&'static str>)> = seen
+    let stale: Vec<Stale<'_>> = seen
         .iter()
-        .map(|(key, seen)| (key, seen, seen.reasons(&bounds)))
-        .filter(|(_, _, reasons)| !reasons.is_empty())
+        .map(|(key, seen)| Stale { key, seen, reasons: seen.reasons(&bounds) })
+        .filter(|stale| !stale.reasons.is_empty())
         .collect();
-    print(args, &set, &seen, &stale, bounds.now)?;
+    let report = Report { set: &set, seen: &seen, stale: &stale, since: args.since, now: bounds.now };
+    match args.format {
+        StaleFormat::Text => report.text(),
+        StaleFormat::Json => report.json(),
+        StaleFormat::Csv => report.csv(),
+    }?;
     Ok(if args.check && !stale.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -170,122 +183,6 @@ impl Seen {
 
     fn share(&self) -> Option<f64> {
         (self.scored > 0).then(|| self.anomalous as f64 / self.scored as f64)
-    }
-}
-
-fn print(
-    args: &Args,
-    set: &score::ModelSet,
-    seen: &BTreeMap<Key, Seen>,
-    stale: &[(&Key, &Seen, Vec<&'static str>)],
-    now: Micros,
-) -> anyhow::Result<()> {
-    let trained = set.trained();
-    let total = |count: fn(&Seen) -> u64| seen.values().map(count).sum::<u64>();
-    let (rows, scored, no_model) = (total(|s| s.rows), total(|s| s.scored), total(|s| s.no_model));
-    let anomalous = total(|s| s.anomalous);
-    let mut out = Output::new();
-    match args.format {
-        StaleFormat::Text => {
-            for (key, seen, reasons) in stale {
-                if !out.line(format_args!("  {}  {}", shown(key), seen.describe(reasons, now))) {
-                    break;
-                }
-            }
-            let age = |time: Option<Micros>| time.map_or_else(|| "-".to_owned(), |at| days(now - at));
-            out.line(format_args!(
-                "{} of {} keys are stale; set {} of {} models: oldest {}, median {}, {} do not say",
-                grouped(stale.len() as u64),
-                grouped(seen.len() as u64),
-                set.id(),
-                grouped(set.len() as u64),
-                age(trained.oldest),
-                age(trained.median),
-                grouped(trained.undated as u64)
-            ));
-            if rows > 0 {
-                out.line(format_args!(
-                    "windows: {} in the last {}, {} of them scored, {} of these anomalous, {} without a model",
-                    grouped(rows),
-                    args.since,
-                    percent(scored, rows),
-                    percent(anomalous, scored),
-                    grouped(no_model)
-                ));
-            }
-        }
-        StaleFormat::Json => {
-            let one = |(key, seen, reasons): &(&Key, &Seen, Vec<&'static str>)| {
-                json!({
-                    "device": key.0, "sensor": key.1, "reasons": reasons,
-                    "trained_at": seen.trained_at.map(wall::text), "model": seen.model,
-                    "rows": seen.rows, "scored": seen.scored, "no_model": seen.no_model, "anomalous_share": seen.share(),
-                })
-            };
-            out.line(json!({
-                "stale": stale.iter().map(one).collect::<Vec<_>>(),
-                "keys": seen.len(),
-                "models": set.len(), "model_set": set.id(),
-                "oldest_trained_at": trained.oldest.map(wall::text), "median_trained_at": trained.median.map(wall::text),
-                "undated": trained.undated,
-                "rows": rows, "scored": scored, "anomalous": anomalous, "no_model": no_model,
-            }));
-        }
-        StaleFormat::Csv => {
-            out.line("device,sensor,reasons,trained_at,model,rows,scored,no_model,anomalous_share");
-            for (key, seen, reasons) in stale {
-                let cell = |text: Option<&str>| quoted(text.unwrap_or_default());
-                let time = seen.trained_at.map(wall::text).unwrap_or_default();
-                let share = seen.share().map(|share| share.to_string()).unwrap_or_default();
-                let going_on = out.line(format_args!(
-                    "{},{},{},{time},{},{},{},{},{share}",
-                    cell(key.0.as_deref()),
-                    cell(key.1.as_deref()),
-                    reasons.join(" "),
-                    cell(seen.model.as_deref()),
-                    seen.rows,
-                    seen.scored,
-                    seen.no_model
-                ));
-                if !going_on {
-                    break;
-                }
-            }
-        }
-    }
-    out.finish()
-}
-
-impl Seen {
-    fn describe(&self, reasons: &[&'static str], now: Micros) -> String {
-        let one = |reason: &&'static str| match *reason {
-            "too_old" => format!("trained {} ago", self.trained_at.map_or_else(String::new, |at| days(now - at))),
-            "no_model" => format!("{} windows without a model", grouped(self.no_model)),
-            _ => format!("{} of {} windows anomalous", percent(self.anomalous, self.scored), grouped(self.scored)),
-        };
-        reasons.iter().map(one).collect::<Vec<_>>().join(", ")
-    }
-}
-
-fn shown((device, sensor): &Key) -> String {
-    let key = score::ModelKey { device: device.clone(), sensor: sensor.clone() }.to_string();
-    key.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
-}
-
-fn days(micros: Micros) -> String {
-    const DAY: f64 = 86_400e6;
-    format!("{:.1} days", micros as f64 / DAY)
-}
-
-fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 { "-".to_owned() } else { format!("{:.1} %", 100.0 * part as f64 / whole as f64) }
-}
-
-/// As RFC 4180 has it.
-fn quoted(text: &str) -> String {
-    match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
     }
 }
 
@@ -348,13 +245,6 @@ mod tests {
             (seen(Some(1), 10, 3, 5), &["too_old", "no_model", "anomalous"]),
         ] {
             assert_eq!(seen.reasons(&bounds), expected, "{seen:?}");
-        }
-    }
-
-    #[test]
-    fn cells_keep_their_shape() {
-        for (text, expected) in [("a", "a"), ("a,b", "\"a,b\""), ("say \"x\"", "\"say \"\"x\"\"\""), ("", "")] {
-            assert_eq!(quoted(text), expected);
         }
     }
 }

@@ -12,7 +12,7 @@ use types::{PartitionId, Position};
 use crate::commands::input::Input;
 
 /// The configured source.
-pub(super) enum Inquiry {
+pub(in crate::commands) enum Inquiry {
     Kafka(Box<kafka::Questions>),
     EventHubs(Box<event_hubs::Questions>),
     /// Files and simulated fleets answer by themselves.
@@ -21,7 +21,7 @@ pub(super) enum Inquiry {
 
 impl Inquiry {
     /// Fails within the time if no broker answers.
-    pub(super) fn open(config: &Config, within: Duration) -> anyhow::Result<Inquiry> {
+    pub(in crate::commands) fn open(config: &Config, within: Duration) -> anyhow::Result<Inquiry> {
         Ok(match Input::of(&config.ingest)? {
             Input::Files | Input::Simulated => Inquiry::Other(own_source(config)?.0),
             Input::Kafka(kafka) => {
@@ -36,7 +36,7 @@ impl Inquiry {
     }
 
     /// How many partitions the topic has, if the source knows.
-    pub(super) fn partitions(&mut self) -> anyhow::Result<Option<u32>> {
+    pub(in crate::commands) fn partitions(&mut self) -> anyhow::Result<Option<u32>> {
         Ok(match self {
             Inquiry::Kafka(questions) => Some(questions.partitions()?),
             Inquiry::EventHubs(questions) => Some(questions.partitions()?),
@@ -44,7 +44,7 @@ impl Inquiry {
         })
     }
 
-    pub(super) fn extent(&mut self, partition: &PartitionId) -> anyhow::Result<Option<Extent>> {
+    pub(in crate::commands) fn extent(&mut self, partition: &PartitionId) -> anyhow::Result<Option<Extent>> {
         Ok(match self {
             Inquiry::Kafka(questions) => Some(questions.extent(partition)?),
             Inquiry::EventHubs(questions) => Some(questions.extent(partition)?),
@@ -52,7 +52,7 @@ impl Inquiry {
         })
     }
 
-    pub(super) fn resolve(&mut self, partition: &PartitionId, start: Start) -> anyhow::Result<Position> {
+    pub(in crate::commands) fn resolve(&mut self, partition: &PartitionId, start: Start) -> anyhow::Result<Position> {
         Ok(match self {
             Inquiry::Kafka(questions) => questions.resolve(partition, start)?,
             Inquiry::EventHubs(questions) => questions.resolve(partition, start)?,
@@ -60,7 +60,11 @@ impl Inquiry {
         })
     }
 
-    pub(super) fn record_at(&mut self, partition: &PartitionId, position: Position) -> anyhow::Result<Held> {
+    pub(in crate::commands) fn record_at(
+        &mut self,
+        partition: &PartitionId,
+        position: Position,
+    ) -> anyhow::Result<Held> {
         Ok(match self {
             Inquiry::Kafka(questions) => questions.record_at(partition, position)?,
             Inquiry::EventHubs(questions) => questions.record_at(partition, position)?,
@@ -70,7 +74,7 @@ impl Inquiry {
 }
 
 /// The name that stands where a topic would.
-pub(super) fn topic_of(config: &Config) -> anyhow::Result<Arc<str>> {
+pub(in crate::commands) fn topic_of(config: &Config) -> anyhow::Result<Arc<str>> {
     own_source(config).map(|(_, topic)| topic)
 }
 

@@ -6,7 +6,7 @@
 mod audit;
 mod drain;
 mod gap;
-mod inquiry;
+pub(super) mod inquiry;
 mod reset;
 mod status;
 

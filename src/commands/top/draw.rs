@@ -11,7 +11,7 @@ use super::tables;
 use super::view::View;
 use super::warnings::{Warning, Weight, warnings};
 use crate::commands::grouped;
-use crate::terminal::words::{NONE, columns, fit, harmless, moment, plural, seconds, short};
+use crate::terminal::words::{NONE, fit, harmless, moment, plural, seconds, short, wrap};
 use crate::terminal::{Headline, Theme, findings, rule, spark};
 
 const SPARK_WIDTH_MAX: usize = 60;
@@ -210,29 +210,6 @@ fn marked(mark: &str, wrapped: &[String], style: Style) -> Vec<Line<'static>> {
         Line::styled(format!("{} {text}", if index == 0 { mark } else { " " }), style)
     };
     wrapped.iter().enumerate().map(line).collect()
-}
-
-/// At spaces, where there are some; what has no room is cut.
-fn wrap(text: &str, width: usize, lines_max: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        let is_last = lines.len() >= lines_max;
-        let Some(line) = lines.last_mut() else {
-            lines.push(fit(word, width));
-            continue;
-        };
-        let joined = format!("{line} {word}");
-        if columns(&joined) <= width {
-            *line = joined;
-        } else if is_last {
-            *line = fit(&joined, width);
-            break;
-        } else {
-            lines.push(fit(word, width));
-        }
-    }
-    lines.truncate(lines_max);
-    lines
 }
 
 #[cfg(test)]

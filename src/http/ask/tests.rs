@@ -1,3 +1,5 @@
+//! Servers that answer well, badly, too much, or not at all.
+
 use std::net::TcpListener;
 use std::thread::JoinHandle;
 

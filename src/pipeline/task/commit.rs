@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use aggregate::{Close, SnapshotFacts, TakeLimit};
 use anyhow::{Context, bail};
 use ingest::Source;
-use sink::record::{Packed, RecordKind, RunFacts};
+use sink::record::{Packed, RecordKind, Resume, RunFacts};
 use sink::{Commit, Committed, Outcome, RunRows};
 use tracing::{Span, warn};
 use types::{LateReadings, Quarantine, WindowRows};
@@ -149,13 +149,7 @@ impl Task<'_> {
 
         let since = std::mem::replace(&mut self.since, Since { from: self.next, ..Since::default() });
         let counts = metrics::scored(&scores);
-        let mut resume = self.journal.resume(self.next);
-        resume.arrival_clock = self.windows.arrival_clock();
-        resume.floor = self.windows.floor();
-        resume.complete_to = facts.complete_to;
-        resume.open_windows = facts.open_windows as u64;
-        resume.pending_rows = facts.pending_rows as u64;
-        resume.careful = self.careful.as_ref().map(|careful| careful.facts);
+        let resume = self.resume_with(&facts);
         let offset = resume.offset.clone();
         let ledger = self.ledger(&facts);
         metrics::accounts(&self.partition, &ledger);
@@ -184,11 +178,7 @@ impl Task<'_> {
         if emit == Emit::Rows {
             self.windows.recycle(taken.rows);
         }
-        let left_over = self.waiting_rows() > 0;
-        let emitting_since = if emit == Emit::Rows { self.waiting_since } else { None };
-        if emit == Emit::Rows && !left_over {
-            self.waiting_since = None;
-        }
+        let emitting_since = self.emitting_since(emit);
         self.vitals.begun(frozen.bytes, packed.size());
         self.sink.begin(frozen);
         self.in_flight = Some(InFlight {
@@ -206,6 +196,28 @@ impl Task<'_> {
         self.begun = self.next;
         self.committed_at = now;
         Ok(())
+    }
+
+    /// Where the next owner goes on, and what it is to know of the state without reading it.
+    fn resume_with(&mut self, facts: &SnapshotFacts) -> Resume {
+        Resume {
+            arrival_clock: self.windows.arrival_clock(),
+            floor: self.windows.floor(),
+            complete_to: facts.complete_to,
+            open_windows: facts.open_windows as u64,
+            pending_rows: facts.pending_rows as u64,
+            careful: self.careful.as_ref().map(|careful| careful.facts),
+            ..self.journal.resume(self.next)
+        }
+    }
+
+    /// Since when the oldest of the rows that a commit emits has waited; the others go on waiting.
+    fn emitting_since(&mut self, emit: Emit) -> Option<Instant> {
+        match emit {
+            Emit::Nothing => None,
+            Emit::Rows if self.waiting_rows() > 0 => self.waiting_since,
+            Emit::Rows => self.waiting_since.take(),
+        }
     }
 
     /// From here on the newest models judge. Asked between two commits only, so that one set judges all rows of one; and every second, so that a

@@ -30,7 +30,7 @@ pub(super) fn name(root: &Path, target: &Path) -> String {
 }
 
 /// The standard library's hash keys are the system's randomness; nothing here needs more than being different.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }
 

@@ -27,7 +27,7 @@ pub enum Error {
 
 impl Error {
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         match self {
             Error::Unreachable { .. } | Error::Failed { .. } => Kind::Retry,
             Error::HubReplaced { .. } => Kind::Corrupt,
@@ -41,7 +41,7 @@ impl Error {
     }
 
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Error::Unreachable { .. } => {
                 "check the namespace's name, and that this port can be reached from here; where only port 443 can, \

@@ -66,7 +66,7 @@ impl Questions {
 
     /// # Errors
     /// If the service does not answer, or refuses.
-    pub fn hub(&self) -> Result<HubInfo, Error> {
+    pub(crate) fn hub(&self) -> Result<HubInfo, Error> {
         let facts = self.asker().ask("read the event hub", || self.client.hub())?;
         Ok(HubInfo { partitions: facts.partitions()?, created_at: facts.created_at, name: facts.name })
     }

@@ -36,7 +36,7 @@ impl Static {
 
     /// Leaves the partitions of other shards alone.
     #[must_use]
-    pub fn of_shard(self, shard: Option<Shard>) -> Self {
+    pub(crate) fn of_shard(self, shard: Option<Shard>) -> Self {
         Static { shard, ..self }
     }
 

@@ -17,7 +17,7 @@ pub enum Error {
 
 impl Error {
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         match self {
             Error::NoContainer { .. } | Error::Inside { .. } => Kind::Input,
             Error::Forked { .. } => Kind::Corrupt,
@@ -29,7 +29,7 @@ impl Error {
     }
 
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Error::NoContainer { .. } => Some(
                 "set `ingest.event_hubs.ownership.url` to a container, such as `az://checkpoints`: folders and other stores \

@@ -113,7 +113,7 @@ impl CheckpointStore {
     ///
     /// # Errors
     /// If the store does not answer, or refuses.
-    pub async fn release(&self, partition: u32, owner: &str, seen: &Version) -> Result<(), store::Error> {
+    pub(crate) async fn release(&self, partition: u32, owner: &str, seen: &Version) -> Result<(), store::Error> {
         if self.claim(partition, "", Some(seen)).await?.is_none()
             && let Some(record) = self.record(partition).await?.filter(|record| record.owner == owner)
         {

@@ -1,3 +1,5 @@
+//! AMQP values as we and others write them, and what is malformed.
+
 use bytes::BytesMut;
 
 use super::{Malformed, Reader, Value};

@@ -1,3 +1,5 @@
+//! Where reading begins in the log of a partition, and what a folder keeps of it.
+
 use super::*;
 use crate::message::{drafts, plain_event};
 use crate::selector::Selector;

@@ -1,3 +1,5 @@
+//! AMQP messages of every shape, and the events that they are.
+
 use fe2o3_amqp_types::messaging::{AmqpSequence, AmqpValue, ApplicationProperties, Batch, Data, MessageAnnotations};
 use fe2o3_amqp_types::primitives::SimpleValue;
 use serde_amqp::primitives::Timestamp;

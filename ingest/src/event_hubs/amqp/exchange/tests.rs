@@ -1,3 +1,5 @@
+//! What the polling thread is handed of what the tasks put in: turns, sizes, bounds, ends.
+
 use std::time::{Duration, Instant};
 
 use super::*;

@@ -2,12 +2,11 @@
 
 use aggregate::{Arrival, Clock, Close, Settings, Windows};
 use proptest::prelude::*;
-use support::random::{SECOND, log, named, settings};
-use support::{End, Entry, Line, Pause, Row};
 use types::{Micros, Reading};
 
-#[allow(dead_code, reason = "shared with the other tests")]
-mod support;
+use crate::support;
+use crate::support::random::{SECOND, log, named, settings};
+use crate::support::{End, Entry, Line, Pause, Row};
 
 type Readings = Vec<(String, String, Micros, f64)>;
 

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use aggregate::{Clock, Settings, Windows};
-use support::{End, Entry, Pause};
 use types::Micros;
 
-#[allow(dead_code, reason = "shared with the other tests")]
-mod support;
+use crate::support;
+use crate::support::{End, Entry, Pause};
 
 const SECOND: Micros = 1_000_000;
 

@@ -14,8 +14,7 @@ use std::path::Path;
 use aggregate::{Arrival, Clock, Close, Error, Refusal, Refused, Settings, Windows};
 use types::{Micros, Reading};
 
-#[allow(dead_code, reason = "shared with the other tests")]
-mod support;
+use crate::support;
 
 #[test]
 fn small_logs_come_out_as_written_beside_them() {

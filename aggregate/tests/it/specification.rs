@@ -7,10 +7,9 @@ use std::process::Command;
 
 use aggregate::TakeLimit;
 use serde::Deserialize;
-use support::{Entry, Line, Pause, SpecConfig};
 
-#[allow(dead_code, reason = "shared with the other tests")]
-mod support;
+use crate::support;
+use crate::support::{Entry, Line, Pause, SpecConfig};
 
 #[derive(Deserialize)]
 struct Case {
@@ -65,7 +64,7 @@ fn random_logs_come_out_as_the_specification_says() {
         eprintln!("SKIPPED: random logs need `python3`, which is not installed");
         return;
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/random_logs.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/random_logs.py");
     let done = Command::new("python3").arg(script).arg(folder()).args(["1000", "120"]).output().expect("python3");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let text = String::from_utf8(done.stdout).expect("UTF-8");

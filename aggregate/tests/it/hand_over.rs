@@ -2,12 +2,11 @@
 
 use aggregate::{Error, Settings, Windows};
 use proptest::prelude::*;
-use support::random::{SECOND, log, settings};
-use support::{Entry, Late, Line, Pause, Tally};
 use types::Micros;
 
-#[allow(dead_code, reason = "shared with the other tests")]
-mod support;
+use crate::support;
+use crate::support::random::{SECOND, log, settings};
+use crate::support::{Entry, Late, Line, Pause, Tally};
 
 /// The least boundary until which the pipeline can drain at this place of the log; some boundary if any will do.
 fn least_boundary(settings: Settings, log: &[Entry]) -> Micros {

@@ -4,8 +4,7 @@ use aggregate::{Arrival, Close, Config, Windows};
 use serde::Deserialize;
 use types::{Reading, Span};
 
-#[allow(dead_code, reason = "shared with the other tests")]
-mod support;
+use crate::support;
 
 #[derive(Deserialize)]
 struct Made {

@@ -1,4 +1,4 @@
-"""Makes readings and what pandas aggregates from them: `python3 pandas.py` writes testdata/pandas.json beside this folder.
+"""Makes readings and what pandas aggregates from them: `python3 pandas.py` writes testdata/pandas.json in the crate's folder.
 
 The committed file was made with pandas 3.1.1 (the file names its version)."""
 import json
@@ -33,6 +33,6 @@ for (device, sensor), group in frame.groupby(["device", "sensor"]):
         row = {k: None if pandas.isna(v) else float(v) for k, v in row.items()}
         rows.append(dict(device=device, sensor=sensor, start=int(start.value) // 1000, **{**row, "count": int(row["count"])}))
 
-out = pathlib.Path(__file__).parent.parent / "testdata" / "pandas.json"
+out = pathlib.Path(__file__).parents[2] / "testdata" / "pandas.json"
 lines = lambda items: "[\n" + ",\n".join(map(json.dumps, items)) + "\n]"
 out.write_text(f'{{"pandas": "{pandas.__version__}", "window": 60000000,\n"readings": {lines(readings)},\n"rows": {lines(rows)}}}\n')

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use aggregate::{Arrival, Clock, Close, Settings, TakeLimit, Windows};
 use proptest::prelude::*;
-use support::Pause;
-use support::random::{SECOND, log, settings};
 use types::{Micros, Reading, SeriesNames, WindowRows};
 
-#[allow(dead_code, reason = "shared with the other tests")]
-mod support;
+use crate::support;
+use crate::support::Pause;
+use crate::support::random::{SECOND, log, settings};
 
 const DAY: Micros = 86_400 * SECOND;
 
