@@ -1,6 +1,6 @@
 //! From a sample of records to the settings that read them, with a reason for each.
 //!
-//! Pure: records in, a guess out. What a field holds suggests what it means (`fields`, `names`), combinations are tried (`candidates`), and
+//! Pure: records in, a guess out. What a field holds suggests what it means (`fields`, `names`, `parts`), combinations are tried (`candidates`), and
 //! the service's own decoder says under which of them most is read (`judge`). Where two do equally well, both are told.
 
 mod candidates;
@@ -11,6 +11,8 @@ mod guess;
 mod json;
 mod judge;
 mod names;
+mod parts;
+mod rivals;
 
 use ingest::decode::{Config, Format, Shape};
 

@@ -1,6 +1,6 @@
 //! What the fields of a sample hold, added up over its rows: kinds, distinct texts, what reads as a time and in which unit.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use ingest::decode::{TimeUnit, parse_time};
 use types::Micros;
@@ -44,7 +44,7 @@ pub(super) struct Field {
     pub(super) numbers_as_text: usize,
     pub(super) integers: usize,
     pub(super) arrays_of_readings: usize,
-    pub(super) distinct: HashSet<String>,
+    pub(super) distinct: BTreeSet<String>,
     pub(super) example: String,
     /// Of texts: characters in all.
     characters: usize,
