@@ -25,13 +25,14 @@ use crate::runtime::Runtime;
 Examples:
   atalaia preview -c pipeline.toml
   atalaia preview -c pipeline.toml --format json | jq 'select(.reject)'
-  zcat sample.jsonl.gz | atalaia preview -c pipeline.toml --set ingest.source=files --set ingest.files.path=-")]
+  zcat sample.jsonl.gz | atalaia preview -c pipeline.toml --set ingest.source=files \\
+    --set ingest.files.path=-")]
 pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
 
     /// Stop after this many records [default: 20 as text, all as JSON]
-    #[arg(long, value_name = "RECORDS")]
+    #[arg(long, value_name = "COUNT")]
     limit: Option<u64>,
 
     /// `json` prints one object a record: its `events`, or the `reject` with its reason

@@ -13,11 +13,11 @@ use serde::Serialize;
 
 use super::assemble;
 use super::output::{Output, grouped};
-use super::{ConfigArgs, Format, input};
+use super::{ConfigArgs, Format, input, progress};
 use crate::report;
 use crate::runtime::Runtime;
 
-/// Checks a configuration and says what it amounts to; exit status 1 if it cannot be run
+/// Checks a configuration and says what it amounts to
 ///
 /// Without --online, nothing is opened and no secret is read: it fits into a build pipeline. With --online, the broker is
 /// asked for the topic, the places of the results are tried, and the models are loaded, with the rights that a run would have.
@@ -27,8 +27,12 @@ use crate::runtime::Runtime;
 Examples:
   atalaia validate -c pipeline.toml
   atalaia validate -c pipeline.toml --online
-  atalaia validate -c pipeline.toml --set aggregate.window=10m     what would result from that
-  atalaia validate -c pipeline.toml --format json | jq '.findings[] | select(.verdict == \"problem\")'")]
+  atalaia validate -c pipeline.toml --set aggregate.window=10m    # what would result from that
+  atalaia validate -c pipeline.toml --format json | jq '.findings[] | select(.verdict == \"problem\")'
+
+Exit status:
+  0  it can be run
+  1  it cannot be run, or the check failed")]
 pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
@@ -68,6 +72,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             findings.extend(sections(&config));
             findings.extend(config::validate(&config).warnings.into_iter().map(Finding::warning));
             if args.online {
+                let _meter = progress::wait("asking broker and stores");
                 findings.extend(online(&config)?);
             }
         }
