@@ -7,5 +7,6 @@ mod completions;
 mod examples;
 mod exits;
 mod reference;
+mod release;
 mod shell;
 mod support;
