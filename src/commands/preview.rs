@@ -40,9 +40,10 @@ use crate::runtime::Runtime;
 #[command(after_help = "\
 Examples:
   atalaia preview -c pipeline.toml
-  atalaia preview -c pipeline.toml --format json | jq 'select(.reject)'            records refused
+  atalaia preview -c pipeline.toml --format json | jq 'select(.reject)'
   atalaia preview -c pipeline.toml --format json | jq 'select(.window.is_anomaly)'
-  zcat sample.jsonl.gz | atalaia preview -c pipeline.toml --set ingest.source=files --set ingest.files.path=-
+  zcat sample.jsonl.gz | atalaia preview -c pipeline.toml --set ingest.source=files \\
+    --set ingest.files.path=-
 
 With --format json, a line is one of:
   a record   {\"partition\", \"position\", \"events\": [{\"device\", \"sensor\", \"time_us\", \"value\", \"window_start_us\",
@@ -56,7 +57,7 @@ pub(crate) struct Args {
     config: ConfigArgs,
 
     /// Stop after this many records [default: 20 as text, all as JSON]
-    #[arg(long, value_name = "RECORDS")]
+    #[arg(long, value_name = "COUNT")]
     limit: Option<u64>,
 
     /// `json` prints one object a record, a window, and the summary
