@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    completions, demo, estimate, eval, explain, health, man, models, preview, report, run, score, simulate, state, top,
-    train, validate,
+    completions, demo, estimate, eval, explain, health, init, man, models, preview, report, run, score, simulate,
+    state, top, train, validate,
 };
 use crate::{paint, telemetry};
 
@@ -42,6 +42,7 @@ struct Global {
 const AFTER: &str = "\
 Examples:
   atalaia demo                         # see the whole pipeline work on a simulated fleet
+  atalaia init --sample readings.csv   # write a configuration that reads your data
   atalaia validate -c pipeline.toml    # check a configuration; --online asks broker and stores too
   atalaia preview -c pipeline.toml     # see what becomes of the first records
   atalaia run -c pipeline.toml         # the service
@@ -61,6 +62,7 @@ Exit status:
 #[allow(clippy::large_enum_variant, reason = "there is one, made once")]
 enum Command {
     Demo(demo::Args),
+    Init(init::Args),
     Validate(validate::Args),
     Preview(preview::Args),
     Estimate(estimate::Args),
@@ -111,6 +113,7 @@ impl Cli {
     fn work(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Demo(args) => demo::run(args),
+            Command::Init(args) => init::run(&args),
             Command::Validate(args) => validate::run(args),
             Command::Preview(args) => preview::run(args),
             Command::Estimate(args) => estimate::run(&args),

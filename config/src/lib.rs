@@ -28,6 +28,9 @@ pub use error::{Error, Origin, Problem};
 pub use load::{Loaded, Sources, load, read};
 pub use validate::{Verdict, validate};
 
+/// Every setting with a word on it, as `atalaia init` writes it without a sample.
+pub const EXAMPLE: &str = include_str!("../pipeline.example.toml");
+
 /// Configuration of an Atalaia pipeline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

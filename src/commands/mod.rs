@@ -8,6 +8,7 @@ pub(crate) mod estimate;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod health;
+pub(crate) mod init;
 mod input;
 pub(crate) mod man;
 mod markup;
@@ -109,6 +110,15 @@ impl PartialConfig {
         // Without a pipeline there is nothing that models could fail to fit.
         config.score.any_key = self.config.is_none() && self.set.is_empty();
         Ok(config)
+    }
+
+    /// As it was given, and where.
+    pub(crate) fn loaded(&self) -> anyhow::Result<config::Loaded> {
+        Ok(config::read(sources(self.config.as_deref(), &self.set))?)
+    }
+
+    pub(crate) fn is_given(&self) -> bool {
+        self.config.is_some() || !self.set.is_empty()
     }
 
     pub(crate) fn has_file(&self) -> bool {

@@ -10,6 +10,7 @@ mod remedy;
 mod stages;
 mod summary;
 mod text;
+mod unread;
 mod view;
 mod window;
 
@@ -24,6 +25,7 @@ use ingest::{Bound, Polled, SourceKind};
 use self::models::{Finder, Models};
 use self::reading::Reading;
 use self::stages::Stages;
+use self::unread::Unread;
 use self::view::View;
 use super::output::Output;
 use super::paint::Paint;
@@ -95,6 +97,7 @@ fn look<W: Write>(config: &Config, runtime: &Runtime, shows: &Shows, out: Output
     let mut stages = Stages::new(config)?;
     let mut finder = Finder::default();
     let mut view = View::new(config, shows, out, &stages);
+    let mut unread = Unread::default();
 
     let is_files = config.ingest.source == SourceKind::Files;
     let mut reading = Reading::of(sources.partitions, (!is_files).then_some(reading::SILENCE_MAX));
@@ -120,7 +123,9 @@ fn look<W: Write>(config: &Config, runtime: &Runtime, shows: &Shows, out: Output
                     if view.left == 0 {
                         break;
                     }
-                    view.record(stages.record(partition, raw, records.given(number)));
+                    let shown = stages.record(partition, raw, records.given(number));
+                    unread.note(&shown, raw, records.given(number));
+                    view.record(shown);
                 }
                 view.flush();
                 if !models.are_loading() || stages.closed() > WAITING_MAX {
@@ -137,7 +142,7 @@ fn look<W: Write>(config: &Config, runtime: &Runtime, shows: &Shows, out: Output
         view.windows(stages.judge(&set, &mut finder));
         view.windows(stages.judge_rest(&set, &mut finder, is_files && reading.unread() == 0));
     }
-    view.close(&models, stages.series())?;
+    view.close(&models, stages.series(), unread.suggestion(config))?;
     if is_enough { Ok(()) } else { reading.conclude() }
 }
 

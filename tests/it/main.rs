@@ -14,6 +14,9 @@ mod golden;
 // Killed, fed nonsense, misconfigured, cut off: nothing is lost, and what is wrong is said.
 mod faults;
 
+// From a sample to a configuration to rows.
+mod init;
+
 // How good predictions are, why a row is an anomaly, which models are stale.
 mod quality;
 

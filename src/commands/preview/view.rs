@@ -95,7 +95,8 @@ impl<'a, W: Write> View<'a, W> {
         }
     }
 
-    pub(super) fn close(mut self, models: &Models, series: usize) -> anyhow::Result<()> {
+    /// `suggestion`: for people, settings that would read more.
+    pub(super) fn close(mut self, models: &Models, series: usize, suggestion: Option<String>) -> anyhow::Result<()> {
         self.summary.series = series;
         match self.format {
             Format::Json => _ = self.out.line(self.summary.json(models)),
@@ -103,7 +104,7 @@ impl<'a, W: Write> View<'a, W> {
                 let are_judged = matches!(models, Models::There(_));
                 let windows = self.text.windows(&mut self.windows, SHOWN_MAX, self.more, are_judged);
                 let summary = self.text.summary(&self.summary, models, &self.config.score.models);
-                for line in windows.into_iter().chain(summary) {
+                for line in windows.into_iter().chain(summary).chain(suggestion) {
                     self.out.line(line);
                 }
             }

@@ -1,0 +1,359 @@
+//! The answer: settings, a reason for each, what else it could be, and how much of the sample is read with them.
+
+use ingest::decode::{Config, Format, Path, Shape, TimeUnit};
+
+use super::fields::{DISTINCT_MAX, Field, Form as TimeForm, moment};
+use super::judge::{Rhythm, Tally};
+use super::{Form, Table, Tried, explain};
+use crate::commands::init::lines::{Entry, Lines, list, quoted};
+
+/// Others that are told of, for each part.
+const OTHERS_MAX: usize = 2;
+/// Differences in points that mean nothing.
+const EQUAL: i32 = 3;
+
+/// How the sample is to be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Guess {
+    pub(crate) decode: Config,
+    pub(crate) form: Form,
+    pub(crate) tally: Tally,
+    pub(crate) rhythm: Rhythm,
+    /// One for each part of a reading.
+    pub(crate) choices: Vec<Choice>,
+    /// What a user should know beyond the settings.
+    pub(crate) remarks: Vec<String>,
+}
+
+/// A setting that was chosen.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Choice {
+    pub(crate) key: &'static str,
+    pub(crate) value: String,
+    pub(crate) why: String,
+    pub(crate) others: Vec<Other>,
+}
+
+/// What it could have been.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Other {
+    pub(crate) setting: String,
+    pub(crate) why: String,
+    /// As good as what was chosen.
+    pub(crate) equal: bool,
+}
+
+impl Guess {
+    /// The section `[ingest.decode]`, with comments.
+    pub(crate) fn as_toml(&self) -> String {
+        let mut lines = Lines::default();
+        lines.table("ingest.decode");
+        for choice in &self.choices {
+            lines.entry(Entry::new(choice.key, choice.value.clone()).why(&choice.why));
+            for other in &choice.others {
+                let or = if other.equal { "as likely" } else { "or" };
+                lines.remark_setting(&other.setting, &format!("{or}: {}", other.why));
+            }
+        }
+        let default = Config::default();
+        for (key, value, usual) in [
+            ("record_bytes_max", self.decode.record_bytes_max, default.record_bytes_max),
+            ("depth_max", self.decode.depth_max, default.depth_max),
+            ("id_bytes_max", self.decode.id_bytes_max, default.id_bytes_max),
+            ("fields_max", self.decode.fields_max, default.fields_max),
+        ] {
+            if value != usual {
+                lines.entry(Entry::new(key, value.to_string()));
+            }
+        }
+        lines.finish()
+    }
+
+    /// Whether something was chosen by a toss.
+    pub(crate) fn ambiguities(&self) -> impl Iterator<Item = (&Choice, &Other)> {
+        self.choices
+            .iter()
+            .flat_map(|choice| choice.others.iter().map(move |other| (choice, other)))
+            .filter(|(_, o)| o.equal)
+    }
+}
+
+/// `tried` holds one or more, best first.
+pub(super) fn of(table: &Table, tried: &[Tried]) -> Guess {
+    let best = &tried[0];
+    let config = best.config();
+    let rivals = Rivals { table, tried };
+    let mut choices = vec![format(table), shape(table, &rivals)];
+    if config.format == Format::Csv && config.delimiter != ',' {
+        let value = quoted(&config.delimiter.to_string());
+        choices.insert(1, choice("delimiter", value, "under it the rows agree on their columns".into()));
+    }
+    if !config.columns.is_empty() {
+        let why = match table.form {
+            Form::Csv { named: true } => "as the first record has them: no record of a stream is a header",
+            _ => "no header line: give them names of your own, also below",
+        };
+        choices.push(choice("columns", list(&config.columns), why.into()));
+    }
+    choices.push(rivals.device());
+    if config.shape == Shape::Long {
+        choices.push(rivals.sensor());
+    }
+    choices.push(rivals.time());
+    if let Some(unit) = unit(config) {
+        choices.push(choice("time_unit", quoted(unit.0), unit.1.into()));
+    }
+    match config.shape {
+        Shape::Long => choices.push(rivals.value()),
+        Shape::Wide if config.sensors.is_empty() => {}
+        Shape::Wide => choices.push(sensors(best)),
+    }
+    Guess {
+        decode: config.clone(),
+        form: table.form,
+        tally: best.verdict.tally.clone(),
+        rhythm: best.verdict.rhythm,
+        choices,
+        remarks: explain::remarks(table, best),
+    }
+}
+
+fn choice(key: &'static str, value: String, why: String) -> Choice {
+    Choice { key, value, why, others: Vec::new() }
+}
+
+fn format(table: &Table) -> Choice {
+    match table.form {
+        Form::Json | Form::Document => choice("format", quoted("json"), String::new()),
+        Form::Csv { named: true } if table.header.is_some() => {
+            choice("format", quoted("csv"), "the first line names the columns".into())
+        }
+        Form::Csv { .. } => choice("format", quoted("csv"), String::new()),
+    }
+}
+
+fn shape(table: &Table, rivals: &Rivals<'_>) -> Choice {
+    let best = rivals.best();
+    let rows = match table.form {
+        Form::Csv { .. } => "a row",
+        _ if table.samples.iter().any(|sample| sample.payload.trim_ascii_start().starts_with(b"[")) => "an element",
+        _ => "a record",
+    };
+    let (value, why) = match best.config().shape {
+        Shape::Long => ("long", format!("{rows} is one reading")),
+        Shape::Wide => ("wide", format!("{rows} has a field for each sensor")),
+    };
+    let other = rivals.tried.iter().find(|tried| tried.is_wide() != best.is_wide());
+    let other = other.filter(|other| best.points - other.points <= EQUAL && best.share() - other.share() < 0.05);
+    let others = other.map(|other| {
+        let config = other.config();
+        let (setting, why) = match config.shape {
+            Shape::Long => (
+                "shape = \"long\"",
+                format!("with sensor = {} and value = {}", path_value(&config.sensor), path_value(&config.value)),
+            ),
+            Shape::Wide => ("shape = \"wide\"", format!("with sensors = {}", shown(&list(&config.sensors)))),
+        };
+        Other { setting: setting.into(), why, equal: true }
+    });
+    Choice { others: others.into_iter().collect(), ..choice("shape", quoted(value), why) }
+}
+
+fn sensors(best: &Tried) -> Choice {
+    let left_out: Vec<String> =
+        best.candidate.left_out.iter().take(6).map(|(name, why)| format!("`{}` ({why})", shown(name))).collect();
+    let why = match left_out.as_slice() {
+        [] => "each field that is a number".to_owned(),
+        _ => format!("each field that is a number, without {}", left_out.join(", ")),
+    };
+    choice("sensors", list(&best.config().sensors), why)
+}
+
+/// The unit of epoch numbers, as it is set and as it is said.
+fn unit(config: &Config) -> Option<(&'static str, &'static str)> {
+    match config.time_unit {
+        _ if config.time_property.is_some() => None,
+        TimeUnit::Auto => None,
+        TimeUnit::S => Some(("s", "seconds since 1970")),
+        TimeUnit::Ms => Some(("ms", "milliseconds since 1970")),
+        TimeUnit::Us => Some(("us", "microseconds since 1970")),
+        TimeUnit::Ns => Some(("ns", "nanoseconds since 1970")),
+    }
+}
+
+/// The best candidate among others.
+struct Rivals<'a> {
+    table: &'a Table,
+    tried: &'a [Tried],
+}
+
+impl Rivals<'_> {
+    fn best(&self) -> &Tried {
+        &self.tried[0]
+    }
+
+    fn device(&self) -> Choice {
+        let config = self.best().config();
+        let (key, value, why) = match (&config.device_name, &config.device_property) {
+            (Some(name), _) => (
+                "device_name",
+                quoted(name),
+                "the device of all records: none of their fields looks like one".to_owned(),
+            ),
+            (_, Some(property)) => {
+                ("device_property", quoted(property), "the record's property of this name".to_owned())
+            }
+            _ => ("device", path_value(&config.device), self.texts(&config.device)),
+        };
+        let same = |other: &Config| Config {
+            device: other.device.clone(),
+            device_name: other.device_name.clone(),
+            device_property: other.device_property.clone(),
+            // The two may be the other way round.
+            sensor: if other.device == config.sensor { config.device.clone() } else { config.sensor.clone() },
+            ..config.clone()
+        };
+        let others = self.others(same, |other, is_equal| match (&other.device_name, &other.device_property) {
+            (Some(_), _) => None,
+            (_, Some(property)) => Some((
+                format!("device_property = {}", quoted(property)),
+                "the record's property of this name".to_owned(),
+            )),
+            _ => {
+                let setting = format!("device = {}", path_value(&other.device));
+                let swapped = other.sensor != config.sensor;
+                if swapped && !is_equal {
+                    return None;
+                }
+                let with =
+                    if swapped { format!(", with sensor = {}", path_value(&other.sensor)) } else { String::new() };
+                Some((setting, self.texts(&other.device) + &with))
+            }
+        });
+        Choice { others, ..choice(key, value, why) }
+    }
+
+    fn sensor(&self) -> Choice {
+        let config = self.best().config();
+        let same = |other: &Config| Config { sensor: other.sensor.clone(), ..config.clone() };
+        let others = self.others(same, |other, _| {
+            Some((format!("sensor = {}", path_value(&other.sensor)), self.texts(&other.sensor)))
+        });
+        Choice { others, ..choice("sensor", path_value(&config.sensor), self.texts(&config.sensor)) }
+    }
+
+    fn time(&self) -> Choice {
+        let config = self.best().config();
+        let (key, value, why) = match &config.time_property {
+            Some(property) => ("time_property", quoted(property), "the record's property of this name".to_owned()),
+            None => ("time", path_value(&config.time), self.times(&config.time)),
+        };
+        let same = |other: &Config| Config {
+            time: other.time.clone(),
+            time_property: other.time_property.clone(),
+            time_unit: other.time_unit,
+            sensors: other.sensors.clone(),
+            ..config.clone()
+        };
+        let others = self.others(same, |other, _| match &other.time_property {
+            Some(property) => {
+                Some((format!("time_property = {}", quoted(property)), "the record's property of this name".to_owned()))
+            }
+            None => Some((format!("time = {}", path_value(&other.time)), self.times(&other.time))),
+        });
+        Choice { others, ..choice(key, value, why) }
+    }
+
+    fn value(&self) -> Choice {
+        let config = self.best().config();
+        let same = |other: &Config| Config { value: other.value.clone(), ..config.clone() };
+        let numbers = |path: &Path| match self.field(path) {
+            Some(field) => format!("numbers like `{}`", shown(&field.example)),
+            None => String::new(),
+        };
+        let others = self
+            .others(same, |other, _| Some((format!("value = {}", path_value(&other.value)), numbers(&other.value))));
+        Choice { others, ..choice("value", path_value(&config.value), numbers(&config.value)) }
+    }
+
+    /// Others that read as much and differ in one part only: `with` takes that part from them into the best.
+    fn others(
+        &self,
+        with: impl Fn(&Config) -> Config,
+        told: impl Fn(&Config, bool) -> Option<(String, String)>,
+    ) -> Vec<Other> {
+        let best = self.best();
+        let differs = |other: &&Tried| other.config() != best.config() && with(other.config()) == *other.config();
+        let reads = |other: &&Tried| other.share() + 0.05 >= best.share() && best.points - other.points <= 40;
+        let rivals = self.tried[1..].iter().filter(differs).filter(reads);
+        let other = |other: &Tried| {
+            let equal = best.points - other.points <= EQUAL;
+            told(other.config(), equal).map(|(setting, why)| Other { setting, why, equal })
+        };
+        rivals.filter_map(other).take(OTHERS_MAX).collect()
+    }
+
+    fn texts(&self, path: &Path) -> String {
+        let Some(field) = self.field(path) else { return String::new() };
+        let noun = if field.is_number() { "number" } else { "text" };
+        let example = shown(&field.example);
+        match field.distinct.len() {
+            1 => format!("always `{example}`"),
+            DISTINCT_MAX.. => format!("many {noun}s like `{example}`"),
+            count => format!("{count} {noun}s like `{example}`"),
+        }
+    }
+
+    fn times(&self, path: &Path) -> String {
+        let Some(field) = self.field(path) else { return String::new() };
+        let example = shown(&field.example);
+        match field.form() {
+            Some((TimeForm::Calendar, true)) => format!("times like `{example}`"),
+            Some((TimeForm::Epoch(unit), true)) => {
+                let moment = moment(&field.example, unit).map(crate::wall::text).unwrap_or_default();
+                format!("numbers like `{example}`: {moment}")
+            }
+            Some((_, false)) => format!("times of more than one form, like `{example}`"),
+            None => format!(
+                "numbers like `{example}`, taken as seconds since 1970: is that so, or do they count from a start?"
+            ),
+        }
+    }
+
+    fn field(&self, path: &Path) -> Option<&Field> {
+        let is_it = |field: &&Field| match path {
+            Path::Dotted(text) => field.path.join(".") == *text,
+            Path::Keys(keys) => field.path == *keys,
+        };
+        self.table.fields.all.iter().find(is_it)
+    }
+}
+
+fn path_value(path: &Path) -> String {
+    match path {
+        Path::Dotted(text) => quoted(text),
+        Path::Keys(keys) => list(keys),
+    }
+}
+
+/// A text of the sample as a comment or a terminal may show it: nothing that moves a cursor, and not much of it.
+pub(crate) fn shown(text: &str) -> String {
+    const CHARS_MAX: usize = 40;
+    let mut shown = String::new();
+    for character in text.chars() {
+        if shown.chars().count() >= CHARS_MAX {
+            shown.push('…');
+            break;
+        }
+        match character {
+            '\'' | '"' | '\\' => shown.push(character),
+            other => shown.extend(other.escape_debug()),
+        }
+    }
+    shown
+}
+
+/// The same without an end: for texts that were cut already.
+pub(crate) fn escaped(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
