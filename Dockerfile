@@ -36,8 +36,9 @@ COPY --from=recipe /recipe.json /recipe.json
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     deploy/image/cargo chef cook --locked --profile dist --bin atalaia --recipe-path /recipe.json
 COPY . .
+ARG REVISION=unknown
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    deploy/image/cargo build --locked --profile dist --bin atalaia \
+    ATALAIA_COMMIT="$REVISION" deploy/image/cargo build --locked --profile dist --bin atalaia \
     && install -D -m 0755 target/*-unknown-linux-gnu/dist/atalaia /image/usr/local/bin/atalaia
 
 # The builder's own distribution: the binary links its C and C++ libraries; librdkafka, OpenSSL and zstd are inside.

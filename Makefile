@@ -12,7 +12,7 @@ AT_ONCE = $${RUST_TEST_THREADS:-$$((2 * $$(nproc)))}
 # The program that `cargo test` has built; `cargo build` would compile three dozen crates once more, with other features.
 TESTED = $$(realpath $${CARGO_TARGET_DIR:-target}/debug/atalaia)
 
-.PHONY: help demo test test-event-hubs search sim sweep chaos soak fuzz fmt lint doc book deny audit sbom reproducible ci up down bless bench bench-event-hubs bench-peers bench-scale microbench instructions chart compose-check test-deploy
+.PHONY: help demo test test-event-hubs search sim sweep chaos soak fuzz fmt lint doc book deny audit sbom reproducible package ci up down bless bench bench-event-hubs bench-peers bench-scale microbench instructions chart compose-check test-deploy
 
 help: ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ sim: ## SEEDS=n whole pipelines under simulated faults, from seeds, and 1000 of 
 
 sweep: ## every fault at every request of a scripted run, over memory, a folder, Azurite and S3
 	@scripts/need test && scripts/services run --azurite --s3 -- env ATALAIA_SWEEP=all cargo test -p atalaia-sink --locked --lib -- sweep --nocapture
+
+package: ## what a release publishes, as crates: packed, not built (target/package)
+	cargo package --workspace --exclude atalaia-bench --exclude atalaia-microbench --exclude atalaia-event-hubs-emulator --locked --no-verify
 
 fmt: ## format the code
 	cargo fmt --all

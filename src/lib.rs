@@ -5,6 +5,7 @@ mod commands;
 pub mod core_dumps;
 mod http;
 mod memory;
+pub mod paint;
 pub mod pipeline;
 mod probes;
 pub mod process;

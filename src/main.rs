@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use atalaia::{cli, core_dumps, report};
-use clap::Parser;
 
 /// In place of the C library's for librdkafka as well: its threads allocate what our workers give back.
 #[global_allocator]
@@ -11,7 +10,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     core_dumps::off();
-    match cli::Cli::parse().run() {
+    match cli::Cli::read().run() {
         Ok(status) => status,
         Err(error) => {
             report::print(&error);

@@ -75,8 +75,17 @@ impl ModelPlace {
 
     /// A set that is newer than this one, made from what this place held the last time.
     pub(crate) async fn newer(&mut self, older: &ModelSet) -> anyhow::Result<Option<Arc<ModelSet>>> {
+        self.newer_shown(older, &|_, _| {}).await
+    }
+
+    /// The same; `shown` is told the files done, and the files in all.
+    pub(crate) async fn newer_shown(
+        &mut self,
+        older: &ModelSet,
+        shown: &(dyn Fn(usize, usize) + Sync),
+    ) -> anyhow::Result<Option<Arc<ModelSet>>> {
         let left = memory::left(self.memory_bytes_max);
-        let newer = self.place.newer(older, left, &|_, _| {}).await;
+        let newer = self.place.newer(older, left, shown).await;
         if newer.is_err() {
             // Says what is wrong with the place itself, where that is so; loading only says what the service answered.
             store::check(&self.location).await.context("open the place of the models")?;

@@ -1,14 +1,21 @@
 //! How an error is shown: what failed, why, and what to do about it.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
+
+use crate::paint;
 
 /// Prints `error: what: why: …` and, on lines of their own, the remedies that the errors in the chain know.
 pub fn print(error: &anyhow::Error) {
     let mut out = std::io::stderr().lock();
-    let (bold, plain) = if out.is_terminal() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
-    let mut text = format!("{bold}error{plain}: {}", chain(error));
+    let is_coloured = paint::on_stderr();
+    let word = |style: anstyle::Style, word: &str| match is_coloured {
+        true => format!("{style}{word}{style:#}"),
+        false => word.to_owned(),
+    };
+    let mut text = format!("{}: {}", word(paint::ERROR, "error"), chain(error));
+    let mark = word(paint::HINT, "hint");
     for hint in hints(error) {
-        text.push_str(&format!("\n  hint: {}", hint.replace('\n', "\n        ")));
+        text.push_str(&format!("\n  {mark}: {}", hint.replace('\n', "\n        ")));
     }
     // There is nobody left to tell if standard error is closed.
     let _ = writeln!(out, "{text}");

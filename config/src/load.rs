@@ -40,6 +40,14 @@ pub struct Loaded {
     pub(crate) origins: BTreeMap<String, Origin>,
 }
 
+impl Loaded {
+    /// Where a setting was given; none if it has its default.
+    #[must_use]
+    pub fn origin(&self, setting: &str) -> Option<&Origin> {
+        self.origins.get(setting)
+    }
+}
+
 /// Reads, merges and checks a configuration that is to be run.
 ///
 /// # Errors
@@ -88,8 +96,12 @@ impl Merged {
     }
 
     fn typed(self) -> Result<Loaded, Error> {
-        let config =
+        let mut config =
             typed(&self.tree, Node::root(&SCHEMA)).map_err(|problem| Error::Invalid { problems: vec![problem] })?;
+        // Two pipelines in one group would halve the partitions between them.
+        if config.ingest.kafka.group.is_empty() {
+            config.ingest.kafka.group.clone_from(&config.pipeline);
+        }
         Ok(Loaded { config, warnings: Vec::new(), origins: origins(self.tree) })
     }
 

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::input::Sources;
+use super::progress::{self, Unit};
 use crate::pipeline::{self, Cadence, Ending, Guards, Job, Progress, SystemClock};
 use crate::reload::{self, ModelPlace, Reload};
 use crate::runtime::Runtime;
@@ -29,7 +30,9 @@ pub(crate) struct Assembly {
 impl Assembly {
     /// Opens the sinks and loads the models, both checked: what a job needs.
     pub(crate) fn new(config: Config, runtime: Runtime) -> anyhow::Result<Self> {
+        let meter = progress::wait("opening the places of the results");
         let sinks = open_sinks(&config, &runtime)?;
+        drop(meter);
         let set = load_models(&config, &runtime)?;
         let models = Arc::new(score::Models::new(set));
         Ok(Assembly { config, runtime, sinks, models, _reload: None })
@@ -104,7 +107,12 @@ pub(crate) fn paths(sinks: &sink::Sinks) -> [(&'static str, String); 5] {
 pub(crate) fn load_models(config: &Config, runtime: &Runtime) -> anyhow::Result<Arc<score::ModelSet>> {
     let empty = score::ModelSet::empty();
     let Some(mut place) = ModelPlace::open(config)? else { return Ok(Arc::new(empty)) };
-    let loaded = runtime.block_on(place.newer(&empty))?;
+    let meter = progress::count("loading models", Unit::Of("files"), 0);
+    let shown = |done: usize, total: usize| {
+        meter.set_total(total as u64);
+        meter.set(done as u64);
+    };
+    let loaded = runtime.block_on(place.newer_shown(&empty, &shown))?;
     Ok(loaded.unwrap_or_else(|| Arc::new(empty)))
 }
 

@@ -5,6 +5,7 @@ use sink::admin::{Folder, Object};
 use store::Location;
 
 use super::parquet_file::File;
+use super::progress;
 use crate::runtime::Runtime;
 
 /// Files that were listed.
@@ -18,6 +19,7 @@ impl Dataset {
     /// Lists what is in the place, which must be there.
     pub(crate) fn open(location: Location, what: &str, runtime: &Runtime) -> anyhow::Result<Dataset> {
         let place = location.display.clone();
+        let _meter = progress::wait(&format!("listing the {what}"));
         runtime.block_on(store::check(&location)).with_context(|| format!("open the {what} in `{place}`"))?;
         let folder = Folder::new(location);
         let listed = runtime.block_on(folder.objects()).with_context(|| format!("list the {what} in `{place}`"))?;

@@ -26,7 +26,7 @@ use crate::runtime::Runtime;
 use crate::shutdown::{STOPPED, Shutdown};
 use crate::{telemetry, terminal};
 
-/// Shows the whole pipeline at work on a simulated fleet whose faults are known, in two minutes
+/// Shows the whole pipeline at work on a simulated fleet, in two minutes
 ///
 /// Trains a one-class SVM for every sensor on a clean day, streams the following days (spikes, stuck values, drift,
 /// dropouts, devices that go offline and upload later, clocks that run fast or slow, malformed and late records),
@@ -37,23 +37,23 @@ use crate::{telemetry, terminal};
 Examples:
   atalaia demo
   atalaia demo --devices 200 --seed 7 --out /tmp/atalaia-demo
-  atalaia demo --plain                  without the live view
+  atalaia demo --plain                 # without the live view
 
 On a terminal it is shown live: `q`, Escape or Ctrl-C leaves (exit status 130).")]
 pub(crate) struct Args {
     /// Folder for everything the demo writes; a former demo's is replaced
-    #[arg(long, value_name = "DIR", default_value = "atalaia-demo")]
+    #[arg(long, value_name = "FOLDER", default_value = "atalaia-demo")]
     out: PathBuf,
 
     /// Number of devices; each has five sensors
-    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "COUNT", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     devices: u32,
 
     /// Another seed gives another fleet, with other faults
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
 
-    /// Print the summary as one JSON object
+    /// How the summary is printed
     #[arg(long, value_enum, default_value = "text")]
     format: super::Format,
 

@@ -28,7 +28,7 @@ use self::running::{Processor, Sleep};
 use self::volumes::{Files, Memory, Stored};
 use super::{Format, PartialConfig, share};
 
-/// Estimates what a fleet would take: events, rows, files, requests to the store, memory, cores, and what that costs
+/// Estimates what a fleet would take: rows, files, requests, memory, cores, money
 ///
 /// Nothing is opened or asked. Settings come from the configuration, or are the defaults; how large the fleet is is said by
 /// flags, or by `[ingest.simulated]`. Bytes and counts of requests were measured and are good to a few tens of percent; rates
@@ -36,29 +36,27 @@ use super::{Format, PartialConfig, share};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  # a million sensors, a reading a minute, with default settings
   atalaia estimate --devices 200000 --sensors 5 --per-minute 1 --partitions 32
-                                        a million sensors, a reading a minute, with default settings
+  # windows, cadence and workers as configured
   atalaia estimate -c pipeline.toml --devices 5000 --per-minute 6
-                                        windows, cadence and workers as configured
+  # what fewer commits would save
   atalaia estimate -c pipeline.toml --devices 5000 --set sink.commit_interval=5m
-                                        what fewer commits would save
+  # a month in money
   atalaia estimate --devices 5000 --partitions 8 --prices prices.toml
-                                        a month in money; write the table from your provider's price page:
-                                          currency = \"EUR\"
-                                          as_of = \"the day, and the page\"
-                                          puts_per_10000 = …       gets_per_10000 = …
-                                          lists_per_10000 = …      deletes_per_10000 = …
-                                          stored_gib_month = …     core_hour = …     memory_gib_hour = …
-                                        what you leave out is shown as a quantity
+  # is it worth stopping between windows?
   atalaia estimate --devices 500 --window 6h --wake-every 6h
-                                        is it worth stopping between windows?
-  atalaia estimate --devices 5000 --format json | jq .requests.all")]
+  atalaia estimate --devices 5000 --format json | jq .requests.all
+
+A table of prices, from your provider's price page (what is left out is shown as a quantity):
+  currency = \"EUR\"
+  as_of = \"the day, and the page\"
+  puts_per_10000 = …       gets_per_10000 = …
+  lists_per_10000 = …      deletes_per_10000 = …
+  stored_gib_month = …     core_hour = …     memory_gib_hour = …")]
 pub(crate) struct Args {
     #[command(flatten)]
     config: PartialConfig,
-
-    #[command(flatten)]
-    fleet: Fleet,
 
     /// A table of prices (TOML); see the examples
     #[arg(long, value_name = "FILE")]
@@ -67,6 +65,9 @@ pub(crate) struct Args {
     /// How the estimate is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+
+    #[command(flatten)]
+    fleet: Fleet,
 }
 
 /// What no configuration says.
@@ -74,11 +75,11 @@ pub(crate) struct Args {
 #[command(next_help_heading = "The fleet")]
 pub(crate) struct Fleet {
     /// Number of devices
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "COUNT")]
     devices: Option<u64>,
 
     /// Sensors of each device [default: 1, or those of the simulated fleet]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "COUNT")]
     sensors: Option<u64>,
 
     /// Readings a minute of each sensor [default: 1, or as the simulated fleet reads]
@@ -86,15 +87,15 @@ pub(crate) struct Fleet {
     per_minute: Option<f64>,
 
     /// Partitions of the topic [default: 1, or those of the simulated fleet]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "COUNT")]
     partitions: Option<u32>,
 
     /// Instances that share the partitions
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
     instances: u32,
 
     /// Cores of an instance, each with a worker, unless `run.workers` is set
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(long, value_name = "COUNT", default_value_t = 2)]
     cores: u32,
 
     /// Width of a window, instead of the configured one
@@ -114,15 +115,15 @@ pub(crate) struct Fleet {
     refused: f64,
 
     /// Number of models [default: one for each series, or each device]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "COUNT")]
     models: Option<u64>,
 
     /// Support vectors of a model
-    #[arg(long, value_name = "N", default_value_t = 60)]
+    #[arg(long, value_name = "COUNT", default_value_t = 60)]
     support_vectors: u64,
 
     /// Features of a model [default: as configured]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "COUNT")]
     features: Option<u64>,
 
     /// Scaled to zero: how often it is woken [default: once a window]

@@ -21,7 +21,7 @@ use types::Micros;
 
 use super::output::{Output, grouped};
 use super::predictions::Predictions;
-use super::{Format, PartialConfig, time};
+use super::{Format, PartialConfig, progress, time};
 use crate::runtime::Runtime;
 use bounds::Bounds;
 use judge::{Causal, Part, Rules};
@@ -29,7 +29,7 @@ use labels::{Columns, Labels};
 use measure::Track;
 use windows::{Dataset, Judge, Score};
 
-/// Judges predictions by labels: precision, recall, F1, false and missed alarms, delays; exit status 3 if a bound is not kept
+/// Judges predictions by labels: precision, recall, F1, false and missed alarms, delays
 ///
 /// Labels are a column of a CSV file of rows (`datetime;…;anomaly`), or intervals, in CSV (columns `from` and `to`, if need be `device` and
 /// `sensor`) or JSON ({"windows": [[from, to], …]}, also below names of devices). With a column of labels, rows are counted, and each is
@@ -39,9 +39,18 @@ use windows::{Dataset, Judge, Score};
 #[command(after_help = "\
 Examples:
   atalaia eval --predictions out/predictions --labels failures.csv
-  atalaia eval -c pipeline.toml --labels failures.json --since 2026-02-01T00:00:00Z       behind what models were trained on
-  atalaia eval --predictions a/predictions --labels a.csv --predictions b/predictions --labels b.csv --skip 400     pooled
-  atalaia eval --predictions out/predictions --labels 'labels/{device}.csv' --min-f1 0.85 --max-far 13.5% --plot report.html")]
+  # only behind what models were trained on
+  atalaia eval -c pipeline.toml --labels failures.json --since 2026-02-01T00:00:00Z
+  # two datasets, pooled
+  atalaia eval --predictions a/predictions --labels a.csv --predictions b/predictions --labels b.csv
+  # a gate: exit status 3 if a bound is not kept
+  atalaia eval --predictions out/predictions --labels 'labels/{device}.csv' --min-f1 0.85 \\
+    --max-far 13.5% --plot report.html
+
+Exit status:
+  0  judged, and every bound is kept
+  1  it failed: nothing was judged
+  3  judged, and a bound is not kept")]
 pub(crate) struct Args {
     /// Folder or URL of the predictions [default: those of the configuration]. Several are pooled, each with its own --labels or all with one
     #[arg(long, value_name = "FOLDER-OR-URL")]
@@ -78,9 +87,6 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     threshold: Option<f64>,
 
-    #[command(flatten)]
-    bounds: Bounds,
-
     /// Also show the figures of each device
     #[arg(long)]
     each: bool,
@@ -95,6 +101,9 @@ pub(crate) struct Args {
     /// How the result is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+
+    #[command(flatten)]
+    bounds: Bounds,
 }
 
 /// The exit status of predictions that were judged, and are not good enough: a script tells it from a failure, which is 1.
@@ -114,6 +123,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let part = Part { from: args.since, to: args.until, skip: args.skip };
     let rules = Rules { causal: args.causal, part, judge: Judge { score, threshold: args.threshold } };
 
+    let meter = progress::wait("comparing with the labels");
     let mut tracks = Vec::new();
     let mut are_rows = None;
     for pair in &pairs {
@@ -133,6 +143,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     for file in &args.plot {
         plot::write(file, &shown).with_context(|| format!("write the plot `{}`", file.display()))?;
     }
+    drop(meter);
     print(args, &shown)
 }
 

@@ -15,7 +15,7 @@ use store::Location;
 use types::Micros;
 
 use super::predictions::Predictions;
-use super::{Format, PartialConfig, time};
+use super::{Format, PartialConfig, progress, time};
 use crate::runtime::Runtime;
 use crate::wall;
 use row::Row;
@@ -30,8 +30,10 @@ use row::Row;
 #[command(after_help = "\
 Examples:
   atalaia explain -c pipeline.toml --device pump-7 --sensor temp --window 2026-02-01T06:00:00Z
-  atalaia explain -c pipeline.toml --device pump-7 --window 2026-02-01T06:20:00Z --format json      any time in the window
-  atalaia explain --predictions out/predictions --models models/ --device 1 --sensor 4 --window 2018-08-28T23:00:05Z")]
+  # any time in the window
+  atalaia explain -c pipeline.toml --device pump-7 --window 2026-02-01T06:20:00Z --format json
+  atalaia explain --predictions out/predictions --models models/ --device 1 --sensor 4 \\
+    --window 2018-08-28T23:00:05Z")]
 pub(crate) struct Args {
     /// The device, as predictions name it
     #[arg(long, value_name = "NAME")]
@@ -91,7 +93,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             row.status
         );
     };
+    let meter = progress::wait("reading the model");
     let found = find_model(&key, &row, &config, &runtime)?;
+    drop(meter);
     let features = found.model.features.clone().unwrap_or_else(|| config.score.features.clone());
     let values = row.values(&features, &found.model)?;
     let explanation = score::explain(&found.model, &features, &values)
@@ -112,7 +116,7 @@ fn find_row(args: &Args, config: &Config, runtime: &Runtime) -> anyhow::Result<R
     let day = |micros| wall::text(micros).chars().take(10).collect::<String>();
     predictions.of_days(&day(earliest), &day(args.window));
     let mut rows: Vec<Row> = Vec::new();
-    predictions.files(runtime, |_, file| row::read(file, &args.device, args.window, &mut rows))?;
+    predictions.watched(runtime, |file| row::read(file, &args.device, args.window, &mut rows))?;
     let device = &args.device;
     let moment = wall::text(args.window);
     if rows.is_empty() {

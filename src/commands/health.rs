@@ -9,19 +9,24 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::output::Output;
+use super::progress;
 use crate::http;
 
 /// The probes answer with a line or two.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
 
-/// Asks a running service how it is; exit status 1 if it is not well or does not answer
+/// Asks a running service how it is
 ///
 /// It prints what the service says. The probes are described in docs/running.md.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  atalaia health                                             alive?
-  atalaia health --url http://127.0.0.1:9464/readyz          ready?")]
+  atalaia health                                       # alive?
+  atalaia health --url http://127.0.0.1:9464/readyz    # ready?
+
+Exit status:
+  0  it is well
+  1  it is not, or nobody answers")]
 pub(crate) struct Args {
     /// What to ask: `/livez` or `/readyz` of the listener that `telemetry.metrics` names
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9464/livez")]
@@ -33,8 +38,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let meter = progress::wait("asking");
     let answer = http::ask(&args.url, Duration::from_secs(args.timeout_seconds), ANSWER_BYTES_MAX)
         .with_context(|| format!("ask `{}` how the service is", args.url))?;
+    drop(meter);
     let mut output = Output::new();
     output.line(answer.first_line());
     output.finish()?;

@@ -32,15 +32,21 @@ use crate::wall;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  atalaia init --sample readings.csv                       a file: JSON lines, JSON, CSV, Avro; plain, gzip or zstd
+  # a file: JSON lines, JSON, CSV, Avro; plain, gzip or zstd
+  atalaia init --sample readings.csv
   atalaia init --sample 'data/*.jsonl.gz' -o plant.toml
   kcat -b broker:9092 -t readings -e | atalaia init --sample -
-  atalaia init --sample readings --brokers broker:9092     a topic; or: --sample kafka://broker:9092/readings
-  atalaia init --sample readings --brokers broker:9093 --set ingest.kafka.properties.security.protocol=SSL
-  atalaia init --set ingest.source=event-hubs --set ingest.event_hubs.connection_string=env:EVENT_HUBS_CONNECTION
-  atalaia init                                             no sample: all settings, to be filled in
+  # a topic; or --sample kafka://broker:9092/readings
+  atalaia init --sample readings --brokers broker:9092
+  atalaia init --sample readings --brokers broker:9093 \\
+    --set ingest.kafka.properties.security.protocol=SSL
+  atalaia init --set ingest.source=event-hubs \\
+    --set ingest.event_hubs.connection_string=env:EVENT_HUBS_CONNECTION
+  # no sample: all settings, to be filled in
+  atalaia init
+
 Then:
-  atalaia preview -c pipeline.toml                         what becomes of each record")]
+  atalaia preview -c pipeline.toml     # what becomes of each record")]
 pub(crate) struct Args {
     /// What to look at: a file, a folder, a glob, `-` for standard input; with `--brokers`, or as `kafka://BROKERS/TOPIC`, a topic. Left
     /// out, with `--set ingest.source=…` or `-c`: the source that is set there
@@ -60,7 +66,7 @@ pub(crate) struct Args {
     force: bool,
 
     /// Look at so many records
-    #[arg(long, value_name = "RECORDS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "COUNT", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     records: u32,
 
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! One file a command: its arguments, and what it does with them.
 
 pub(crate) mod assemble;
+pub(crate) mod completions;
 mod dataset;
 pub(crate) mod demo;
 pub(crate) mod estimate;
@@ -9,6 +10,7 @@ pub(crate) mod explain;
 pub(crate) mod health;
 pub(crate) mod init;
 mod input;
+pub(crate) mod man;
 mod markup;
 pub(crate) mod models;
 mod output;
@@ -160,13 +162,11 @@ impl From<CloseArg> for aggregate::Close {
     }
 }
 
-/// How results are printed.
+/// How results are printed: for people, or for scripts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
     #[default]
     Text,
-    /// For scripts
     Json,
 }
 

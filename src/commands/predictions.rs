@@ -12,6 +12,7 @@ use types::Micros;
 
 use super::dataset::Dataset;
 use super::parquet_file::{File, column, number, numbers, text, texts};
+use super::progress::{self, Unit};
 use crate::runtime::Runtime;
 
 /// A dataset that was found.
@@ -130,9 +131,23 @@ impl Predictions {
         self.files.files(runtime, |object, file| take(&object.name, file))
     }
 
+    /// The same, with its progress shown.
+    pub(crate) fn watched(
+        &self,
+        runtime: &Runtime,
+        mut take: impl FnMut(File) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let meter = progress::count("reading predictions", Unit::Bytes, self.files.bytes());
+        self.files.files(runtime, |object, file| {
+            take(file)?;
+            meter.add(object.bytes);
+            Ok(())
+        })
+    }
+
     /// Shows every row.
     pub(crate) fn rows(&self, runtime: &Runtime, mut show: impl FnMut(Row<'_>)) -> anyhow::Result<()> {
-        self.files(runtime, |_, file| rows(file, &mut show))
+        self.watched(runtime, |file| rows(file, &mut show))
     }
 }
 

@@ -42,23 +42,28 @@ use crate::runtime::Runtime;
 #[command(after_help = "\
 Examples:
   atalaia preview -c pipeline.toml
-  atalaia preview -c pipeline.toml --format json | jq 'select(.reject)'            records refused
+  atalaia preview -c pipeline.toml --format json | jq 'select(.reject)'
   atalaia preview -c pipeline.toml --format json | jq 'select(.window.is_anomaly)'
-  zcat sample.jsonl.gz | atalaia preview -c pipeline.toml --set ingest.source=files --set ingest.files.path=-
+  zcat sample.jsonl.gz | atalaia preview -c pipeline.toml --set ingest.source=files \\
+    --set ingest.files.path=-
 
 With --format json, a line is one of:
-  a record   {\"partition\", \"position\", \"events\": [{\"device\", \"sensor\", \"time_us\", \"value\", \"window_start_us\",
-             \"refused\": {\"reason\", \"detail\"}}], \"reject\": {\"reason\", \"detail\"}}; `refused` and `reject` where it is so
-  a window   {\"window\": {\"device\", \"sensor\", \"start_us\", \"end_us\", \"so_far\", \"count\", \"mean\", …, \"status\",
-             \"decision\", \"severity\", \"is_anomaly\", \"model\": {\"key\", \"kernel\", \"version\", …}}}, as windows close; in place of
-             a model that is missing `looked_for` and `nearest`, in place of one sensor those of a whole device in `sensors`
-  the last   {\"summary\": {\"records\", \"readings\", \"windows\", \"statuses\", \"refused\": {REASON: {\"count\", \"example\", \"remedy\"}}, …}}")]
+  a record   {\"partition\", \"position\", \"events\": [{\"device\", \"sensor\", \"time_us\", \"value\",
+             \"window_start_us\", \"refused\": {\"reason\", \"detail\"}}],
+             \"reject\": {\"reason\", \"detail\"}}; `refused` and `reject` where it is so
+  a window   {\"window\": {\"device\", \"sensor\", \"start_us\", \"end_us\", \"so_far\", \"count\", \"mean\", …,
+             \"status\", \"decision\", \"severity\", \"is_anomaly\",
+             \"model\": {\"key\", \"kernel\", \"version\", …}}}, as windows close; in place of a model that
+             is missing `looked_for` and `nearest`, in place of one sensor those of a whole
+             device in `sensors`
+  the last   {\"summary\": {\"records\", \"readings\", \"windows\", \"statuses\",
+             \"refused\": {REASON: {\"count\", \"example\", \"remedy\"}}, …}}")]
 pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
 
     /// Stop after this many records [default: 20 as text, all as JSON]
-    #[arg(long, value_name = "RECORDS")]
+    #[arg(long, value_name = "COUNT")]
     limit: Option<u64>,
 
     /// `json` prints one object a record, a window, and the summary

@@ -35,18 +35,18 @@ use super::{Format, PartialConfig, time};
 use crate::runtime::Runtime;
 use crate::wall;
 
-/// Writes what a dataset says as one HTML page: figures, the fleet over time, the worst devices, scores, what was refused
+/// Writes what a dataset says as one HTML page
 ///
-/// The page is one file that asks for nothing else: it can be mailed, archived and printed. Given labels, it also says which
+/// Figures, the fleet over time, the worst devices, scores, what was late or refused. The page is one file that asks for nothing else: it can be mailed, archived and printed. Given labels, it also says which
 /// faults were found, how soon, and how many alarms were false: an alarm is true if its window touches a labelled stretch of its
 /// device and sensor. The dataset is read twice, in memory that does not grow with its rows.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  atalaia report out                                       writes report.html
+  atalaia report out                                         # writes report.html
   atalaia report out -o monday.html --since 2026-02-02T00:00:00Z --until 2026-02-03T00:00:00Z
   atalaia report atalaia-demo --labels atalaia-demo/truth.csv
-  atalaia report az://results/pumps -c pipeline.toml       with the credentials of the configuration
+  atalaia report az://results/pumps -c pipeline.toml         # with the credentials in there
   atalaia report -c pipeline.toml --format json | jq .anomalies")]
 pub(crate) struct Args {
     /// Folder or URL that `run` or `score` wrote to, or `predictions` in it [default: that of the configuration]

@@ -7,6 +7,7 @@ use ingest::Bound;
 use tracing::info;
 
 use super::assemble::{self, Assembly};
+use super::progress::watch;
 use super::{CloseArg, ConfigArgs, input};
 use crate::pipeline::{Ending, Progress};
 use crate::probes::Probes;
@@ -24,13 +25,14 @@ use crate::{http, memory, settings, telemetry};
 Examples:
   atalaia run -c pipeline.toml
   atalaia run -c pipeline.toml --set ingest.start=latest --set sink.max_delay=0
-  atalaia run -c pipeline.toml --until-idle --close all     read what there is, close everything, end
+  atalaia run -c pipeline.toml --until-idle --close all    # read what there is, close all, end
 
 Exit status:
   0    stopped by SIGTERM or SIGINT; with --until-idle: everything was read and is durable
   1    it failed, or its configuration cannot be run: the message says what, where and what to do
   2    a mistake on the command line
-  130  stopped by a signal before it had begun, by a second signal, or, with --until-idle, before everything was read
+  130  stopped by a signal before it had begun, by a second signal, or, with --until-idle,
+       before everything was read
 
 docs/running.md tells its life: start, probes, stop.")]
 pub(crate) struct Args {
@@ -91,7 +93,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     probes.serving(assembly.sinks.clone());
     status.serving(assembly.models.clone());
 
-    assembly.run(&job, sources, &progress, &shutdown)?;
+    let share = sources.share();
+    let work = || assembly.run(&job, sources, &progress, &shutdown);
+    match args.until_idle {
+        true => watch("reading", &progress, share, work)?,
+        false => work()?,
+    }
     let counts = progress.counts();
     info!(
         records = counts.records,

@@ -23,9 +23,14 @@ use crate::telemetry;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  atalaia score -c config/reference.toml --set ingest.files.path=readings.csv --set score.models=models/ --set sink.url=scored/
-  atalaia score -c pipeline.toml --close due      the hourly job over a topic: open windows wait for the next run
-  atalaia score -c pipeline.toml --shard 0/4      the first of four jobs side by side; the others: 1/4, 2/4, 3/4")]
+  atalaia score -c pipeline.toml --set ingest.source=files --set ingest.files.path=readings.csv
+  atalaia score -c pipeline.toml --close due    # hourly over a topic: open windows wait
+  atalaia score -c pipeline.toml --shard 0/4    # one of four jobs side by side: 1/4, 2/4, 3/4
+
+Exit status:
+  0    everything was read and is durable
+  1    it failed: run again, it goes on where the last commit ended
+  130  stopped by a signal: what was read until then is durable")]
 pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
@@ -34,8 +39,8 @@ pub(crate) struct Args {
     #[arg(long, value_enum)]
     close: Option<CloseArg>,
 
-    /// Do one part of n, counted from 0: of a topic the partitions p with p mod n = i, of files the devices by a hash of their names
-    #[arg(long, value_name = "i/n")]
+    /// Do the part I of N, counted from 0: of a topic the partitions p with p mod N = I, of files the devices by a hash of their names
+    #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
 
     /// How the summary is printed
@@ -53,7 +58,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let close =
         args.close.unwrap_or(if config.ingest.source == SourceKind::Files { CloseArg::All } else { CloseArg::Due });
 
+    let meter = progress::wait("asking the source");
     let sources = input::shard(&config, args.shard, Bound::PresentEnd, runtime.handle())?;
+    drop(meter);
     let idle = args.shard.filter(|_| sources.sources.is_empty());
     let assembly = assemble::Assembly::new(config, runtime)?;
     let job = assembly.job(Ending::WhenRead { close: close.into(), partitions: sources.partitions }, &sources)?;

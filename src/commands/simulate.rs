@@ -14,19 +14,18 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use indicatif::ProgressBar;
 use ingest::simulated::{self, Content, Event, Fleet};
 use types::Secret;
 
 use self::pace::Pace;
 use self::stream::Stream;
 use super::output::{Output, grouped};
-use super::progress;
+use super::progress::{self, Unit};
 use crate::runtime::Runtime;
 use crate::shutdown::{STOPPED, Shutdown};
 use crate::telemetry;
 
-/// Writes the readings of a simulated fleet of devices to a Kafka topic, an event hub or files
+/// Writes the readings of a simulated fleet to a Kafka topic, an event hub or files
 ///
 /// Sensors have daily cycles and noise, some devices have faults (spikes, stuck values, drift, dropouts) or odd habits
 /// (offline and uploading later, bursts, clocks that run slow or fast). The same settings give the same records, byte
@@ -34,14 +33,13 @@ use crate::telemetry;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  atalaia simulate --out readings                            a day of 20 devices, one file a partition
+  atalaia simulate --out readings               # a day of 20 devices, one file a partition
   atalaia simulate --out day.csv.gz --devices 100 --truth truth.csv
   atalaia simulate --kafka localhost:9092 --topic readings --truth truth.csv
-  atalaia simulate --kafka localhost:9092 --topic readings --endless --rate 200
-                                                             a live fleet: event time is now, 200 records a second
+  atalaia simulate --kafka localhost:9092 --topic readings --endless --rate 200   # a live fleet
   atalaia simulate --event-hubs env:EVENT_HUBS_CONNECTION --endless
-  atalaia simulate --out backlog --habits offline=0.5,newest_first=0.2 --late 0.001 --malformed 0.001
-                                                             a fleet that misbehaves")]
+  # a fleet that misbehaves
+  atalaia simulate --out backlog --habits offline=0.5,newest_first=0.2 --late 0.01 --malformed 0.01")]
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
@@ -61,7 +59,7 @@ pub(crate) struct Args {
     force: bool,
 
     /// Write every fault's device, sensor, kind, start and end to this file: CSV, or JSON lines if it ends in .jsonl
-    #[arg(long, value_name = "FILE", help_heading = "Options")]
+    #[arg(long, value_name = "FILE", help_heading = "Fleet")]
     truth: Option<PathBuf>,
 
     #[command(flatten)]
@@ -143,11 +141,11 @@ fn write(fleet: &Fleet, destination: &mut dyn Destination, shutdown: &Shutdown) 
     /// Progress is shown, and the flag looked at, every so many records.
     const STRIDE: u64 = 1024;
     let config = fleet.config();
-    let bar = match fleet.readings_planned() {
-        Some(readings) => progress::bar("simulating", readings),
-        None => ProgressBar::hidden(),
+    let records = Unit::Of("records");
+    let meter = match fleet.readings_planned() {
+        Some(readings) => progress::count("simulating", records, readings),
+        None => progress::endless("simulating", records),
     };
-    let mut lines = pace::Lines::new(&bar, config.endless());
     let mut pace = Pace::new(config);
     let mut written = Written::default();
     for event in fleet.events() {
@@ -161,12 +159,11 @@ fn write(fleet: &Fleet, destination: &mut dyn Destination, shutdown: &Shutdown) 
         written.records += 1;
         written.malformed += u64::from(event.content != Content::Reading);
         if written.records.is_multiple_of(STRIDE) {
-            bar.set_position(written.records);
-            lines.show(written.records);
+            meter.set(written.records);
         }
     }
+    meter.say("waiting for the last records to arrive");
     destination.finish()?;
-    bar.finish_and_clear();
     Ok(written)
 }
 

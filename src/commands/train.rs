@@ -34,21 +34,23 @@ use self::source::{Read, Wanted};
 use self::summary::Summary;
 use super::output::{Output, grouped};
 use super::predictions::Predictions;
-use super::{ConfigArgs, Format, progress};
+use super::progress::{self, Unit};
+use super::{ConfigArgs, Format};
 use crate::runtime::Runtime;
 use crate::shutdown::Shutdown;
 use crate::wall;
 
-/// Trains a model for each series or device from history, and publishes them in a registry
+/// Trains models from history, and publishes them in a registry
 ///
-/// Windows are made by the code of the service. The history is the configured source up to its present end (files, a topic), or our own
+/// Each series or device gets a model of its own. Windows are made by the code of the service. The history is the configured source up to its present end (files, a topic), or our own
 /// predictions. What a model belongs to is `score.key`. Windows that may lack readings are left out: those closed by silence, and a
 /// device's newest where the input ends.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   atalaia train -c pipeline.toml --to models/ --report report.parquet
-  atalaia train -c pipeline.toml --to models/ --from-predictions az://results/predictions/ --since 2026-01-01T00:00:00Z
+  atalaia train -c pipeline.toml --to models/ --from-predictions az://results/predictions/ \\
+    --since 2026-01-01T00:00:00Z
   atalaia train -c pipeline.toml --to models/ --only stale --max-age 30d --exclude faults.csv
   atalaia train -c pump.toml --to models/ --set score.key=device --rows 400")]
 pub(crate) struct Args {
@@ -69,7 +71,7 @@ pub(crate) struct Args {
     from_predictions: Option<String>,
 
     /// Read only the first so many records of each device
-    #[arg(long, value_name = "RECORDS")]
+    #[arg(long, value_name = "COUNT")]
     rows: Option<u64>,
 
     /// Leave out windows that start before this time
@@ -98,11 +100,8 @@ pub(crate) struct Args {
     max_age: Span,
 
     /// Read the input so many times, each time for a part of the devices: memory for less
-    #[arg(long, value_name = "PASSES", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     passes: u64,
-
-    #[command(flatten)]
-    train: TrainArgs,
 
     /// What people should know of the new set
     #[arg(long, default_value = "trained", value_name = "TEXT")]
@@ -115,6 +114,9 @@ pub(crate) struct Args {
     /// How the summary is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+
+    #[command(flatten)]
+    train: TrainArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -154,9 +156,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.report {
         report::write(&lines, file)?;
     }
+    let meter = progress::wait("writing the set");
     let written = runtime
         .block_on(publish(&models, base, &to, &args.note))
         .with_context(|| format!("write the models to `{to}`"))?;
+    drop(meter);
     let summary = Summary {
         read,
         left_out,
@@ -233,9 +237,9 @@ impl Job<'_> {
             (all.read, all.windows) = (read, all.windows + history.windows);
             all.left_out.partial += history.partial;
             all.left_out.too_few += history.too_few;
-            let bar = progress::bar("training models", history.keys() as u64);
-            let outcomes = learn::learn(history, &wanted_key, &self.options, &bar)?;
-            bar.finish_and_clear();
+            let meter = progress::count("training", Unit::Of("models"), history.keys() as u64);
+            let outcomes = learn::learn(history, &wanted_key, &self.options, &meter)?;
+            drop(meter);
             for outcome in outcomes {
                 all.lines.push(Line::of(&outcome));
                 if let Ok(trained) = outcome.trained {
@@ -249,15 +253,15 @@ impl Job<'_> {
     fn history(&self, wanted: &Wanted) -> anyhow::Result<(History, Read)> {
         let Job { args, config, runtime, shutdown, .. } = self;
         let mut history = History::new(config.aggregate.window.micros(), &config.score, self.features()?);
-        let bar = progress::bar("reading history", 1000);
+        let what = if args.from_predictions.is_some() { "windows" } else { "records" };
+        let meter = progress::count("reading history", Unit::Of(what), 0);
         let read = match &args.from_predictions {
             Some(url) => {
                 let dataset = Predictions::at(url, config, runtime)?;
-                predictions::read(&dataset, runtime, wanted, &mut history, &bar, shutdown)
+                predictions::read(&dataset, runtime, wanted, &mut history, &meter, shutdown)
             }
-            None => source::read(config, wanted, &mut history, &bar, shutdown),
+            None => source::read(config, wanted, &mut history, &meter, shutdown),
         };
-        bar.finish_and_clear();
         Ok((history, read?))
     }
 

@@ -17,7 +17,7 @@ use self::show::Show;
 use super::{ConfigArgs, Format};
 use crate::report;
 
-/// Checks a configuration and says what it amounts to; exit status 1 if it cannot be run
+/// Checks a configuration and says what it amounts to
 ///
 /// Without --online, nothing is opened and no secret is read: it fits into a build pipeline. With --online, the broker is
 /// asked for the topic and what it holds, the places of the results are tried, and the models are loaded, with the rights that a run
@@ -27,8 +27,12 @@ use crate::report;
 Examples:
   atalaia validate -c pipeline.toml
   atalaia validate -c pipeline.toml --online
-  atalaia validate -c pipeline.toml --set aggregate.window=10m     what would result from that
-  atalaia validate -c pipeline.toml --format json | jq '.findings[] | select(.verdict == \"problem\")'")]
+  atalaia validate -c pipeline.toml --set aggregate.window=10m    # what would result from that
+  atalaia validate -c pipeline.toml --format json | jq '.findings[] | select(.verdict == \"problem\")'
+
+Exit status:
+  0  it can be run
+  1  it cannot be run, or the check failed")]
 pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigArgs,

@@ -16,13 +16,14 @@ mod spans;
 pub(crate) mod trace;
 mod wire;
 
-use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use config::telemetry::{Config, LogFormat};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::filter::FilterExt;
+use tracing_subscriber::fmt::writer::MakeWriterExt;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, reload};
@@ -30,7 +31,7 @@ use tracing_subscriber::{EnvFilter, Registry, reload};
 use self::exporting::{Exports, exports};
 pub(crate) use self::exporting::{Finish, begin as export, failed, finish, flush_within, messaging_system};
 use self::limit::{Limit, Sites};
-use crate::terminal;
+use crate::{paint, terminal};
 
 /// Upper bounds of histogram buckets in seconds: from a local commit to a store that struggles. The last ones, from a minute on,
 /// are the bounds of the objective, by `sink.max_delay`: the recording rules know them.
@@ -47,6 +48,17 @@ struct Adjustable {
 
 static ADJUSTABLE: OnceLock<Adjustable> = OnceLock::new();
 
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// From now on standard error hears of warnings and errors only. What goes elsewhere is as configured.
+pub(crate) fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
+pub(crate) fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
 /// Logs go to standard error, so that standard output stays data.
 ///
 /// # Errors
@@ -56,10 +68,11 @@ pub(crate) fn logs(config: &Config) -> anyhow::Result<()> {
     let limit = Limit::default();
     limit.sites.set_max(config.log_repeats_max);
     let adjustable = Adjustable { levels: handle, sites: Arc::clone(&limit.sites) };
-    let lines = tracing_subscriber::fmt::layer().with_writer(|| terminal::StandardError);
+    let least = if is_quiet() { tracing::Level::WARN } else { tracing::Level::TRACE };
+    let lines = tracing_subscriber::fmt::layer().with_writer((|| terminal::StandardError).with_max_level(least));
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match config.log_format {
         LogFormat::Json => Box::new(lines.json().flatten_event(true)),
-        LogFormat::Text => Box::new(lines.with_target(false).with_ansi(std::io::stderr().is_terminal())),
+        LogFormat::Text => Box::new(lines.with_target(false).with_ansi(paint::on_stderr())),
     };
     let lines = lines.and_then(copies::Copies).with_filter(levels.and(limit));
     let traces = spans::Spans.with_filter(spans::OnlyTraces);

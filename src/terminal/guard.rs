@@ -19,6 +19,7 @@ use ratatui::crossterm::{cursor, queue};
 use ratatui::{Frame, Terminal};
 
 use super::held;
+use crate::paint;
 
 /// A frame goes out in one piece.
 const FRAME_BYTES: usize = 64 << 10;
@@ -28,10 +29,9 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// Whether a view may be shown: people look at both streams, the terminal can move its cursor, and it is ours now (a job in
 /// the background would be stopped by the first thing it does with it).
 pub(crate) fn is_live() -> bool {
-    let can_move = std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
     let stdout = io::stdout();
     let is_ours = || rustix::termios::tcgetpgrp(&stdout).is_ok_and(|group| group == rustix::process::getpgrp());
-    can_move && stdout.is_terminal() && io::stderr().is_terminal() && is_ours()
+    paint::can_move() && stdout.is_terminal() && io::stderr().is_terminal() && is_ours()
 }
 
 /// How many columns standard output has. None: it is no terminal.

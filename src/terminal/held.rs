@@ -1,8 +1,10 @@
 //! Standard error for log lines: what is said while a view has the terminal waits in memory until it is given back, so that
-//! it does not tear the view and is not lost with it.
+//! it does not tear the view and is not lost with it. A bar makes room for a line and goes on below it.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
+
+use indicatif::ProgressBar;
 
 use super::guard;
 
@@ -11,12 +13,24 @@ const HELD_BYTES_MAX: usize = 64 << 10;
 
 static HELD: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
+/// What is drawn over the last line.
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// From now on standard error is this bar's, too; or nobody's.
+pub(crate) fn share_with(bar: Option<ProgressBar>) {
+    *BAR.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+}
+
 pub(crate) struct StandardError;
 
 impl Write for StandardError {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !guard::is_taken() {
-            return io::stderr().write(bytes);
+            let bar = BAR.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            return match bar {
+                Some(bar) => bar.suspend(|| io::stderr().write(bytes)),
+                None => io::stderr().write(bytes),
+            };
         }
         hold(&mut HELD.lock().unwrap_or_else(PoisonError::into_inner), bytes);
         Ok(bytes.len())

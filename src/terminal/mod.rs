@@ -15,7 +15,7 @@ pub(crate) mod words;
 
 pub(crate) use columns::{Column, Columns, Width};
 pub(crate) use findings::{Finding, Top, findings};
-pub(crate) use guard::{Key, Screen, give_back, is_live, width};
-pub(crate) use held::StandardError;
+pub(crate) use guard::{Key, Screen, give_back, is_live, is_taken, width};
+pub(crate) use held::{StandardError, share_with};
 pub(crate) use style::Theme;
 pub(crate) use widgets::{Headline, gauge, plain, rule, severity, spark};

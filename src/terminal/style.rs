@@ -1,7 +1,9 @@
 //! In which colours: the sixteen of the terminal, which its owner chose to be read on their background, light or dark. Black,
-//! white and greys are left alone; what matters less is dim. `NO_COLOR` takes the colours away, and no view needs them.
+//! white and greys are left alone; what matters less is dim. No view needs the colours.
 
 use ratatui::style::{Color, Modifier, Style};
+
+use crate::paint;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Theme {
@@ -9,9 +11,9 @@ pub(crate) struct Theme {
 }
 
 impl Theme {
-    /// As the environment wishes (https://no-color.org).
-    pub(crate) fn of_environment() -> Theme {
-        Theme { colours: std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty()) }
+    /// As `--color` and the environment wish.
+    pub(crate) fn wanted() -> Theme {
+        Theme { colours: paint::on_stdout() }
     }
 
     /// For frames that are printed as text.

@@ -32,7 +32,7 @@ struct Expected {
 
 #[test]
 fn aggregates_are_those_of_pandas() {
-    let made: Made = serde_json::from_str(include_str!("../testdata/pandas.json")).expect("pandas.json");
+    let made: Made = serde_json::from_str(include_str!("../../testdata/pandas.json")).expect("pandas.json");
     let window = Span::from_millis(made.window as u64 / 1000);
     let settings = Config { window, ..Config::default() }.settings(true, false).expect("consistent");
     let mut windows = Windows::new(settings);

@@ -59,3 +59,10 @@ pub use questions::Questions;
 pub use settings::SUGGESTED;
 #[cfg(feature = "kafka")]
 pub use source::KafkaSource;
+
+/// The version of the client library, as it says itself.
+#[cfg(feature = "kafka")]
+#[must_use]
+pub fn client_version() -> String {
+    rdkafka::util::get_rdkafka_version().1
+}

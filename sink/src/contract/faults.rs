@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use types::Position;
 
@@ -90,14 +90,14 @@ fn what_still_fails_of_a_lost_partition_is_nobodys_trouble() {
 
 #[test]
 fn polling_never_waits() {
-    let (stage, _) = broken(&Bench::memory(), &[Fault::Slow; 10]);
+    let (stage, faulty) = broken(&Bench::memory(), &[Fault::Held; 10]);
     let mut sink = stage.unchecked(identity()).expect("apart").partition(&partition(0));
     claim(&mut sink);
     let frozen = sink.encode(&Batch::of(6).kind(RecordKind::Genesis).commit(10)).expect("encodes");
     sink.begin(frozen);
-    let asked = Instant::now();
+    // If it waited, it would come back with what there is in the end.
     assert!(matches!(sink.poll(), Outcome::Pending));
-    assert!(asked.elapsed() < Duration::from_millis(20));
+    faulty.gate.close();
     assert!(matches!(sink.wait(super::fixture::WAIT), Outcome::Done(_)));
 }
 

@@ -11,6 +11,7 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
+use tokio::sync::Semaphore;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -18,6 +19,8 @@ pub(super) enum Fault {
     FailsBefore,
     AppliedButAnswerLost,
     Slow,
+    /// Nothing happens until the gate is opened, or for long.
+    Held,
     /// As a right taken away: waiting alone does not help.
     Denied,
 }
@@ -28,12 +31,14 @@ pub(super) struct Faulty {
     /// For each put in turn; then none.
     plan: Mutex<Vec<Fault>>,
     pub(super) puts: AtomicU32,
+    /// Closed: what was held goes on, and nothing is held any more.
+    pub(super) gate: Semaphore,
 }
 
 impl Faulty {
     pub(super) fn new(inner: Arc<dyn ObjectStore>, plan: &[Fault]) -> Arc<Self> {
         let plan = Mutex::new(plan.iter().rev().copied().collect());
-        Arc::new(Faulty { inner, plan, puts: AtomicU32::new(0) })
+        Arc::new(Faulty { inner, plan, puts: AtomicU32::new(0), gate: Semaphore::new(0) })
     }
 
     fn lost() -> Error {
@@ -60,6 +65,10 @@ impl ObjectStore for Faulty {
                 return Err(Self::lost());
             }
             Fault::Slow => tokio::time::sleep(Duration::from_millis(30)).await,
+            Fault::Held => {
+                // However it ends, the request goes on.
+                let _ = tokio::time::timeout(Duration::from_secs(10), self.gate.acquire()).await;
+            }
             Fault::Denied => {
                 return Err(Error::PermissionDenied { path: location.to_string(), source: "no".into() });
             }

@@ -26,11 +26,11 @@ pub(super) fn train(
     shutdown: &Shutdown,
 ) -> anyhow::Result<Option<usize>> {
     let Some(history) = history(config, watch, shutdown)? else { return Ok(None) };
-    let bar = watch.bar(Stage::Training, "training models", history.keys() as u64);
+    let bar = watch.count(Stage::Training, "training", "models", history.keys() as u64);
     // The faults to be found last for a window.
     let options = TrainOptions { smoothing: 1, ..TrainOptions::default() };
     let outcomes = learn::learn(history, &|_| !shutdown.requested(), &options, &bar)?;
-    bar.finish_and_clear();
+    drop(bar);
     if shutdown.requested() {
         return Ok(None);
     }
@@ -47,7 +47,7 @@ fn history(config: &Config, watch: &Watch, shutdown: &Shutdown) -> anyhow::Resul
     clean.duration = clean.clean_lead;
     clean.malformed = 0.0;
     let fleet = Fleet::new(&clean)?;
-    let bar = watch.bar(Stage::Reading, "reading a clean day", fleet.readings_planned().unwrap_or(0));
+    let bar = watch.count(Stage::Reading, "reading a clean day", "readings", fleet.readings_planned().unwrap_or(0));
     let settings = config.aggregate.settings(false, false)?;
     let names: Vec<String> = (0..clean.devices).map(|device| fleet.device_name(device)).collect();
     let features = FEATURES.map(Feature::from).to_vec();
@@ -65,7 +65,7 @@ fn history(config: &Config, watch: &Watch, shutdown: &Shutdown) -> anyhow::Resul
             };
             windows.observe(arrival, std::iter::once(reading), &mut refused);
             refused.clear();
-            bar.inc(1);
+            bar.add(1);
             if shutdown.requested() {
                 return Ok(None);
             }
@@ -73,6 +73,5 @@ fn history(config: &Config, watch: &Watch, shutdown: &Shutdown) -> anyhow::Resul
         windows.end(Close::All);
         history.take(&mut windows, &|_, _, _| true);
     }
-    bar.finish_and_clear();
     Ok(Some(history))
 }

@@ -8,12 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use indicatif::ProgressBar;
 use ingest::simulated::Fleet;
 
 use super::draw::draw;
 use super::view::{Sample, Stage, View};
-use crate::commands::progress;
+use crate::commands::progress::{self, Counter, Meter, Unit};
 use crate::pipeline::Progress;
 use crate::shutdown::{STOPPED, Shutdown};
 use crate::terminal::{Key, Screen, Theme, give_back};
@@ -47,7 +46,7 @@ struct Current {
     stage: Stage,
     began: f64,
     /// Counts how far it is, unseen; of the stream the totals do.
-    bar: Option<ProgressBar>,
+    counter: Option<Counter>,
     /// Events that the stream will have.
     expected: Option<u64>,
 }
@@ -73,12 +72,11 @@ impl Watch {
     }
 
     /// For a stage of so many steps.
-    pub(super) fn bar(&self, stage: Stage, what: &str, length: u64) -> ProgressBar {
-        let Some(live) = &self.live else { return progress::bar(what, length) };
-        let bar = ProgressBar::hidden();
-        bar.set_length(length);
-        live.seen.enter(Current { stage, bar: Some(bar.clone()), ..Current::default() });
-        bar
+    pub(super) fn count(&self, stage: Stage, what: &str, unit: &'static str, total: u64) -> Meter {
+        let Some(live) = &self.live else { return progress::count(what, Unit::Of(unit), total) };
+        let meter = Meter::unseen(what, total);
+        live.seen.enter(Current { stage, counter: Some(meter.clone()), ..Current::default() });
+        meter
     }
 
     /// Runs the stream.
@@ -134,7 +132,7 @@ impl Drop for Live {
 }
 
 fn show(mut screen: Screen, mut view: View, seen: &Seen) -> io::Result<()> {
-    let theme = Theme::of_environment();
+    let theme = Theme::wanted();
     let mut anomalies = 0;
     while !seen.over.load(Ordering::Acquire) {
         view.take(seen.sample(&mut anomalies));
@@ -161,7 +159,7 @@ impl Seen {
     /// `anomalies`: how many were seen so far.
     fn sample(&self, anomalies: &mut u64) -> Sample {
         let current = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_bar = current.bar.as_ref().and_then(|bar| Some((bar.position(), bar.length()?)));
+        let counted = current.counter.as_ref().map(|counter| (counter.done(), counter.total()));
         let counts = self.totals.counts();
         let clocks = self.totals.board().partitions.into_iter();
         let (new, seen) = self.totals.recent().since(*anomalies);
@@ -170,7 +168,7 @@ impl Seen {
             at: self.begun.elapsed().as_secs_f64(),
             stage: current.stage,
             stage_began: current.began,
-            steps: of_bar.or_else(|| current.expected.map(|expected| (counts.records, expected))),
+            steps: counted.or_else(|| current.expected.map(|expected| (counts.records, expected))),
             counts,
             refused: self.totals.refused(),
             clocks: clocks.filter_map(|(partition, status)| Some((partition, status.clock?))).collect(),

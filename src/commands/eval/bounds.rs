@@ -8,9 +8,9 @@ use types::{Span, parse_span};
 use super::measure::Figures;
 use crate::commands::share;
 
-/// Each makes the exit status 1 if it is not kept, or if the figure is not defined.
+/// Each makes the exit status 3 if it is not kept, or if the figure is not defined.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Bounds, with exit status 1 if one is not kept")]
+#[command(next_help_heading = "Bounds (exit status 3 if one is not kept)")]
 pub(super) struct Bounds {
     /// Least precision, as `0.85` or `85%`
     #[arg(long, value_name = "SHARE", value_parser = share)]

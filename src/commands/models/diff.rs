@@ -6,14 +6,18 @@ use serde_json::json;
 use super::Place;
 use super::list::escaped;
 use super::registry_place::Open;
-use crate::commands::Format;
 use crate::commands::output::{Output, grouped};
+use crate::commands::{Format, progress};
 
 /// Keys that the text shows of each kind.
 const SHOWN_MAX: usize = 20;
 
 /// Compares two sets of a registry: keys added, removed, and those whose models judge differently
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  atalaia models diff previous current --from registry/
+  atalaia models diff previous current -c pipeline.toml --format json | jq '.changed | length'")]
 pub(super) struct Args {
     /// The older set: an id, `current` or `previous`
     a: String,
@@ -33,7 +37,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let open = Open::new(&args.place)?;
     let (before, after) = (open.set(&args.a)?, open.set(&args.b)?);
     let difference = registry::diff(&open.config.score, &open.at.store, &open.at.prefix, &before, &after);
+    let meter = progress::wait("comparing the sets");
     let difference = open.runtime.block_on(difference)?;
+    drop(meter);
     let mut out = Output::new();
     match args.format {
         Format::Json => {

@@ -6,11 +6,15 @@ use serde_json::json;
 use super::Place;
 use super::list::{aligned, escaped};
 use super::registry_place::Open;
-use crate::commands::Format;
 use crate::commands::output::Output;
+use crate::commands::{Format, progress};
 
 /// Shows which sets of a registry were in use, the newest first
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  atalaia models history --from registry/
+  atalaia models history -c pipeline.toml --format json | jq -r .set")]
 pub(super) struct Args {
     #[command(flatten)]
     place: Place,
@@ -22,7 +26,9 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let open = Open::new(&args.place)?;
+    let meter = progress::wait("reading the history");
     let history = open.runtime.block_on(registry::history(&open.at.store, &open.at.prefix))?;
+    drop(meter);
     if history.is_empty() {
         return Err(score::Error::NotPublished { place: open.at.display }.into());
     }

@@ -7,8 +7,9 @@ use serde_json::json;
 use store::Location;
 
 use super::Place;
+use crate::commands::Format;
 use crate::commands::output::{Output, grouped};
-use crate::commands::{Format, progress};
+use crate::commands::progress::{self, Unit};
 use crate::runtime::Runtime;
 
 /// Reads scikit-learn files and writes them as a registry: a few Parquet files instead of one file a model
@@ -19,6 +20,11 @@ use crate::runtime::Runtime;
 /// The files are read as plain data; nothing in them is run. Every model is checked before anything is written, and a place that holds a
 /// registry already is refused: take a new one, and change `score.models` to it.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  atalaia models import --from az://trained/ --to az://models/registry/ -c pipeline.toml
+  atalaia models import --from trained/ --template '{device}/{sensor}/model.pkl' --to registry/
+  atalaia models import --from all.joblib --to registry/ --skip-bad")]
 pub(super) struct Args {
     #[command(flatten)]
     place: Place,
@@ -110,6 +116,7 @@ async fn copy(config: &config::Config, from: &Source, to: &Location) -> anyhow::
         return Err(score::Error::NothingToPublish).with_context(|| format!("read the models in `{from}`"));
     }
     tracing::info!(models = models.len(), "models read");
+    let _meter = progress::wait("writing the registry");
     score::write_registry(&models, &to.store, &to.prefix).await.with_context(|| format!("write the registry to `{to}`"))
 }
 
@@ -119,13 +126,12 @@ pub(super) fn read_file(config: &config::Config, path: &Path) -> anyhow::Result<
 }
 
 async fn read_files(config: &config::Config, from: &Location) -> anyhow::Result<Vec<score::Model>> {
-    let bar = progress::bar("reading models", 0);
+    let meter = progress::count("reading models", Unit::Of("files"), 0);
     let shown = |done: usize, total: usize| {
-        bar.set_length(total as u64);
-        bar.set_position(done as u64);
+        meter.set_total(total as u64);
+        meter.set(done as u64);
     };
     let place = (from.store.clone(), from.prefix.clone());
     let models = score::read_models(&config.score, Some(place), &shown).await;
-    bar.finish_and_clear();
     Ok(models?)
 }

@@ -11,6 +11,10 @@ use crate::runtime::Runtime;
 
 /// Lists the models, one a line
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  atalaia models list --from models/
+  atalaia models list -c pipeline.toml --format json | jq -r .device | sort -u")]
 pub(super) struct Args {
     #[command(flatten)]
     place: Place,
@@ -22,6 +26,11 @@ pub(super) struct Args {
 
 /// Shows one model
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  atalaia models show pump-7 temp --from models/
+  atalaia models show pump-7 -c pipeline.toml    # the model of the whole device
+  atalaia models show '*' --from models/         # the default of the fleet")]
 pub(super) struct ShowArgs {
     /// The device that the model belongs to; `*` for a default
     device: String,
@@ -39,6 +48,7 @@ pub(super) struct ShowArgs {
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let config = args.place.config()?;
+    crate::telemetry::logs(&config.telemetry)?;
     let set = assemble::load_models(&config, &Runtime::new()?)?;
     let mut out = Output::new();
     match args.format {
@@ -61,6 +71,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
 
 pub(super) fn show(args: ShowArgs) -> anyhow::Result<()> {
     let config = args.place.config()?;
+    crate::telemetry::logs(&config.telemetry)?;
     let set = assemble::load_models(&config, &Runtime::new()?)?;
     let (device, sensor) = (Some(args.device.as_str()).filter(|device| *device != "*"), args.sensor.as_deref());
     let Some(model) = set.get(device, sensor) else {

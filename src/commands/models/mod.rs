@@ -21,19 +21,17 @@ use clap::Subcommand;
 
 use super::PartialConfig;
 
-/// Shows the models that judge windows, scores rows with one, and imports scikit-learn files into a registry
+/// Lists, imports, publishes, compares and checks the models that judge windows
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   atalaia models list --from models/
-  atalaia models show 1 4 -c pipeline.toml
-  atalaia models score model.joblib --input rows.csv --format json
-  atalaia models stale -c pipeline.toml --max-age 30d
-  atalaia models import --from az://trained/ --to az://models/registry/ -c pipeline.toml
+  atalaia models show pump-7 temp -c pipeline.toml
   atalaia models import --from trained/ --template '{device}/{sensor}/model.pkl' --to registry/
   atalaia models publish --from trained/ --to registry/ --note 'November, longer history'
   atalaia models diff previous current --from registry/
-  atalaia models rollback --from registry/")]
+  atalaia models rollback --from registry/
+  atalaia models stale -c pipeline.toml --max-age 30d")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,

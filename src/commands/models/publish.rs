@@ -9,13 +9,18 @@ use serde_json::json;
 use super::Place;
 use super::registry_place::note;
 use crate::commands::output::{Output, grouped};
-use crate::commands::{Format, PartialConfig, progress};
+use crate::commands::progress::{self, Unit};
+use crate::commands::{Format, PartialConfig};
 use crate::runtime::Runtime;
 
 /// Writes models as a new, immutable set of a registry and puts it to use: running services take it up within `score.poll_interval`
 ///
 /// Every model is checked before anything is written. Files first, then a manifest with their hashes, then the pointer: what dies on the way changes nothing.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  atalaia models publish --from trained/ --to registry/ --note 'November, longer history'
+  atalaia models publish --from models.parquet --from defaults.parquet -c pipeline.toml")]
 pub(super) struct Args {
     /// Parquet files, pickle or joblib files of a dict of models, or a folder or URL of Parquet or scikit-learn files; may be given several times
     #[arg(long, required = true, value_name = "FILES-OR-PREFIX")]
@@ -53,6 +58,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         for from in &args.from {
             models.extend(read(&config, from).await.with_context(|| format!("read the models in `{from}`"))?);
         }
+        let _meter = progress::wait("checking and writing the set");
         let published = registry::publish(&models, &to.store, &to.prefix, &note(args.note)).await;
         published.with_context(|| format!("publish the models in `{to}`"))
     })?;
@@ -83,14 +89,13 @@ async fn read(config: &config::Config, from: &str) -> anyhow::Result<Vec<Model>>
     }
     let place = store::open(from, config.model_storage()).context("open the place of the models")?;
     store::check(&place).await.context("open the place of the models")?;
-    let bar = progress::bar("reading models", 0);
+    let meter = progress::count("reading models", Unit::Of("files"), 0);
     let shown = |done: usize, total: usize| {
-        bar.set_length(total as u64);
-        bar.set_position(done as u64);
+        meter.set_total(total as u64);
+        meter.set(done as u64);
     };
     let config = score::Config { models: from.to_owned(), ..config.score.clone() };
     let models = score::read_models(&config, Some((place.store, place.prefix)), &shown).await;
-    bar.finish_and_clear();
     Ok(models?)
 }
 

@@ -13,6 +13,10 @@ use crate::commands::output::Output;
 ///
 /// Nothing is undone or deleted: the history gets one entry more. Running services take the set up within `score.poll_interval`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  atalaia models rollback --from registry/
+  atalaia models rollback -c pipeline.toml --note 'false alarms since Monday'")]
 pub(super) struct Args {
     /// The set to put to use: an id of `atalaia models history`, or `previous`: the one before the set in use
     #[arg(long, default_value = "previous", value_name = "ID")]

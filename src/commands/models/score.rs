@@ -18,6 +18,10 @@ use crate::commands::output::Output;
 /// The file is read as plain data; nothing in it is run. Columns are taken by the names that the model was trained on, if the first line has
 /// them, else by their order. A prediction of 1 is an anomaly: a decision that is not above 0.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  atalaia models score model.joblib --input rows.csv
+  atalaia models score model.onnx --input rows.csv --format json | jq 'select(.prediction == 1)'")]
 pub(super) struct Args {
     /// Pickle, joblib, skops or ONNX file
     model: PathBuf,

@@ -27,8 +27,12 @@ use crate::wall;
 Examples:
   atalaia models stale -c pipeline.toml
   atalaia models stale -c pipeline.toml --max-age 7d --max-anomalous 5% --since 1d
-  atalaia models stale -c pipeline.toml --format csv > retrain.csv      for the job that trains
-  atalaia models stale --from models/registry/ --max-age 30d --no-predictions --check || echo retrain")]
+  atalaia models stale -c pipeline.toml --format csv > retrain.csv    # for the job that trains
+  atalaia models stale --from models/registry/ --no-predictions --check || echo retrain
+
+Exit status:
+  0  told; with --check: nothing is stale
+  1  it failed; with --check: something is stale")]
 pub(super) struct Args {
     #[command(flatten)]
     place: Place,

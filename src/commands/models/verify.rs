@@ -8,13 +8,22 @@ use serde_json::json;
 use super::Place;
 use super::list::escaped;
 use super::registry_place::Open;
-use crate::commands::Format;
 use crate::commands::output::{Output, grouped};
+use crate::commands::{Format, progress};
 
 /// Checks a set: hashes of its files, checksums of its rows, every model's numbers, keys that come twice
 ///
 /// All problems are named, and the exit status is 1 if there is one.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  atalaia models verify --from registry/
+  atalaia models verify previous -c pipeline.toml
+  atalaia models verify --from trained/    # files of scikit-learn, before they are imported
+
+Exit status:
+  0  sound
+  1  not sound, or not to be read")]
 pub(super) struct Args {
     /// An id, `current` or `previous` [default: what a service would load, also files of Parquet or scikit-learn without a registry around them]
     set_id: Option<String>,
@@ -31,7 +40,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let open = Open::new(&args.place)?;
     let set = args.set_id.as_deref().map(|word| open.set(word)).transpose()?;
     let verified = registry::verify(&open.config.score, &open.at.store, &open.at.prefix, set.as_deref());
-    let Verified { set, models, files, bytes, problems, problems_total } = open.runtime.block_on(verified)?;
+    let Verified { set, models, files, bytes, problems, problems_total } = {
+        let _meter = progress::wait("verifying files and models");
+        open.runtime.block_on(verified)?
+    };
     let mut out = Output::new();
     match args.format {
         Format::Json => {

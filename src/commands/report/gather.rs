@@ -3,8 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use indicatif::ProgressBar;
-
 use super::census::Census;
 use super::course::{self, Course};
 use super::place::Place;
@@ -12,7 +10,7 @@ use super::plan::Plan;
 use super::refused::{Part, Refused};
 use super::truth::Truth;
 use crate::commands::predictions::{COLUMNS, Columns};
-use crate::commands::progress;
+use crate::commands::progress::{self, Counter, Unit};
 use crate::runtime::Runtime;
 
 /// All that the page is made of.
@@ -35,20 +33,19 @@ pub(super) fn gather(
 ) -> anyhow::Result<Gathered> {
     let begun = Instant::now();
     let twice: u64 = place.predictions.as_ref().map_or(0, |dataset| dataset.bytes());
-    let bar = progress::bar("reading the dataset", place.bytes() + twice);
-    bar.set_message("reading: what there is");
+    let bar = progress::count("reading what there is", Unit::Bytes, place.bytes() + twice);
     let census = first_look(place, part, runtime, &bar)?;
     let plan = Plan::of(&census);
-    bar.set_message("reading: how it went");
+    bar.say("reading how it went");
     let course = second_look(place, part, &plan, &mut truth, runtime, &bar)?;
-    bar.set_message("reading: what was refused");
+    bar.say("reading what was refused");
     let refused = refusals(place, part, runtime, &bar)?;
-    bar.finish_and_clear();
+    drop(bar);
     let (files, bytes) = (place.files(), place.bytes());
     Ok(Gathered { census, plan, course, truth, refused, files, bytes, took: begun.elapsed() })
 }
 
-fn first_look(place: &Place, part: Part, runtime: &Runtime, bar: &ProgressBar) -> anyhow::Result<Census> {
+fn first_look(place: &Place, part: Part, runtime: &Runtime, bar: &Counter) -> anyhow::Result<Census> {
     let mut census = Census::default();
     let Some(predictions) = &place.predictions else { return Ok(census) };
     predictions.files(runtime, |object, file| {
@@ -59,7 +56,7 @@ fn first_look(place: &Place, part: Part, runtime: &Runtime, bar: &ProgressBar) -
             rows.filter(|row| part.holds(row.start)).for_each(|row| census.add(&row));
             Ok(())
         })?;
-        bar.inc(object.bytes);
+        bar.add(object.bytes);
         Ok(())
     })?;
     Ok(census)
@@ -71,7 +68,7 @@ fn second_look(
     plan: &Plan,
     truth: &mut Option<Truth>,
     runtime: &Runtime,
-    bar: &ProgressBar,
+    bar: &Counter,
 ) -> anyhow::Result<Course> {
     let mut course = Course::new(plan);
     let Some(predictions) = &place.predictions else { return Ok(course) };
@@ -84,23 +81,23 @@ fn second_look(
                 }
             }
         })?;
-        bar.inc(object.bytes);
+        bar.add(object.bytes);
         Ok(())
     })?;
     Ok(course)
 }
 
-fn refusals(place: &Place, part: Part, runtime: &Runtime, bar: &ProgressBar) -> anyhow::Result<Refused> {
+fn refusals(place: &Place, part: Part, runtime: &Runtime, bar: &Counter) -> anyhow::Result<Refused> {
     let mut refused = Refused::default();
     if let Some(late) = &place.late {
         late.files(runtime, |object, file| {
-            bar.inc(object.bytes);
+            bar.add(object.bytes);
             refused.add_late(file, part)
         })?;
     }
     if let Some(quarantine) = &place.quarantine {
         quarantine.files(runtime, |object, file| {
-            bar.inc(object.bytes);
+            bar.add(object.bytes);
             refused.add_quarantine(file, part)
         })?;
     }

@@ -11,27 +11,27 @@ use crate::wall;
 #[group(skip)]
 pub(super) struct Options {
     /// Another seed gives another fleet, with other faults
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
 
     /// Number of devices
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
     devices: u32,
 
     /// The sensors of every device: how many, or their names, comma-separated
-    #[arg(long, value_name = "NUMBER|NAMES", default_value = "5")]
+    #[arg(long, value_name = "COUNT|NAMES", default_value = "5")]
     sensors: String,
 
     /// Number of partitions; a new topic gets as many
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, value_name = "COUNT", default_value_t = 4)]
     partitions: u32,
 
     /// How often every device reads its sensors [default: 30s]
-    #[arg(long)]
+    #[arg(long, value_name = "SPAN")]
     interval: Option<Span>,
 
     /// How long the run is, in event time [default: 1d]
-    #[arg(long, conflicts_with = "endless")]
+    #[arg(long, value_name = "SPAN", conflicts_with = "endless")]
     duration: Option<Span>,
 
     /// Event time at which the run begins [default: 2026-01-05T00:00:00Z, with --endless now]

@@ -1,14 +1,11 @@
-//! How fast records are written, and how one sees that they are.
+//! How fast records are written.
 
-use std::io::IsTerminal;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use indicatif::ProgressBar;
 use ingest::simulated::Config;
 use types::Micros;
 
-use crate::commands::output::grouped;
 use crate::shutdown::Shutdown;
 
 /// When the next record is due, by wall time since the beginning.
@@ -43,32 +40,5 @@ impl Pace {
             }
             thread::park_timeout(left.min(STEP));
         }
-    }
-}
-
-/// Plain lines now and then where no bar is shown.
-pub(super) struct Lines<'a> {
-    bar: &'a ProgressBar,
-    wanted: bool,
-    every: Duration,
-    begun: Instant,
-    last: Instant,
-}
-
-impl<'a> Lines<'a> {
-    pub(super) fn new(bar: &'a ProgressBar, endless: bool) -> Self {
-        let now = Instant::now();
-        let every = Duration::from_secs(if endless { 60 } else { 5 });
-        Lines { bar, wanted: endless || !std::io::stderr().is_terminal(), every, begun: now, last: now }
-    }
-
-    pub(super) fn show(&mut self, records: u64) {
-        if !self.wanted || self.last.elapsed() < self.every {
-            return;
-        }
-        self.last = Instant::now();
-        let rate = records as f64 / self.begun.elapsed().as_secs_f64();
-        let of = self.bar.length().map_or_else(String::new, |length| format!(" of {}", grouped(length)));
-        tracing::info!("simulating: {}{of} records ({}/s)", grouped(records), grouped(rate as u64));
     }
 }

@@ -16,7 +16,7 @@ use super::{Common, Desk};
 use crate::commands::Format;
 use crate::commands::output::{Output, grouped};
 
-/// Checks that what is published is what was counted: each window once, nothing missing, nothing foreign; exit status 1 if not
+/// Checks that what is published is what was counted: each window once, nothing missing or foreign
 ///
 /// It reads the logs that are kept and all files of the datasets, one after the other. Compared are: rows by device, sensor and
 /// window (none twice, over all partitions), the sums of rows with the accounts in the logs, the files with the records that
@@ -25,8 +25,12 @@ use crate::commands::output::{Output, grouped};
 #[command(after_help = "\
 Examples:
   atalaia state audit -c pipeline.toml
-  atalaia state audit -c pipeline.toml --memory 4096       fewer passes over very large datasets
-  atalaia state audit -c pipeline.toml --format json | jq .violations")]
+  atalaia state audit -c pipeline.toml --memory 4096    # fewer passes over very large datasets
+  atalaia state audit -c pipeline.toml --format json | jq .violations
+
+Exit status:
+  0  what is published is what was counted
+  1  it is not, or it failed")]
 pub(crate) struct Args {
     #[command(flatten)]
     common: Common,

@@ -8,8 +8,8 @@ use sink::admin::Head;
 use types::Micros;
 
 use super::{Common, DRY_RUN, Desk, parse_time, time};
-use crate::commands::Format;
 use crate::commands::output::Output;
+use crate::commands::{Format, progress};
 use crate::pipeline;
 
 /// Hands over to a successor with other rules of windows, at a boundary: nothing is lost and nothing counted twice
@@ -20,7 +20,7 @@ use crate::pipeline;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  atalaia state drain -c pipeline.toml --until 2026-02-01T00:00:00Z     is that possible?
+  atalaia state drain -c pipeline.toml --until 2026-02-01T00:00:00Z    # is that possible?
   atalaia state drain -c pipeline.toml --until 2026-02-01T00:00:00Z --apply")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -44,11 +44,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     // Whatever has been read: the boundary has to be one.
     aggregate::Windows::new(desk.settings).drain_until(args.until)?;
+    let meter = progress::wait("asking the store");
     let partitions = check(&desk, args.until)?;
     if args.apply {
         desk.check()?;
         desk.sinks.request_drain(args.until)?;
     }
+    drop(meter);
     let mut out = Output::new();
     let (id, until) = (&desk.config.pipeline, time(args.until));
     if args.common.format == Format::Json {

@@ -9,9 +9,9 @@ use types::{LateReadings, PartitionId, Position, Quarantine, Scores, SeriesNames
 
 use super::inquiry::Inquiry;
 use super::{Common, DRY_RUN, Desk, wait};
-use crate::commands::Format;
 use crate::commands::input::BROKER_TIMEOUT;
 use crate::commands::output::{Output, grouped};
+use crate::commands::{Format, progress};
 use crate::wall;
 
 /// Goes on behind records that expired before they were read
@@ -22,14 +22,14 @@ use crate::wall;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  atalaia state accept-gap -c pipeline.toml --partition 3     what would be given up
+  atalaia state accept-gap -c pipeline.toml --partition 3    # what would be given up
   atalaia state accept-gap -c pipeline.toml --partition 3 --apply")]
 pub(crate) struct Args {
     #[command(flatten)]
     common: Common,
 
     /// The partition that is halted
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "PARTITION")]
     partition: u32,
 
     /// Do it
@@ -50,6 +50,7 @@ const TRIES: usize = 5;
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let desk = Desk::open(&args.common)?;
     let partition = desk.partition(args.partition)?;
+    let meter = progress::wait("asking the store and the source");
     let mut inquiry = Inquiry::open(&desk.config, BROKER_TIMEOUT)?;
     let head = desk.sinks.head(&partition)?;
     if let Some(problem) = head.problem(&partition) {
@@ -69,6 +70,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (gap, seq) = accept(&desk, &mut inquiry, &partition)?;
         desk.sinks.call_attention()?;
     }
+    drop(meter);
     show(args.common.format, &partition, header.resume.next, gap, seq)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -23,17 +23,20 @@ use super::{ConfigArgs, Format, assemble};
 use crate::runtime::Runtime;
 use crate::wall::text as time;
 
-/// Shows what a pipeline has committed, checks it, and mends what keeps partitions from going on
+/// Shows what is committed, checks it, and mends what keeps partitions from going on
 ///
 /// What changes something is a dry run unless `--apply` is given.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   atalaia state status -c pipeline.toml
-  atalaia state accept-gap -c pipeline.toml --partition 3 --apply         go on behind expired records
-  atalaia state reset -c pipeline.toml --partition 3 --to earliest        begin anew, no window twice
-  atalaia state drain -c pipeline.toml --until 2026-02-01T00:00:00Z       hand over to a successor
-  atalaia state audit -c pipeline.toml")]
+  atalaia state audit -c pipeline.toml
+  # go on behind expired records
+  atalaia state accept-gap -c pipeline.toml --partition 3 --apply
+  # begin anew, no window twice: a dry run
+  atalaia state reset -c pipeline.toml --partition 3 --to earliest
+  # hand over to a successor: a dry run
+  atalaia state drain -c pipeline.toml --until 2026-02-01T00:00:00Z")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,

@@ -16,9 +16,9 @@ use types::{Micros, PartitionId, Position};
 use self::floor::Floor;
 use super::inquiry::Inquiry;
 use super::{Common, DRY_RUN, Desk, parse_time, time};
-use crate::commands::Format;
 use crate::commands::input::BROKER_TIMEOUT;
 use crate::commands::output::Output;
+use crate::commands::{Format, progress};
 use crate::{pipeline, wall};
 
 /// Begins anew in a partition: where its log is damaged or gone, or the topic is not the one that was read
@@ -31,16 +31,16 @@ use crate::{pipeline, wall};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  atalaia state reset -c pipeline.toml --partition 3 --to 2026-01-31T06:00:00Z     a dry run
+  atalaia state reset -c pipeline.toml --partition 3 --to 2026-01-31T06:00:00Z    # a dry run
   atalaia state reset -c pipeline.toml --partition 3 --to 2026-01-31T06:00:00Z --apply
-  atalaia state reset -c pipeline.toml --all --to earliest --apply     for a topic made anew")]
+  atalaia state reset -c pipeline.toml --all --to earliest --apply    # for a topic made anew")]
 #[command(group(clap::ArgGroup::new("which").required(true).args(["partition", "all"])))]
 pub(crate) struct Args {
     #[command(flatten)]
     common: Common,
 
     /// The partition
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "PARTITION")]
     partition: Option<u32>,
 
     /// All partitions of the topic
@@ -91,6 +91,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let mut out = Output::new();
     for partition in partitions(args, &desk, count)? {
+        let meter = progress::wait("asking the store and the source");
         let (plan, seq) = if args.apply {
             let (plan, seq) = apply(args, &desk, &mut inquiry, &partition, count)
                 .with_context(|| format!("partition `{partition}`"))?;
@@ -99,6 +100,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let behind = desk.sinks.look_behind(&partition)?;
             (Plan::make(args, &desk, &mut inquiry, &partition, behind)?, None)
         };
+        drop(meter);
         match args.common.format {
             Format::Text => plan.text(args, seq, &mut out),
             Format::Json => drop(out.line(plan.json(seq))),

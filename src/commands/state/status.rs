@@ -10,13 +10,13 @@ use types::{Micros, PartitionId, Position};
 
 use super::inquiry::Inquiry;
 use super::{Common, Desk, time, time_or_none};
-use crate::commands::Format;
 use crate::commands::output::{Output, grouped};
+use crate::commands::{Format, progress};
 use crate::{pipeline, report, wall};
 
 mod show;
 
-/// Shows how far each partition is, and what keeps it from going on; exit status 1 if something does
+/// Shows how far each partition is, and what keeps it from going on
 ///
 /// It reads the newest commit record of each partition and asks the broker how far the topic reaches. It changes nothing, and
 /// services may run meanwhile.
@@ -24,8 +24,12 @@ mod show;
 #[command(after_help = "\
 Examples:
   atalaia state status -c pipeline.toml
-  atalaia state status -c pipeline.toml --offline     without asking the broker
-  atalaia state status -c pipeline.toml --format json | jq '.partitions[] | {partition, lag, problems}'")]
+  atalaia state status -c pipeline.toml --offline    # without asking the broker
+  atalaia state status -c pipeline.toml --format json | jq '.partitions[] | {partition, lag}'
+
+Exit status:
+  0  every partition can go on
+  1  a partition is halted, or it failed")]
 pub(crate) struct Args {
     #[command(flatten)]
     common: Common,
@@ -72,6 +76,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         unasked: args.offline.then(|| "not asked".to_owned()),
         now: wall::now(),
     };
+    let meter = progress::wait("asking the store and the source");
     for trace in desk.sinks.survey()? {
         let partition = trace.partition.clone();
         let found = of_log(&desk, trace)?;
@@ -80,6 +85,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if !args.offline {
         ask_source(&desk, &mut survey);
     }
+    drop(meter);
     let is_well = survey.partitions.values().all(|found| found.problems.is_empty());
     match args.common.format {
         Format::Text => show::text(&desk, &survey)?,

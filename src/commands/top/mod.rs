@@ -23,24 +23,24 @@ use types::Span;
 
 use self::service::{Asking, Said};
 use self::view::View;
-use super::Format;
 use super::output::Output;
+use super::{Format, progress};
 use crate::report;
 use crate::runtime::Runtime;
 use crate::shutdown::Shutdown;
 use crate::terminal::{self, Key, Screen, Theme};
 
-/// Shows live what running services do: partitions, throughput, the newest anomalies, what is wrong
+/// Shows live what running services do, and what is wrong
 ///
-/// It asks the read-only API that `telemetry.status` switches on (docs/api.md). Several instances are shown one by one and
+/// Partitions, throughput, the newest anomalies, warnings. It asks the read-only API that `telemetry.status` switches on (docs/api.md). Several instances are shown one by one and
 /// summed. When a service does not answer, its last figures stay, greyed and with their age, and it is asked again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   atalaia top
-  atalaia top --url http://127.0.0.1:9465 --url http://127.0.0.1:9466     two instances, and their sum
-  atalaia top --once                                                      one frame as text
-  atalaia top --format json | jq .totals                                  once, for scripts
+  atalaia top --url http://127.0.0.1:9465 --url http://127.0.0.1:9466    # two, and their sum
+  atalaia top --once                                                     # one frame as text
+  atalaia top --format json | jq .totals
 
 Keys:
   s, S       sort partitions by the next column, the one before     r   the other way round
@@ -74,7 +74,9 @@ fn interval(text: &str) -> Result<Span, String> {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let meter = progress::wait("asking");
     let mut said: Vec<anyhow::Result<Said>> = args.url.iter().map(|url| service::ask(url)).collect();
+    drop(meter);
     if said.iter().all(Result::is_err) {
         let what = format!(
             "ask `{}` what it does\n\
@@ -116,7 +118,7 @@ fn live(mut screen: Screen, mut view: View, args: &Args) -> anyhow::Result<ExitC
     let shutdown = Shutdown::on_signals(runtime.handle());
     let begun = Instant::now();
     let asking = Asking::begin(&args.url, args.interval.duration())?;
-    let theme = Theme::of_environment();
+    let theme = Theme::wanted();
     view.keys = true;
     while !shutdown.requested() {
         view.now = begun.elapsed().as_secs_f64();

@@ -4,11 +4,11 @@ use std::sync::Mutex;
 use std::thread;
 
 use anyhow::anyhow;
-use indicatif::ProgressBar;
 use score::{ModelKey, TrainOptions, TrainedModel};
 use types::Micros;
 
 use super::history::{History, KeyHistory};
+use crate::commands::progress::Counter;
 
 /// What became of one key.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) fn learn(
     history: History,
     wanted: &(dyn Fn(&ModelKey) -> bool + Sync),
     options: &TrainOptions,
-    bar: &ProgressBar,
+    counter: &Counter,
 ) -> anyhow::Result<Vec<Outcome>> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let left = Mutex::new(history.into_keys());
@@ -37,7 +37,7 @@ pub(crate) fn learn(
             loop {
                 let next = left.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
                 let Some(history) = next else { return outcomes };
-                bar.inc(1);
+                counter.add(1);
                 if wanted(&history.key) {
                     outcomes.push(learn_one(history, options));
                 }

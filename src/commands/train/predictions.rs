@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
-use indicatif::ProgressBar;
 use score::{Feature, Statistic};
 use types::{Micros, Status};
 
@@ -12,6 +11,7 @@ use super::history::History;
 use super::source::{Read, Wanted};
 use crate::commands::parquet_file::{column, number, numbers, text, texts};
 use crate::commands::predictions::{Predictions, STATISTICS, features, std_pop};
+use crate::commands::progress::Counter;
 use crate::runtime::Runtime;
 use crate::shutdown::Shutdown;
 
@@ -24,7 +24,7 @@ pub(crate) fn read(
     runtime: &Runtime,
     wanted: &Wanted,
     history: &mut History,
-    bar: &ProgressBar,
+    counter: &Counter,
     shutdown: &Shutdown,
 ) -> anyhow::Result<Read> {
     let columns: Vec<&str> = OTHERS.into_iter().chain(STATISTICS.map(|(name, _)| name)).collect();
@@ -39,7 +39,8 @@ pub(crate) fn read(
             rows(batch, name, wanted, history, &mut drained)
         })?;
         done += 1;
-        bar.set_position(done * 1000 / predictions.count() as u64);
+        counter.set(read.records);
+        counter.set_share(done as f64 / predictions.count() as f64);
         Ok(())
     })?;
     drained.settle(history);

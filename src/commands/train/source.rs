@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use aggregate::{Arrival, Close, Windows};
 use anyhow::{Context, bail};
 use config::Config;
-use indicatif::ProgressBar;
 use ingest::decode::{Decoded, Decoder};
 use ingest::{Bound, Polled, Records, SourceKind};
 use types::{Micros, PartitionId, Reading};
@@ -15,6 +14,7 @@ use types::{Micros, PartitionId, Reading};
 use super::exclude::Excluded;
 use super::history::History;
 use crate::commands::input;
+use crate::commands::progress::Counter;
 use crate::runtime::Runtime;
 use crate::shutdown::Shutdown;
 
@@ -70,7 +70,7 @@ pub(crate) fn read(
     config: &Config,
     wanted: &Wanted,
     history: &mut History,
-    bar: &ProgressBar,
+    counter: &Counter,
     shutdown: &Shutdown,
 ) -> anyhow::Result<Read> {
     let mut config = config.clone();
@@ -119,9 +119,8 @@ pub(crate) fn read(
             }
             Polled::Records(records) => {
                 fold.records(&records);
-                bar.set_position(
-                    share().map_or(ended as u64 * 1000 / partitions.max(1) as u64, |s| (s * 1000.0) as u64),
-                );
+                counter.set(fold.read.records);
+                counter.set_share(share().unwrap_or(ended as f64 / partitions.max(1) as f64));
             }
         }
         last = Instant::now();

@@ -176,18 +176,6 @@ impl SpecConfig {
     }
 }
 
-/// `{"config": …}`, then the log, a line each.
-pub(crate) fn parse(text: &str) -> Result<(SpecConfig, Vec<Entry>), serde_json::Error> {
-    #[derive(Deserialize)]
-    struct Head {
-        config: SpecConfig,
-    }
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-    let head: Head = serde_json::from_str(lines.next().unwrap_or_default())?;
-    let log = lines.map(serde_json::from_str).collect::<Result<_, _>>()?;
-    Ok((head.config, log))
-}
-
 /// The log's outcome in canonical order. `pause` says what to do after the entry of a number, given the windows.
 pub(crate) fn run(settings: Settings, log: &[Entry], pause: impl FnMut(usize, &Windows) -> Pause) -> Vec<Line> {
     run_from(settings, Windows::new(settings), log, pause)

@@ -13,6 +13,7 @@ use super::logs::Log;
 use super::rows::{File, Row};
 use super::unique::{self, Twice, Unique};
 use crate::commands::output::grouped;
+use crate::commands::progress::{self, Unit};
 
 type Logs = BTreeMap<PartitionId, Log>;
 
@@ -102,9 +103,12 @@ fn hash(row: &Row<'_>) -> u128 {
 
 impl Audit<'_> {
     fn dataset(&mut self, dataset: Dataset, verdict: &mut Verdict) -> anyhow::Result<()> {
+        let meter = progress::count(&format!("reading `{dataset}`"), Unit::Bytes, 0);
         let objects = self.desk.sinks.objects(dataset).with_context(|| format!("list `{dataset}`"))?;
+        meter.set_total(objects.iter().map(|object| object.bytes).sum());
         for object in &objects {
             self.object(dataset, object, verdict).with_context(|| format!("read `{}` of `{dataset}`", object.name))?;
+            meter.add(object.bytes);
         }
         self.listed_are_there(dataset, &objects, verdict);
         Ok(())
@@ -228,7 +232,11 @@ impl Audit<'_> {
 
     /// Another pass over all rows.
     fn read_again(&mut self, mut show: impl FnMut(&mut Self, &Row<'_>)) -> anyhow::Result<()> {
-        for object in self.of_rows.clone() {
+        let objects = self.of_rows.clone();
+        let total = objects.iter().map(|object| object.bytes).sum();
+        let meter = progress::count("reading rows again", Unit::Bytes, total);
+        for object in objects {
+            meter.add(object.bytes);
             let Some(bytes) = self.desk.sinks.read_object(Dataset::Predictions, &object)? else { continue };
             let file = File::open(bytes)?;
             file.rows(&mut |row| show(self, &row)).with_context(|| format!("read `{}`", object.name))?;
@@ -242,7 +250,11 @@ impl Audit<'_> {
             return Ok(());
         }
         let mut keys: BTreeMap<u128, (String, Option<String>, Micros)> = BTreeMap::new();
-        for object in self.of_rows.clone() {
+        let objects = self.of_rows.clone();
+        let total = objects.iter().map(|object| object.bytes).sum();
+        let meter = progress::count("reading rows again", Unit::Bytes, total);
+        for object in objects {
+            meter.add(object.bytes);
             let Some(bytes) = self.desk.sinks.read_object(Dataset::Predictions, &object)? else { continue };
             File::open(bytes)?.rows(&mut |row| {
                 let hash = hash(&row);

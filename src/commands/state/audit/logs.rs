@@ -9,6 +9,7 @@ use types::PartitionId;
 
 use super::super::Desk;
 use super::Verdict;
+use crate::commands::progress::{self, Counter, Unit};
 
 /// What the files are compared with.
 #[derive(Debug, Default)]
@@ -30,12 +31,15 @@ pub(super) struct Listed {
 
 pub(super) fn check(desk: &Desk, verdict: &mut Verdict) -> anyhow::Result<BTreeMap<PartitionId, Log>> {
     let mut logs = BTreeMap::new();
-    for trace in desk.sinks.survey()? {
+    let meter = progress::count("reading logs", Unit::Of("records"), 0);
+    let traces = desk.sinks.survey()?;
+    meter.set_total(traces.iter().map(|trace| trace.kept.len() as u64).sum());
+    for trace in traces {
         verdict.partitions += 1;
         if trace.kept.is_empty() && trace.has_marker {
             verdict.violation(format!("{}: its log is gone", trace.partition));
         }
-        let log = check_one(desk, &trace, verdict)?;
+        let log = check_one(desk, &trace, &meter, verdict)?;
         logs.insert(trace.partition, log);
     }
     Ok(logs)
@@ -51,11 +55,12 @@ struct Before {
     damaged: Vec<String>,
 }
 
-fn check_one(desk: &Desk, trace: &Trace, verdict: &mut Verdict) -> anyhow::Result<Log> {
+fn check_one(desk: &Desk, trace: &Trace, meter: &Counter, verdict: &mut Verdict) -> anyhow::Result<Log> {
     let partition = &trace.partition;
     let mut log = Log::default();
     let mut before = Before::default();
     for kept in &trace.kept {
+        meter.add(1);
         let record = match desk.sinks.record(partition, kept.seq)? {
             // Collected meanwhile, with all that came before it.
             None => {
