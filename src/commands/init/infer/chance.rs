@@ -195,7 +195,7 @@ fn context(config: &Config) -> Context<'_> {
 #[test]
 fn what_is_inferred_reads_exactly_what_was_sent() {
     let mut wrong = Vec::new();
-    for seed in 0..400 {
+    for seed in 0..200 {
         let log = Fleet { chance: ChaCha8Rng::seed_from_u64(seed) }.log();
         let shown = || {
             log.lines.iter().take(4).fold(format!("seed {seed}\n"), |mut text, line| {
@@ -214,13 +214,13 @@ fn what_is_inferred_reads_exactly_what_was_sent() {
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of 400:\n{}", wrong.len(), wrong[..wrong.len().min(6)].join("\n"));
+    assert!(wrong.is_empty(), "{} of 200:\n{}", wrong.len(), wrong[..wrong.len().min(6)].join("\n"));
 }
 
 #[test]
 fn no_sample_makes_it_panic_and_what_it_writes_can_be_read() {
     let mut guessed = 0;
-    for seed in 0..400 {
+    for seed in 0..200 {
         let mut fleet = Fleet { chance: ChaCha8Rng::seed_from_u64(seed) };
         let mut lines: Vec<Vec<u8>> = fleet.log().lines.into_iter().map(String::into_bytes).collect();
         for _ in 0..fleet.chance.random_range(1..60) {
@@ -245,7 +245,7 @@ fn no_sample_makes_it_panic_and_what_it_writes_can_be_read() {
             }
         }
     }
-    assert!(guessed > 100, "{guessed}");
+    assert!(guessed > 50, "{guessed}");
 }
 
 #[test]
