@@ -238,6 +238,7 @@ mod tests {
     fn config(properties: &[(&str, &str)]) -> Config {
         Config {
             topic: "t".into(),
+            group: "g".into(),
             properties: properties.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
             ..Config::default()
         }
