@@ -1,6 +1,6 @@
 //! What the pages say about the repository is so: links lead somewhere, recipes and commands exist.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -135,6 +135,8 @@ fn recipes_that_pages_name_exist() {
 #[test]
 fn commands_and_flags_that_pages_name_exist() {
     let mut wrong = BTreeSet::new();
+    // Pages name the same commands over and over.
+    let mut helps: BTreeMap<String, Option<String>> = BTreeMap::new();
     for (page, text) in pages() {
         for line in code(&text) {
             let Some(command) = line.strip_prefix("$ ").unwrap_or(&line).strip_prefix("atalaia ") else { continue };
@@ -146,7 +148,7 @@ fn commands_and_flags_that_pages_name_exist() {
             let Some(name) = words.first().filter(is_name) else { continue };
             let mut path = vec![*name];
             path.extend(words.get(1).filter(|_| ["models", "state"].contains(name)).filter(is_name));
-            match help(&path) {
+            match helps.entry(path.join(" ")).or_insert_with(|| help(&path)) {
                 None => drop(wrong.insert(format!("{page}: `atalaia {}`", path.join(" ")))),
                 Some(help) => {
                     for flag in words.iter().filter(|word| word.starts_with("--")) {
