@@ -83,7 +83,8 @@ fn each_command_has_a_manual_page_without_warnings() {
     let mut pages: Vec<String> =
         fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     let mut expected: Vec<String> = commands().iter().map(|named| format!("{}.1", named.path.join("-"))).collect();
-    (pages.sort(), expected.sort());
+    pages.sort();
+    expected.sort();
     assert_eq!(pages, expected);
     assert_eq!(fs::read(place.join("atalaia.1")).unwrap(), run(&["man"]).stdout);
     for (program, arguments) in
