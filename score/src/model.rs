@@ -18,7 +18,7 @@ pub struct Model {
     /// From raw features to what the kernel sees, in this order.
     pub steps: Vec<Step>,
     pub kernel: Kernel,
-    /// One support vector after the other, each of [`Model::dimensions`] numbers.
+    /// One support vector after the other, each of `Model::dimensions` numbers.
     pub support_vectors: Vec<f64>,
     /// One for each support vector.
     pub coefficients: Vec<f64>,

@@ -2,7 +2,7 @@
 
 use crate::Kind;
 
-/// A failure of the native source. `Display` is the error itself; [`Error::hint`] the remedy.
+/// A failure of the native source. `Display` is the error itself; `Error::hint` the remedy.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     #[error("cannot reach `{address}`: {reason}")]

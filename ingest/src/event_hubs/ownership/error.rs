@@ -2,7 +2,7 @@
 
 use crate::Kind;
 
-/// A failure of the checkpoint store. `Display` is the error itself; [`Error::hint`] the remedy.
+/// A failure of the checkpoint store. `Display` is the error itself; `Error::hint` the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("`{place}` is no blob container, and cannot hold the notes about partitions")]
