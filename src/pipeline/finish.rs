@@ -146,12 +146,12 @@ impl Finish {
     /// Whether the source should be asked how its readers share it: what is ours is read, and others seem to have the rest.
     /// The answer goes to [`told`](Self::told).
     pub(super) fn asks(&self, now: Instant) -> bool {
-        if self.ending == Ending::Never {
-            return false;
-        }
+        let Ending::WhenRead { partitions, .. } = self.ending else { return false };
         let mut state = self.lock();
+        // Who has them all asks nobody.
+        let lacks = !state.decided && state.owned.len() < partitions;
         let is_due = state.asked.is_none_or(|asked| now.duration_since(asked) >= ASK_AGAIN);
-        let asks = is_due && !state.decided && self.seems_over(&state, now);
+        let asks = lacks && is_due && self.seems_over(&state, now);
         if asks {
             state.asked = Some(now);
         }
@@ -239,6 +239,17 @@ mod tests {
         assert!(finish.decided(now));
         finish.lost(0, &[partition(1)], now);
         assert!(finish.decided(now), "never taken back");
+    }
+
+    #[test]
+    fn who_has_all_partitions_asks_nobody() {
+        let begun = Instant::now();
+        let finish = Finish::new(Ending::WhenRead { close: Close::Due, partitions: 1 }, 1, begun);
+        finish.gained(0, &[partition(0)], begun);
+        finish.read(0, &partition(0));
+        let now = begun + NOTHING_SETTLED;
+        assert!(!finish.asks(now), "the last record may have come long after the partition");
+        assert!(finish.decided(now));
     }
 
     #[test]
