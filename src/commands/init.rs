@@ -20,7 +20,7 @@ use self::document::Document;
 use self::infer::{Form, Guess, Sample, Tally};
 use self::sample::Sampled;
 use super::PartialConfig;
-use super::output::{Output, grouped};
+use super::output::{Output, escaped, grouped};
 use crate::wall;
 
 /// Writes a commented configuration from a sample of your data
@@ -229,7 +229,7 @@ pub(crate) fn tally(tally: &Tally) -> String {
         counted(tally.sensors, "sensor")
     );
     for (reason, refused) in &tally.refused {
-        let first = infer::escaped(&refused.detail);
+        let first = escaped(&refused.detail);
         let _ = write!(text, "; {} refused as {reason} (record {}: {first})", number(refused.count), refused.record);
     }
     text

@@ -27,7 +27,7 @@ impl fmt::Display for Safe<'_> {
 
 /// Control characters, those that are none, and those that say from where to where text is read.
 pub(crate) fn is_unseen(c: char) -> bool {
-    let turns = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    let turns = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
     c.is_control() || turns || matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 

@@ -60,6 +60,11 @@ impl<W: Write> Output<W> {
     }
 }
 
+/// A text of others (ids, names of files) for a terminal: what would move its cursor is shown as an escape.
+pub(crate) fn escaped(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
 /// `1234567` as `1,234,567`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();

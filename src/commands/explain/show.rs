@@ -5,15 +5,13 @@ use serde_json::json;
 
 use super::row::Row;
 use super::{Found, Standing};
-use crate::commands::output::Output;
+use crate::commands::output::{Output, escaped};
 use crate::wall;
 
 pub(super) fn text(row: &Row, found: &Found, explanation: &Explanation) -> anyhow::Result<()> {
     let mut out = Output::new();
     let of = row.sensor.as_deref().map_or_else(|| row.device.clone(), |sensor| format!("{}/{sensor}", row.device));
-    let of: String =
-        of.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect();
-    out.line(format_args!("`{of}` from {} to {}", wall::text(row.start), wall::text(row.end)));
+    out.line(format_args!("`{}` from {} to {}", escaped(&of), wall::text(row.start), wall::text(row.end)));
     let now = explanation.judgement;
     let verdict = match (row.status.as_str(), row.is_anomaly) {
         ("scored", true) => "an anomaly".to_owned(),

@@ -5,9 +5,9 @@ use ingest::SourceKind;
 use serde_json::{Map, Value};
 use types::{Micros, Span};
 
-use super::infer::{self, Guess, Rhythm};
+use super::infer::{Guess, Rhythm};
 use super::lines::{Entry, Lines, key, quoted};
-use crate::commands::output::grouped;
+use crate::commands::output::{escaped, grouped};
 
 /// Readings of a series in a window, at least: enough for a mean and a deviation.
 const READINGS_MIN: i64 = 20;
@@ -86,8 +86,8 @@ impl Document<'_> {
         let ingest = &self.config.ingest;
         match ingest.source {
             SourceKind::Files if ingest.files.path == "-" => "standard input".to_owned(),
-            SourceKind::Files => format!("`{}`", infer::escaped(&ingest.files.path)),
-            SourceKind::Kafka => format!("topic `{}`", infer::escaped(&ingest.kafka.topic)),
+            SourceKind::Files => format!("`{}`", escaped(&ingest.files.path)),
+            SourceKind::Kafka => format!("topic `{}`", escaped(&ingest.kafka.topic)),
             SourceKind::EventHubs => "the event hub".to_owned(),
             SourceKind::Simulated => "a simulated fleet".to_owned(),
         }

@@ -18,7 +18,7 @@ use ingest::decode::{Config, Format, Shape};
 
 use self::candidates::Candidate;
 use self::fields::Fields;
-pub(crate) use self::guess::{Guess, escaped, shown};
+pub(crate) use self::guess::{Guess, shown};
 use self::json::Json;
 use self::judge::Verdict;
 pub(crate) use self::judge::{Rhythm, Tally};

@@ -5,6 +5,8 @@
 
 use std::fmt::Write;
 
+use crate::commands::markup::is_unseen;
+
 /// Where comments begin, if the setting leaves room.
 const COMMENT_COLUMN: usize = 36;
 const WIDTH: usize = 140;
@@ -117,8 +119,8 @@ pub(crate) fn quoted(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
-            // What is no control character to TOML, and hides or turns text around on a terminal, is escaped as well.
-            other if other.is_control() || is_unseen(other) => {
+            // Control characters, as TOML wants it, and what hides or turns text around on a terminal.
+            other if is_unseen(other) => {
                 let _ = write!(quoted, "\\U{:08X}", u32::from(other));
             }
             other => quoted.push(other),
@@ -126,10 +128,6 @@ pub(crate) fn quoted(text: &str) -> String {
     }
     quoted.push('"');
     quoted
-}
-
-fn is_unseen(character: char) -> bool {
-    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A list of texts.

@@ -4,9 +4,8 @@ use score::{ModelKey, registry};
 use serde_json::json;
 
 use super::Place;
-use super::list::escaped;
 use super::registry_place::Open;
-use crate::commands::output::{Output, grouped};
+use crate::commands::output::{Output, escaped, grouped};
 use crate::commands::{Format, progress};
 
 /// Keys that the text shows of each kind.

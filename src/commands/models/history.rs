@@ -4,9 +4,9 @@ use score::registry::{self, History};
 use serde_json::json;
 
 use super::Place;
-use super::list::{aligned, escaped};
+use super::list::aligned;
 use super::registry_place::Open;
-use crate::commands::output::Output;
+use crate::commands::output::{Output, escaped};
 use crate::commands::{Format, progress};
 
 /// Shows which sets of a registry were in use, the newest first

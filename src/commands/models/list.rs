@@ -5,7 +5,7 @@ use score::{Kernel, Summary};
 use serde_json::{Value, json};
 
 use super::Place;
-use crate::commands::output::{Output, grouped};
+use crate::commands::output::{Output, escaped, grouped};
 use crate::commands::{Format, assemble};
 use crate::runtime::Runtime;
 
@@ -176,9 +176,4 @@ pub(super) fn aligned<const N: usize>(out: &mut Output, names: [&str; N], rows: 
 /// A default has no device, a device model no sensor.
 fn shown(id: Option<&str>) -> String {
     id.map_or_else(|| "*".into(), escaped)
-}
-
-/// Ids come from file names: what would move a terminal's cursor is shown as an escape.
-pub(super) fn escaped(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::table::{Columns, fields, numbers};
 use crate::commands::Format;
-use crate::commands::output::Output;
+use crate::commands::output::{Output, escaped};
 
 /// Scores rows of a CSV file with one scikit-learn file, whatever its format
 ///
@@ -78,7 +78,7 @@ fn describe(out: &mut Output, imported: &Imported) {
     out.table(&[
         ("kernel", model.kernel.as_str().to_owned()),
         ("support vectors", model.coefficients.len().to_string()),
-        ("features", super::list::escaped(&features)),
+        ("features", escaped(&features)),
         ("before the kernel", if steps.is_empty() { "nothing".into() } else { steps.join(", ") }),
         (
             "numbers",

@@ -6,9 +6,8 @@ use score::registry::{self, Verified};
 use serde_json::json;
 
 use super::Place;
-use super::list::escaped;
 use super::registry_place::Open;
-use crate::commands::output::{Output, grouped};
+use crate::commands::output::{Output, escaped, grouped};
 use crate::commands::{Format, progress};
 
 /// Checks a set: hashes of its files, checksums of its rows, every model's numbers, keys that come twice

@@ -7,6 +7,7 @@ use strsim::damerau_levenshtein;
 use types::{Micros, Reason};
 
 use super::record::{LATE, reason};
+use crate::commands::output;
 use crate::terminal::words::harmless;
 
 /// What is known of one thing refused.
@@ -225,10 +226,9 @@ fn fields(payload: &[u8]) -> Option<Map<String, Value>> {
     (!fields.is_empty()).then_some(fields)
 }
 
-/// Names come from the wire: what would move a terminal's cursor is shown as an escape.
+/// Names come from the wire: neither the cursor nor the direction of what follows is theirs to move.
 pub(super) fn escaped(text: &str) -> String {
-    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    harmless(&text.chars().map(escaped).collect::<String>())
+    harmless(&output::escaped(text))
 }
 
 #[cfg(test)]

@@ -192,8 +192,3 @@ pub(crate) fn shown(text: &str) -> String {
     }
     shown
 }
-
-/// The same without an end: for texts that were cut already.
-pub(crate) fn escaped(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
-}

@@ -7,7 +7,7 @@ use serde_json::json;
 use types::{Micros, Span};
 
 use super::{Key, Seen, Stale};
-use crate::commands::output::{Output, grouped};
+use crate::commands::output::{Output, escaped, grouped};
 use crate::wall;
 
 pub(super) struct Report<'a> {
@@ -132,8 +132,7 @@ impl Stale<'_> {
 }
 
 fn shown((device, sensor): &Key) -> String {
-    let key = ModelKey { device: device.clone(), sensor: sensor.clone() }.to_string();
-    key.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+    escaped(&ModelKey { device: device.clone(), sensor: sensor.clone() }.to_string())
 }
 
 fn days(micros: Micros) -> String {
