@@ -4,6 +4,7 @@
 //! that help is no exception): `NO_COLOR`, then `CLICOLOR_FORCE`, `CLICOLOR=0`, a terminal whose `TERM` is not `dumb`.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::{self, IsTerminal};
 
 use anstream::{AutoStream, ColorChoice};
@@ -77,12 +78,75 @@ pub(crate) fn styles() -> Styles {
         .invalid(AnsiColor::Yellow.on_default())
 }
 
-pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
-pub(crate) const HINT: Style = AnsiColor::Cyan.on_default().bold();
+/// Colours of lines that commands print. They only repeat what the words say, and are those of [`crate::terminal::Theme`],
+/// which is for live views.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Paint {
+    colours: bool,
+}
+
+impl Paint {
+    pub(crate) const PLAIN: Paint = Paint { colours: false };
+
+    pub(crate) fn of_output() -> Paint {
+        Paint { colours: on_stdout() }
+    }
+
+    pub(crate) fn of_errors() -> Paint {
+        Paint { colours: on_stderr() }
+    }
+
+    /// A heading.
+    pub(crate) fn strong(self, text: impl Display) -> String {
+        self.styled(Style::new().bold(), text)
+    }
+
+    /// What matters less.
+    pub(crate) fn dim(self, text: impl Display) -> String {
+        self.styled(Style::new().dimmed(), text)
+    }
+
+    /// What leads the eye.
+    pub(crate) fn accent(self, text: impl Display) -> String {
+        self.styled(AnsiColor::Cyan.on_default(), text)
+    }
+
+    pub(crate) fn good(self, text: impl Display) -> String {
+        self.styled(AnsiColor::Green.on_default(), text)
+    }
+
+    /// To be looked at.
+    pub(crate) fn care(self, text: impl Display) -> String {
+        self.styled(AnsiColor::Yellow.on_default(), text)
+    }
+
+    /// Somebody has to act.
+    pub(crate) fn bad(self, text: impl Display) -> String {
+        self.styled(ERROR, text)
+    }
+
+    pub(crate) fn hint(self, text: impl Display) -> String {
+        self.styled(AnsiColor::Cyan.on_default().bold(), text)
+    }
+
+    fn styled(self, style: Style, text: impl Display) -> String {
+        if self.colours { format!("{style}{text}{style:#}") } else { text.to_string() }
+    }
+}
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_painted_ends_plain_and_without_colours_is_the_text() {
+        let paint = Paint { colours: true };
+        assert_eq!(paint.good("ok"), "\x1b[32mok\x1b[0m");
+        assert_eq!(paint.bad(1), "\x1b[1m\x1b[31m1\x1b[0m");
+        assert_eq!(Paint::PLAIN.bad("no"), "no");
+    }
 
     #[test]
     fn the_wish_is_found_wherever_it_stands() {

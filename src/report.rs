@@ -2,18 +2,14 @@
 
 use std::io::Write;
 
-use crate::paint;
+use crate::paint::Paint;
 
 /// Prints `error: what: why: …` and, on lines of their own, the remedies that the errors in the chain know.
 pub fn print(error: &anyhow::Error) {
     let mut out = std::io::stderr().lock();
-    let is_coloured = paint::on_stderr();
-    let word = |style: anstyle::Style, word: &str| match is_coloured {
-        true => format!("{style}{word}{style:#}"),
-        false => word.to_owned(),
-    };
-    let mut text = format!("{}: {}", word(paint::ERROR, "error"), chain(error));
-    let mark = word(paint::HINT, "hint");
+    let paint = Paint::of_errors();
+    let mut text = format!("{}: {}", paint.bad("error"), chain(error));
+    let mark = paint.hint("hint");
     for hint in hints(error) {
         text.push_str(&format!("\n  {mark}: {}", hint.replace('\n', "\n        ")));
     }

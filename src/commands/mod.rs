@@ -14,7 +14,6 @@ pub(crate) mod man;
 mod markup;
 pub(crate) mod models;
 mod output;
-mod paint;
 mod parquet_file;
 mod predictions;
 pub(crate) mod preview;

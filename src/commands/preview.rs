@@ -28,8 +28,8 @@ use self::stages::Stages;
 use self::unread::Unread;
 use self::view::View;
 use super::output::Output;
-use super::paint::Paint;
 use super::{ConfigArgs, Format, input};
+use crate::paint::Paint;
 use crate::runtime::Runtime;
 
 /// Shows what becomes of the first records: readings, windows, models and scores, or why they are refused

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output::grouped;
+use crate::paint::{self, Paint};
 use crate::pipeline::Progress;
 use crate::terminal::words;
-use crate::{paint, telemetry, terminal};
+use crate::{telemetry, terminal};
 
 /// What is over sooner shows nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -255,9 +256,8 @@ impl Drop for Line {
 }
 
 fn style(has_end: bool) -> Option<ProgressStyle> {
-    let (on, off) = if paint::on_stderr() { ("\x1b[36m", "\x1b[0m") } else { ("", "") };
-    let shape = if has_end { "{bar:24}" } else { "{spinner}" };
-    Some(ProgressStyle::with_template(&format!("{on}{shape}{off} {{wide_msg}}")).ok()?.progress_chars("━━╌"))
+    let shape = Paint::of_errors().accent(if has_end { "{bar:24}" } else { "{spinner}" });
+    Some(ProgressStyle::with_template(&format!("{shape} {{wide_msg}}")).ok()?.progress_chars("━━╌"))
 }
 
 /// How far a job is at a moment.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{Args, Finding, Verdict};
 use crate::commands::Format;
 use crate::commands::output::Output;
-use crate::commands::paint::Paint;
+use crate::paint::Paint;
 use crate::terminal;
 use crate::terminal::words::{plural, wrap};
 
