@@ -21,16 +21,21 @@ pub(crate) fn share_with(bar: Option<ProgressBar>) {
     *BAR.lock().unwrap_or_else(PoisonError::into_inner) = bar;
 }
 
+/// A line is said where no bar is drawn over it, if there is one.
+pub(crate) fn beside_bar<R>(say: impl FnOnce() -> R) -> R {
+    let bar = BAR.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match bar {
+        Some(bar) => bar.suspend(say),
+        None => say(),
+    }
+}
+
 pub(crate) struct StandardError;
 
 impl Write for StandardError {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !guard::is_taken() {
-            let bar = BAR.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            return match bar {
-                Some(bar) => bar.suspend(|| io::stderr().write(bytes)),
-                None => io::stderr().write(bytes),
-            };
+            return beside_bar(|| io::stderr().write(bytes));
         }
         hold(&mut HELD.lock().unwrap_or_else(PoisonError::into_inner), bytes);
         Ok(bytes.len())

@@ -16,6 +16,6 @@ pub(crate) mod words;
 pub(crate) use columns::{Column, Columns, Width};
 pub(crate) use findings::{Finding, Top, findings};
 pub(crate) use guard::{Key, Screen, give_back, is_live, is_taken, width};
-pub(crate) use held::{StandardError, share_with};
+pub(crate) use held::{StandardError, beside_bar, share_with};
 pub(crate) use style::Theme;
 pub(crate) use widgets::{Headline, gauge, plain, rule, severity, spark};

@@ -1,17 +1,16 @@
 //! Questions that are all asked at once, each on a thread of its own and for so long at most. What they found is told in their
-//! order, as soon as those before have been; on a terminal it shows whose answers are waited for.
+//! order, as soon as those before have been; meanwhile it shows whose answers are waited for.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use super::{Finding, Verdict};
-use crate::terminal::words;
+use crate::commands::progress;
+use crate::terminal::{self, words};
 
 /// One thing to be asked.
 pub(super) struct Check {
@@ -51,7 +50,7 @@ pub(super) fn ask(checks: Vec<Check>, mut tell: impl FnMut(Finding)) -> anyhow::
         thread::Builder::new().name(format!("check-{number}")).spawn(ask).context("start a thread")?;
     }
     drop(answer);
-    let waiting = Waiting::new();
+    let waiting = progress::wait("asking");
     let mut found: BTreeMap<usize, Finding> = BTreeMap::new();
     let mut told = 0;
     while told < asked.len() {
@@ -75,13 +74,14 @@ pub(super) fn ask(checks: Vec<Check>, mut tell: impl FnMut(Finding)) -> anyhow::
             }
         }
         while let Some(finding) = found.get(&told).cloned() {
-            waiting.bar.suspend(|| tell(finding));
+            terminal::beside_bar(|| tell(finding));
             told += 1;
         }
-        let open = (0..asked.len()).filter(|number| !found.contains_key(number)).map(|number| asked[number].0);
-        waiting.show(open, begun.elapsed());
+        let is_open =
+            |(number, (about, _)): (usize, &(&'static str, _))| (!found.contains_key(&number)).then_some(*about);
+        let open: Vec<&str> = asked.iter().enumerate().filter_map(is_open).collect();
+        waiting.say(&format!("asking {}", open.join(", ")));
     }
-    waiting.bar.finish_and_clear();
     Ok(())
 }
 
@@ -101,26 +101,6 @@ fn overdue(about: &str, within: Duration) -> Finding {
     let remedy = "check the network and that the service is up".to_owned();
     let seconds = Some(within.as_secs_f64());
     Finding { remedies: vec![remedy], seconds, ..Finding::new(about, Verdict::Problem, text) }
-}
-
-/// A line on the terminal, while there is one.
-struct Waiting {
-    bar: ProgressBar,
-}
-
-impl Waiting {
-    fn new() -> Waiting {
-        let shows = std::io::stderr().is_terminal();
-        let target = if shows { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(None, target);
-        Waiting { bar }
-    }
-
-    fn show(&self, open: impl Iterator<Item = &'static str>, elapsed: Duration) {
-        let open: Vec<&str> = open.collect();
-        self.bar.set_message(format!("asking: {} ({})", open.join(", "), words::seconds(elapsed.as_secs_f64())));
-        self.bar.tick();
-    }
 }
 
 #[cfg(test)]

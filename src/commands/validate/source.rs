@@ -8,10 +8,9 @@ use types::{Micros, PartitionId, Position};
 
 use super::checklist::Said;
 use crate::commands::input::{self, BROKER_TIMEOUT, Input};
-use crate::commands::output::grouped;
 use crate::commands::state::inquiry::Inquiry;
 use crate::runtime::Runtime;
-use crate::terminal::words::seconds;
+use crate::terminal::words::{plural, seconds};
 use crate::wall;
 
 /// For how long it is looked what the source holds.
@@ -78,8 +77,7 @@ impl Holdings {
             return Said::Fine(format!("{text}; it holds no records"));
         }
         let least = if self.is_part { "at least " } else { "" };
-        let records = if self.records == 1 { "record" } else { "records" };
-        let text = format!("{text}; it holds {least}{} {records}", grouped(self.records));
+        let text = format!("{text}; it holds {least}{}", plural(self.records, "record"));
         let Some(newest) = self.newest else { return Said::Fine(text) };
         let age = now.saturating_sub(newest);
         let apart = seconds(age.unsigned_abs() as f64 / 1e6);
