@@ -2,49 +2,22 @@
 // of axe. Prints a verdict a line. Where the service has to die or to come back it says `DO kill` or `DO start` and waits for a line.
 
 import { createInterface } from 'node:readline';
-import { chromium } from 'playwright-core';
+import { VIEWS, accessible, blank, check, complaints, end, expect } from './browser.mjs';
 
 const [address, shots, axe] = process.argv.slice(2);
 const HOSTILE = JSON.parse(process.env.ATALAIA_HOSTILE);
 const PATIENCE = 90_000;
-const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const browser = await chromium.launch({
-  executablePath: process.env.ATALAIA_CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
-const complaints = [];
-let failed = 0;
-
-async function check(what, judge) {
-  try {
-    await judge();
-    console.log(`ok    ${what}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAIL  ${what}: ${error.stack}`);
-  }
-}
-
-function expect(holds, why) {
-  if (!holds) throw new Error(typeof why === 'string' ? why : JSON.stringify(why));
-}
 
 async function ask(what) {
   console.log(`DO ${what}`);
   await lines.next();
 }
 
-/** A page whose complaints are kept: of the console, of the policy, and requests that leave the service. */
 async function open(options) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
+  const page = await blank('the page', options, (asked) => new URL(asked).origin === new URL(address).origin);
   page.setDefaultTimeout(PATIENCE);
-  page.on('console', (message) => ['error', 'warning'].includes(message.type()) && complaints.push(message.text()));
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('dialog', (dialog) => complaints.push(`a dialog: ${dialog.message()}`) && dialog.dismiss());
-  page.on('request', (request) => new URL(request.url()).origin !== new URL(address).origin && complaints.push(`asks ${request.url()}`));
   await page.addInitScript(() => addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`)));
   await page.goto(address);
   await page.waitForFunction(() => document.querySelector('#verdict').dataset.state === 'good');
@@ -169,12 +142,7 @@ await check('hidden, it asks nothing; seen again, it asks at once', async () => 
   page.off('request', count);
 });
 
-for (const [name, options] of [
-  ['desktop', {}],
-  ['dark', { colorScheme: 'dark' }],
-  ['phone', { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true }],
-  ['phone-dark', { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true, colorScheme: 'dark' }],
-]) {
+for (const [name, options] of VIEWS) {
   await check(`${name}: fits its width`, async () => {
     const one = await open(options);
     await one.waitForFunction(() => document.querySelectorAll('#throughput-chart path').length === 2);
@@ -188,10 +156,7 @@ for (const [name, options] of [
     // Only here, so that axe itself may run.
     const one = await open({ ...options, bypassCSP: true });
     await one.click('summary');
-    await one.addScriptTag({ path: axe });
-    const { violations, passes } = await one.evaluate((tags) => window.axe.run(document, { runOnly: tags }), TAGS);
-    expect(violations.length === 0, violations.map((found) => [found.id, found.nodes.map((node) => node.html)]));
-    expect(passes.some((rule) => rule.id === 'color-contrast') && passes.some((rule) => rule.id === 'td-headers-attr' || rule.id === 'aria-allowed-attr'), 'it looked at nothing');
+    await accessible(one, axe);
     await one.context().close();
   });
 }
@@ -216,5 +181,4 @@ await check('when it is back the page goes on by itself', async () => {
   expect(await page.evaluate(() => window.sameDocument), 'it was loaded anew');
 });
 
-await browser.close();
-process.exit(failed === 0 ? 0 : 1);
+await end();

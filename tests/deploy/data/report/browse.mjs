@@ -2,50 +2,15 @@
 // screenshots, 3 the file of axe. Prints a verdict a line.
 
 import { pathToFileURL } from 'node:url';
-import { chromium } from 'playwright-core';
+import { PHONE, VIEWS, accessible, blank, check, complaints, end, expect } from './browser.mjs';
 
 const [listed, shots, axe] = process.argv.slice(2);
 const pages = JSON.parse(listed);
 const HOSTILE = JSON.parse(process.env.ATALAIA_HOSTILE);
-const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
-const VIEWS = [
-  ['desktop', {}],
-  ['dark', { colorScheme: 'dark' }],
-  ['phone', PHONE],
-  ['phone-dark', { ...PHONE, colorScheme: 'dark' }],
-];
 
-const browser = await chromium.launch({
-  executablePath: process.env.ATALAIA_CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
-const complaints = [];
-let failed = 0;
-
-async function check(what, judge) {
-  try {
-    await judge();
-    console.log(`ok    ${what}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAIL  ${what}: ${error.stack}`);
-  }
-}
-
-function expect(holds, why) {
-  if (!holds) throw new Error(typeof why === 'string' ? why : JSON.stringify(why));
-}
-
-/** A page whose complaints are kept: of the console, of the policy, and any request but for the file itself. */
 async function open(name, options) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
   const address = pathToFileURL(pages[name].file).href;
-  page.on('console', (message) => ['error', 'warning'].includes(message.type()) && complaints.push(`${name}: ${message.text()}`));
-  page.on('pageerror', (error) => complaints.push(`${name}: ${error.message}`));
-  page.on('dialog', (dialog) => complaints.push(`${name}: a dialog: ${dialog.message()}`) && dialog.dismiss());
-  page.on('request', (request) => request.url() !== address && !request.url().startsWith('data:') && complaints.push(`${name} asks ${request.url()}`));
+  const page = await blank(name, options, (asked) => asked === address || asked.startsWith('data:'));
   await page.goto(address);
   return page;
 }
@@ -161,10 +126,7 @@ for (const name of Object.keys(pages)) {
       });
       expect(overlaps.length === 0, overlaps.slice(0, 10));
       await page.screenshot({ path: `${shots}/${name}-${view}.png`, fullPage: true });
-      await page.addScriptTag({ path: axe });
-      const { violations, passes } = await page.evaluate((tags) => window.axe.run(document, { runOnly: tags }), TAGS);
-      expect(violations.length === 0, violations.map((found) => [found.id, found.nodes.slice(0, 3).map((node) => node.html.slice(0, 300))]));
-      expect(passes.some((rule) => rule.id === 'color-contrast'), 'it looked at nothing');
+      await accessible(page, axe);
       await page.context().close();
     });
   }
@@ -181,5 +143,4 @@ await check('no complaint of the console or the policy, and no request at all', 
   expect(complaints.length === 0, complaints);
 });
 
-await browser.close();
-process.exit(failed === 0 ? 0 : 1);
+await end();
