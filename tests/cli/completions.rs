@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::{atalaia, commands, has, run};
+use crate::support::{atalaia, commands, judge, run};
 
 /// What a shell, told by our script, offers behind these words.
 const CASES: [(&str, &[&str]); 4] = [
@@ -47,13 +47,10 @@ fn bash_completes_commands_options_and_values() {
 
 #[test]
 fn fish_completes_commands_options_and_values() {
-    if !has("fish") {
-        return;
-    }
     let (file, home) = (script("fish"), tempfile::tempdir().unwrap());
     for (line, expected) in CASES {
         let ask = "source $argv[1]; complete -C $argv[2]";
-        let mut fish = Command::new("fish");
+        let mut fish = judge("fish");
         fish.env("HOME", home.path()).args(["--no-config", "-c", ask]).arg(file.path()).arg(line);
         let mut offered: Vec<String> =
             output(&mut fish).iter().filter_map(|line| line.split('\t').next().map(str::to_owned)).collect();
@@ -65,9 +62,7 @@ fn fish_completes_commands_options_and_values() {
 #[test]
 fn zsh_and_the_others_have_a_script() {
     let zsh = script("zsh");
-    if has("zsh") {
-        output(Command::new("zsh").arg("-n").arg(zsh.path()));
-    }
+    output(judge("zsh").arg("-n").arg(zsh.path()));
     for shell in ["powershell", "elvish"] {
         let text = fs::read_to_string(script(shell).path()).unwrap();
         assert!(text.contains("'rollback'") || text.contains("rollback "), "{shell}");
@@ -90,12 +85,10 @@ fn each_command_has_a_manual_page_without_warnings() {
     for (program, arguments) in
         [("mandoc", &["-Tlint", "-Wwarning"][..]), ("groff", &["-Kutf8", "-Tutf8", "-man", "-ww", "-z"])]
     {
-        if has(program) {
-            let read = Command::new(program).args(arguments).args(&pages).current_dir(&place).output().unwrap();
-            let said = String::from_utf8_lossy(&[read.stdout, read.stderr].concat()).into_owned();
-            // A build has no date, so that it can be repeated.
-            let said: Vec<&str> = said.lines().filter(|line| !line.contains("missing date")).collect();
-            assert!(said.is_empty(), "{program}: {}", said.join("\n"));
-        }
+        let read = judge(program).args(arguments).args(&pages).current_dir(&place).output().unwrap();
+        let said = String::from_utf8_lossy(&[read.stdout, read.stderr].concat()).into_owned();
+        // A build has no date, so that it can be repeated.
+        let said: Vec<&str> = said.lines().filter(|line| !line.contains("missing date")).collect();
+        assert!(said.is_empty(), "{program}: {}", said.join("\n"));
     }
 }

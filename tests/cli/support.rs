@@ -18,13 +18,11 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
     atalaia(arguments).output().expect("the program runs")
 }
 
-/// Whether another program is there; one that is not is named, since what it would check is not checked.
-pub(crate) fn has(program: &str) -> bool {
+/// Another program that judges; `scripts/need test` installs or names it.
+pub(crate) fn judge(program: &str) -> Command {
     let found = Command::new("which").arg(program).output().is_ok_and(|found| found.status.success());
-    if !found {
-        eprintln!("skipped: there is no `{program}`");
-    }
-    found
+    assert!(found, "there is no `{program}`: please run scripts/need test");
+    Command::new(program)
 }
 
 /// A command and those above it, as `atalaia models list`.
