@@ -20,7 +20,7 @@ use self::document::Document;
 use self::infer::{Form, Guess, Sample, Tally};
 use self::sample::Sampled;
 use super::PartialConfig;
-use super::output::{Output, escaped, grouped};
+use super::output::{Output, escaped, grouped, shell_word};
 use crate::wall;
 
 /// Writes a commented configuration from a sample of your data
@@ -122,7 +122,7 @@ impl Target {
 
     /// As it stands in commands.
     fn name(&self) -> String {
-        self.path.as_ref().map_or("pipeline.toml".into(), |path| word(&path.display().to_string()))
+        self.path.as_ref().map_or("pipeline.toml".into(), |path| shell_word(&path.display().to_string()))
     }
 
     fn shown(&self) -> String {
@@ -188,9 +188,9 @@ pub(crate) fn suggestion(config: &config::Config, records: &[Sample]) -> Option<
     }
     let sample = match ingest.source {
         SourceKind::Kafka => {
-            format!("--sample {} --brokers {}", word(&ingest.kafka.topic), word(&ingest.kafka.brokers))
+            format!("--sample {} --brokers {}", shell_word(&ingest.kafka.topic), shell_word(&ingest.kafka.brokers))
         }
-        SourceKind::Files => format!("--sample {}", word(&ingest.files.path)),
+        SourceKind::Files => format!("--sample {}", shell_word(&ingest.files.path)),
         SourceKind::EventHubs | SourceKind::Simulated => "-c FILE".to_owned(),
     };
     Some(format!(
@@ -252,7 +252,7 @@ fn next(guess: &Guess, config: &config::Config, name: &str) -> String {
     let is_stream = config.ingest.source != SourceKind::Files;
     let piped = match &config.ingest.files.path {
         _ if is_stream => String::new(),
-        path if guess.form == Form::Document && path != "-" => format!("jq -c . {} | ", word(path)),
+        path if guess.form == Form::Document && path != "-" => format!("jq -c . {} | ", shell_word(path)),
         path if path == "-" => "… | ".to_owned(),
         _ => String::new(),
     };
@@ -279,14 +279,4 @@ fn example(name: &str) -> String {
          atalaia validate -c {name}\nA configuration that reads your data is written from a sample of them:\n  \
          atalaia init --sample readings.csv -o {name} --force\n"
     )
-}
-
-/// As a word for a shell.
-fn word(text: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':' | '@' | '%' | '+' | ',' | '=');
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
 }

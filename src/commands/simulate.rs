@@ -8,7 +8,7 @@ mod stream;
 mod topic;
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -23,7 +23,7 @@ use super::output::{Output, grouped};
 use super::progress::{self, Unit};
 use crate::runtime::Runtime;
 use crate::shutdown::{STOPPED, Shutdown};
-use crate::telemetry;
+use crate::{telemetry, terminal};
 
 /// Writes the readings of a simulated fleet to a Kafka topic, an event hub or files
 ///
@@ -35,6 +35,7 @@ use crate::telemetry;
 Examples:
   atalaia simulate --out readings               # a day of 20 devices, one file a partition
   atalaia simulate --out day.csv.gz --devices 100 --truth truth.csv
+  atalaia simulate --out - --duration 10min | atalaia init --sample -
   atalaia simulate --kafka localhost:9092 --topic readings --truth truth.csv
   atalaia simulate --kafka localhost:9092 --topic readings --endless --rate 200   # a live fleet
   atalaia simulate --event-hubs env:EVENT_HUBS_CONNECTION --endless
@@ -50,7 +51,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     hub: hub::Options,
 
-    /// What the files of a folder hold: jsonl or csv, plain or with .gz or .zst
+    /// What the files of a folder, or standard output, hold: jsonl or csv, plain or with .gz or .zst
     #[arg(long, value_name = "ENDING", default_value = "jsonl", conflicts_with_all = ["kafka", "event_hubs"], help_heading = "Files")]
     format: files::Ending,
 
@@ -78,10 +79,14 @@ struct Target {
     #[arg(long, value_name = "PLACE")]
     event_hubs: Option<String>,
 
-    /// A folder, filled with one file a partition; or one file, if the name ends in .jsonl or .csv (then also .gz, .zst)
+    /// A folder, filled with one file a partition; one file, if the name ends in .jsonl or .csv (then also .gz, .zst); or
+    /// `-` for standard output
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
 }
+
+/// The name of a file that is none.
+const STANDARD_OUTPUT: &str = "-";
 
 /// Takes the records of a fleet.
 trait Destination {
@@ -90,13 +95,13 @@ trait Destination {
     /// Everything written is where it should be when this returns.
     fn finish(&mut self) -> anyhow::Result<()>;
 
-    /// Where the records are, and a command to try on them.
+    /// Where the records are, and a command to try on them, if they stay there.
     fn whereabouts(&self) -> Whereabouts;
 }
 
 struct Whereabouts {
     place: String,
-    next: String,
+    next: Option<String>,
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -124,10 +129,31 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let begun = Instant::now();
     shutdown.begin_work();
-    let written = write(&fleet, destination.as_mut(), &shutdown)?;
-    Summary { fleet: &fleet, written: &written, seconds: begun.elapsed().as_secs_f64(), truth: args.truth.as_deref() }
-        .print(&destination.whereabouts())?;
+    let is_piped = args.target.out.as_deref() == Some(Path::new(STANDARD_OUTPUT));
+    let written = match write(&fleet, destination.as_mut(), &shutdown) {
+        // Whoever reads may stop early.
+        Err(error) if is_piped && error.root_cause().downcast_ref().is_some_and(is_broken_pipe) => {
+            return Ok(ExitCode::SUCCESS);
+        }
+        written => written?,
+    };
+    let seconds = begun.elapsed().as_secs_f64();
+    let rows = Summary { fleet: &fleet, written: &written, seconds, truth: args.truth.as_deref() }
+        .rows(&destination.whereabouts());
+    if is_piped {
+        let mut out = Output::to(terminal::StandardError);
+        out.table(&rows);
+        out.finish()?;
+    } else {
+        let mut out = Output::new();
+        out.table(&rows);
+        out.finish()?;
+    }
     Ok(if written.interrupted && !config.endless() { ExitCode::from(STOPPED) } else { ExitCode::SUCCESS })
+}
+
+fn is_broken_pipe(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
 }
 
 #[derive(Debug, Default)]
@@ -185,7 +211,7 @@ struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    fn print(&self, whereabouts: &Whereabouts) -> anyhow::Result<()> {
+    fn rows(&self, whereabouts: &Whereabouts) -> Vec<(&'static str, String)> {
         let config = self.fleet.config();
         let rate = self.written.records as f64 / self.seconds.max(1e-3);
         let stopped = if self.written.interrupted { ", stopped early" } else { "" };
@@ -212,10 +238,8 @@ impl Summary<'_> {
         if let Some(truth) = self.truth {
             rows.push(("truth", truth.display().to_string()));
         }
-        rows.push(("next", whereabouts.next.clone()));
-        let mut out = Output::new();
-        out.table(&rows);
-        out.finish()
+        rows.extend(whereabouts.next.clone().map(|next| ("next", next)));
+        rows
     }
 
     fn faults(&self) -> String {

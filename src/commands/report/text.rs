@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use types::Micros;
 
 use crate::commands::markup::is_unseen;
+use crate::commands::output::shell_word;
 
 /// A name longer than this keeps its beginning and its end.
 const NAME_CHARS_MAX: usize = 40;
@@ -32,11 +33,7 @@ pub(super) fn word(text: &str) -> Option<String> {
     if text.chars().count() > WORD_CHARS_MAX || text.chars().any(is_unseen) {
         return None;
     }
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,@%+=".contains(c);
-    match !text.is_empty() && text.chars().all(is_plain) {
-        true => Some(text.to_owned()),
-        false => Some(format!("'{}'", text.replace('\'', r"'\''"))),
-    }
+    Some(shell_word(text))
 }
 
 /// Four digits that count.

@@ -1,7 +1,8 @@
-//! Files of a simulated fleet: one a partition in a folder, or one for all.
+//! Files of a simulated fleet: one a partition in a folder, or one for all, which may be standard output.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -11,6 +12,7 @@ use flate2::write::GzEncoder;
 use ingest::simulated::{Encoder, Event, Fleet};
 
 use super::{Destination, Whereabouts};
+use crate::commands::output::shell_word;
 
 /// What a file holds, and how it is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +78,9 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn create(out: &Path, ending: Ending, force: bool, fleet: &Fleet) -> anyhow::Result<Self> {
+        if out == Path::new(super::STANDARD_OUTPUT) {
+            return Self::open(out, ending, vec![out.to_owned()], fleet);
+        }
         let one = Ending::of(out).filter(|_| !out.is_dir());
         let paths = match one {
             Some(_) => vec![out.to_owned()],
@@ -89,6 +94,10 @@ impl Files {
         if let Some(there) = paths.iter().find(|path| path.exists() && !force) {
             bail!("`{}` is there already: name another place, or replace it with --force", there.display());
         }
+        Self::open(out, ending, paths, fleet)
+    }
+
+    fn open(out: &Path, ending: Ending, paths: Vec<PathBuf>, fleet: &Fleet) -> anyhow::Result<Self> {
         let open = |path: PathBuf| {
             let mut writer = Writer::create(&path, ending.packing)?;
             if ending.shape == Shape::Csv {
@@ -124,10 +133,10 @@ impl Destination for Files {
 
     fn whereabouts(&self) -> Whereabouts {
         let place = self.out.display().to_string();
-        let csv = if self.ending.shape == Shape::Csv { " --set ingest.decode.format=csv" } else { "" };
-        let next = format!(
-            "atalaia preview -c config/pipeline.example.toml --set ingest.source=files --set ingest.files.path={place}{csv}"
-        );
+        if self.out == Path::new(super::STANDARD_OUTPUT) {
+            return Whereabouts { place: "standard output".to_owned(), next: None };
+        }
+        let next = Some(format!("atalaia init --sample {}", shell_word(&place)));
         Whereabouts { place, next }
     }
 }
@@ -145,7 +154,12 @@ enum Writer {
 
 impl Writer {
     fn create(path: &Path, packing: Packing) -> io::Result<Self> {
-        let file = BufWriter::new(OpenOptions::new().write(true).create(true).truncate(true).open(path)?);
+        let file = if path == Path::new(super::STANDARD_OUTPUT) {
+            fs::File::from(io::stdout().as_fd().try_clone_to_owned()?)
+        } else {
+            OpenOptions::new().write(true).create(true).truncate(true).open(path)?
+        };
+        let file = BufWriter::new(file);
         Ok(match packing {
             Packing::Plain => Writer::Plain(file),
             // The same records give the same bytes: the header carries no time.

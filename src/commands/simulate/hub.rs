@@ -64,10 +64,10 @@ impl Outlet for Hub {
         let Hub { name, place, .. } = self;
         Whereabouts {
             place: format!("event hub {name}"),
-            next: format!(
-                "atalaia preview -c config/pipeline.example.toml --set ingest.source=event-hubs --set \
-                 ingest.event_hubs.connection_string={place} --set ingest.event_hubs.hub={name}"
-            ),
+            next: Some(format!(
+                "atalaia init --set ingest.source=event-hubs --set ingest.event_hubs.connection_string={place} --set \
+                 ingest.event_hubs.hub={name}"
+            )),
         }
     }
 }

@@ -11,6 +11,7 @@ use types::{Micros, Secret};
 use super::Whereabouts;
 use super::stream::Outlet;
 use crate::commands::input::BROKER_TIMEOUT;
+use crate::commands::output::shell_word;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Kafka")]
@@ -92,12 +93,14 @@ impl Outlet for Topic {
     }
 
     fn whereabouts(&self) -> Whereabouts {
-        let Config { brokers, topic, .. } = &self.config;
-        Whereabouts {
-            place: format!("topic {topic} on {brokers}"),
-            next: format!(
-                "atalaia preview -c config/pipeline.example.toml --set ingest.kafka.brokers={brokers} --set ingest.kafka.topic={topic}"
-            ),
+        let Config { brokers, topic, allow_plaintext, properties, .. } = &self.config;
+        let mut next = format!("atalaia init --sample {} --brokers {}", shell_word(topic), shell_word(brokers));
+        if *allow_plaintext {
+            next.push_str(" --set ingest.kafka.allow_plaintext=true");
         }
+        for (name, value) in properties {
+            next.push_str(&format!(" --set {}", shell_word(&format!("ingest.kafka.properties.{name}={value}"))));
+        }
+        Whereabouts { place: format!("topic {topic} on {brokers}"), next: Some(next) }
     }
 }
