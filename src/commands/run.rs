@@ -4,11 +4,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ingest::Bound;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::assemble::{self, Assembly};
 use super::progress::watch;
-use super::{CloseArg, ConfigArgs, input};
+use super::{CloseArg, ConfigArgs, input, score};
 use crate::pipeline::{Ending, Progress};
 use crate::probes::Probes;
 use crate::runtime::Runtime;
@@ -110,6 +110,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         files = counts.files,
         "stopped"
     );
+    if let Some(hint) = score::hint(&counts, &progress.refused()).filter(|_| args.until_idle) {
+        warn!("{hint}");
+    }
     // A service that is stopped has done what it was asked for, and a job that was to read everything has not.
     let is_cut_short = args.until_idle && shutdown.requested();
     Ok(if is_cut_short { ExitCode::from(STOPPED) } else { ExitCode::SUCCESS })

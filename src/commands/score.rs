@@ -154,7 +154,7 @@ fn quarantined(counts: &Counts, refused: &[(Reason, u64)]) -> String {
 }
 
 /// What a summary that looks like success would not tell.
-fn hint(counts: &Counts, refused: &[(Reason, u64)]) -> Option<String> {
+pub(super) fn hint(counts: &Counts, refused: &[(Reason, u64)]) -> Option<String> {
     nothing_usable(counts, refused).or_else(|| nothing_new(counts))
 }
 

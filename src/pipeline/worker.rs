@@ -20,6 +20,8 @@ use crate::shutdown::Shutdown;
 const POLL_WAIT: Duration = Duration::from_millis(50);
 /// The same while partitions are being taken over.
 const OPENING_WAIT: Duration = Duration::from_millis(2);
+/// After so long without partitions it is said why that may be.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How often tasks get a turn while records keep coming.
 const TURN_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -37,6 +39,8 @@ pub struct Worker<'a> {
     next_post: Instant,
     /// The last note of a mended partition that was seen.
     attention: u64,
+    /// When it is said that nothing was heard of partitions yet.
+    tells_of_waiting: Option<Instant>,
 }
 
 impl<'a> Worker<'a> {
@@ -52,8 +56,22 @@ impl<'a> Worker<'a> {
         let (openings, tasks) = Default::default();
         let (now, attention) = (job.clock.now(), keeper.attention());
         progress.board.turned(number, job.clock.as_ref());
-        let (next_turn, next_post) = (now, now);
-        Worker { number, job, source, keeper, progress, finish, openings, tasks, next_turn, next_post, attention }
+        // One worker speaks for all.
+        let tells_of_waiting = (number == 0).then_some(now + PATIENCE);
+        Worker {
+            number,
+            job,
+            source,
+            keeper,
+            progress,
+            finish,
+            openings,
+            tasks,
+            next_turn: now,
+            next_post: now,
+            attention,
+            tells_of_waiting,
+        }
     }
 
     pub(super) fn work(mut self, shutdown: &Shutdown) -> anyhow::Result<()> {
@@ -113,6 +131,12 @@ impl<'a> Worker<'a> {
                 self.source.sharing().inspect_err(|error| warn!(%error, "the end has to wait for this answer"));
             self.finish.told(sharing.ok().as_ref(), self.job.clock.now());
         }
+        if self.tells_of_waiting.take_if(|at| now >= *at).is_some() {
+            info!(
+                "waiting for partitions: others may have them, or a process that was killed, whose partitions are given \
+                 away when its session is over (see docs/troubleshooting.md)"
+            );
+        }
         if now >= self.next_post {
             self.post();
             self.next_post = now + POST_EVERY;
@@ -132,6 +156,7 @@ impl<'a> Worker<'a> {
         match polled {
             Polled::Idle => {}
             Polled::Gained(partitions) => {
+                self.tells_of_waiting = None;
                 info!(worker = self.number, partitions = partitions.len(), "partitions gained");
                 self.finish.gained(self.number, &partitions, self.job.clock.now());
                 self.progress.add(&Counts { joined: 1, gained: partitions.len() as u64, ..Counts::default() });
