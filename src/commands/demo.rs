@@ -172,6 +172,8 @@ fn configuration(args: &Args, live: bool) -> Config {
     }
     config.ingest.source = SourceKind::Simulated;
     config.aggregate.window = Span::from_secs(300);
+    // Devices that send in bursts are silent for five minutes at a time, and nothing is wrong with them.
+    config.aggregate.close_after = Some(Span::from_secs(600));
     config.score.models = args.out.join("models").display().to_string();
     config.score.features = learn::FEATURES.map(Into::into).to_vec();
     config.sink.url = args.out.display().to_string();
