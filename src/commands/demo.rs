@@ -185,18 +185,25 @@ fn configuration(args: &Args, live: bool) -> Config {
     config
 }
 
-/// An empty folder with our marker; a folder that is somebody else's is left alone.
+/// An empty folder with our marker; a folder that is somebody else's is left alone. The marker stays all the while: who stops
+/// a demo at once must be able to begin another.
 fn clear(out: &Path) -> anyhow::Result<()> {
     let shown = out.display();
-    if out.exists() {
-        let empty = out.read_dir().with_context(|| format!("read the folder `{shown}`"))?.next().is_none();
-        if !empty && !out.join(MARKER).exists() {
-            bail!("`{shown}` holds other things than a former demo: name another folder with --out");
-        }
-        std::fs::remove_dir_all(out).with_context(|| format!("remove the former demo in `{shown}`"))?;
-    }
+    let marker = out.join(MARKER);
     std::fs::create_dir_all(out).with_context(|| format!("make the folder `{shown}`"))?;
-    std::fs::write(out.join(MARKER), "").with_context(|| format!("write into `{shown}`"))
+    let entries = out.read_dir().and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let entries = entries.with_context(|| format!("read the folder `{shown}`"))?;
+    if !entries.is_empty() && !marker.exists() {
+        bail!("`{shown}` holds other things than a former demo: name another folder with --out");
+    }
+    std::fs::write(&marker, "").with_context(|| format!("write into `{shown}`"))?;
+    for entry in entries.iter().filter(|entry| entry.path() != marker) {
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let path = entry.path();
+        let removed = if is_folder { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        removed.with_context(|| format!("remove the former demo in `{shown}`"))?;
+    }
+    Ok(())
 }
 
 struct Summary<'a> {
