@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::signal::unix::{SignalKind, signal};
+
 /// The exit status of what was stopped before it had done its work.
 pub(crate) const STOPPED: u8 = 130;
 
@@ -10,40 +12,59 @@ pub(crate) const STOPPED: u8 = 130;
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     requested: Arc<AtomicBool>,
-    /// Nothing has begun that wants an orderly end.
+    /// Somebody asked for a stop.
+    asked: Arc<AtomicBool>,
+    /// Nothing is under way that wants an orderly end.
     only_starting: Arc<AtomicBool>,
 }
 
 impl Shutdown {
-    /// Requests it on SIGTERM and SIGINT; a second signal ends the process at once.
+    /// Requests it on SIGTERM and SIGINT, from now on; a second signal ends the process at once.
     pub(crate) fn on_signals(runtime: &tokio::runtime::Handle) -> Self {
         let shutdown = Shutdown::default();
-        let flag = shutdown.clone();
+        let heard = shutdown.clone();
+        let _inside = runtime.enter();
+        // Not in the task: until a thread got round to it, a signal would leave a view's terminal as it is.
+        let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+        let (Ok(mut terminate), Ok(mut interrupt)) = signals else { return shutdown };
         runtime.spawn(async move {
-            for hurry in [false, true] {
-                if wait_for_signal().await.is_err() {
-                    return;
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
                 }
-                if hurry {
-                    crate::terminal::give_back();
-                    std::process::exit(STOPPED.into());
-                }
-                if flag.only_starting.load(Ordering::Acquire) {
-                    tracing::info!("stopped: nothing had begun");
-                    crate::telemetry::finish();
-                    std::process::exit(STOPPED.into());
-                }
-                tracing::info!("stopping: reading has ended, what is due is being committed");
-                flag.request();
+                heard.stop();
             }
         });
         shutdown
+    }
+
+    /// What a signal asks for, and somebody at a view's keyboard: an orderly stop, or the end at once where nothing has to be
+    /// brought to one, and when it is asked for again.
+    pub(crate) fn stop(&self) {
+        if self.only_starting.load(Ordering::Acquire) {
+            crate::terminal::give_back();
+            tracing::info!("stopped: nothing had begun");
+            crate::telemetry::finish();
+            std::process::exit(STOPPED.into());
+        }
+        if self.asked.swap(true, Ordering::AcqRel) {
+            crate::terminal::give_back();
+            std::process::exit(STOPPED.into());
+        }
+        tracing::info!("stopping: reading has ended, what is due is being committed");
+        self.request();
     }
 
     /// Until [`begin_work`](Self::begin_work) the first signal ends the process at once: a start can hang for as long as a
     /// store does, and has nothing to bring to an end.
     pub(crate) fn only_starting(&self) {
         self.only_starting.store(true, Ordering::Release);
+    }
+
+    /// All is done that wants an orderly end: the first signal ends the process at once.
+    pub(crate) fn only_ending(&self) {
+        self.only_starting();
     }
 
     /// From now on the end has to be an orderly one.
@@ -77,15 +98,4 @@ impl<F: Fn() -> bool> Drop for StopOnDrop<'_, F> {
             self.shutdown.request();
         }
     }
-}
-
-async fn wait_for_signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
 }

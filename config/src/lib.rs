@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use error::{Error, Origin, Problem};
 pub use load::{Loaded, Sources, load, read};
+pub use suggest::nearest;
 pub use validate::{Verdict, validate};
 
 /// Every setting with a word on it, as `atalaia init` writes it without a sample.

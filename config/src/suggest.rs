@@ -31,7 +31,8 @@ pub(crate) fn unknown(schema: Node<'_>, path: &Path, origin: Option<&Origin>) ->
 }
 
 /// `near` is the word among these that `word` was probably meant to be.
-pub(crate) fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
     // A third of the letters may be wrong, so that short words do not suggest just anything.
     let tolerance = (word.chars().count() / 3).clamp(1, 3);

@@ -3,6 +3,9 @@
 //! For each feature in turn the others stay and it is set to its mean in training. That is what `top_feature` is chosen by;
 //! here all of them are told, with the figures. A model that does not begin by subtracting means does not know them.
 
+mod sensors;
+
+pub use self::sensors::OfSensor;
 use crate::single::Single;
 use crate::{Feature, Model, severity};
 
@@ -15,6 +18,9 @@ pub struct Explanation {
     /// From the feature whose setting to its mean moves the judgement most towards normal to the one that moves it most away.
     /// None: the model does not know the means.
     pub contributions: Option<Vec<Contribution>>,
+    /// Of a device that is judged as a whole, from the sensor that explains most. Empty: there is nothing to choose from, or the
+    /// model does not know the means.
+    pub sensors: Vec<OfSensor>,
 }
 
 /// What a model says of a feature vector.
@@ -23,6 +29,14 @@ pub struct Judgement {
     pub decision: f64,
     /// None: the model has none.
     pub severity: Option<f64>,
+}
+
+impl Judgement {
+    /// The higher the more normal. Severity is another scale of the decision that tells apart what the decision does not any
+    /// more, far outside.
+    fn normality(&self) -> f64 {
+        self.severity.map_or(self.decision, |severity| -severity)
+    }
 }
 
 /// One feature of a vector.
@@ -72,13 +86,12 @@ pub fn explain(model: &Model, features: &[Feature], values: &[f64]) -> Result<Ex
     };
     let contributions = model.centre().map(|centre| {
         let mut all: Vec<Contribution> = centre.iter().copied().enumerate().map(contribution).collect();
-        // Severity is another scale of the decision that tells apart what the decision does not any more, far outside.
-        let normal = |c: &Contribution| c.usual.severity.map_or(c.usual.decision, |severity| -severity);
-        all.sort_by(|a, b| normal(b).total_cmp(&normal(a)));
+        all.sort_by(|a, b| b.usual.normality().total_cmp(&a.usual.normality()));
         all
     });
+    let sensors = sensors::sensors(model, features, values, &judge);
     let threshold = model.threshold.as_ref().map(|threshold| threshold.value);
-    Ok(Explanation { judgement, threshold, contributions })
+    Ok(Explanation { judgement, threshold, contributions, sensors })
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ mod trained;
 
 pub use config::{Config, Key, MissingFeature, OnBadModel};
 pub use error::{Error, Kind};
-pub use explain::{Contribution, Explanation, Judgement, Unexplained, explain};
+pub use explain::{Contribution, Explanation, Judgement, OfSensor, Unexplained, explain};
 pub use feature::{Feature, Statistic};
 pub use load::{load, read_model, read_models};
 pub use many::read_many;

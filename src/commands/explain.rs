@@ -6,6 +6,7 @@
 mod row;
 mod show;
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -14,6 +15,7 @@ use score::Model;
 use store::Location;
 use types::Micros;
 
+use super::output::escaped;
 use super::predictions::Predictions;
 use super::{Format, PartialConfig, progress, time};
 use crate::runtime::Runtime;
@@ -23,7 +25,8 @@ use row::Row;
 /// Explains the verdict on a window: what each feature has to do with it
 ///
 /// Each feature in turn is set to its mean in training, the others stay: the further that moves the decision up (and the severity down), the
-/// more the feature has to do with an alarm. The row is read from the predictions, the model from the set that the row names or,
+/// more the feature has to do with an alarm. Of a device that is judged as a whole, each sensor in turn is set to what the others
+/// let one expect of it, with all its features: that says which sensor it is better than features one by one. The row is read from the predictions, the model from the set that the row names or,
 /// where that is not kept, from the present models, which is said. Models that do not begin by subtracting means (a MinMaxScaler,
 /// a bare OneClassSVM) do not know what is usual: only the verdict can be shown.
 #[derive(Debug, clap::Args)]
@@ -116,25 +119,62 @@ fn find_row(args: &Args, config: &Config, runtime: &Runtime) -> anyhow::Result<R
     let day = |micros| wall::text(micros).chars().take(10).collect::<String>();
     predictions.of_days(&day(earliest), &day(args.window));
     let mut rows: Vec<Row> = Vec::new();
-    predictions.watched(runtime, |file| row::read(file, &args.device, args.window, &mut rows))?;
+    let mut others = Others::default();
+    predictions.watched(runtime, |file| row::read(file, &args.device, args.window, &mut rows, &mut others))?;
     let device = &args.device;
     let moment = wall::text(args.window);
     if rows.is_empty() {
-        bail!("`{}` holds no window of `{device}` at {moment}", predictions.place);
+        bail!("`{}` holds no window of `{device}` at {moment}{}", predictions.place, others.advice(device));
     }
+    let names: BTreeSet<String> =
+        rows.iter().map(|row| row.sensor.clone().unwrap_or_else(|| "(the whole device)".into())).collect();
     rows.retain(|row| args.sensor.is_none() || row.sensor == args.sensor);
-    let names: std::collections::BTreeSet<&str> =
-        rows.iter().map(|row| row.sensor.as_deref().unwrap_or("(the whole device)")).collect();
-    if names.len() > 1 {
-        let names: Vec<&str> = names.into_iter().collect();
+    if rows.is_empty()
+        && let Some(sensor) = &args.sensor
+    {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let near = config::nearest(sensor, names.iter().copied());
+        let meant =
+            near.map_or_else(|| format!("it has {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
+        bail!("`{device}` has no window of `{sensor}` at {moment}\n{meant}");
+    }
+    if args.sensor.is_none() && names.len() > 1 {
+        let names: Vec<String> = names.into_iter().collect();
         bail!("`{device}` has several windows at {moment}: of {}\nname one with --sensor", names.join(", "));
     }
     // Readings from several partitions make several rows; one with an alarm is what is asked about.
     rows.sort_by_key(|row| (!row.is_anomaly, row.decision.is_none()));
-    match (rows.into_iter().next(), &args.sensor) {
-        (Some(row), _) => Ok(row),
-        (None, Some(sensor)) => bail!("`{device}` has no window of `{sensor}` at {moment}"),
-        (None, None) => bail!("`{device}` has no window at {moment}"),
+    rows.into_iter().next().with_context(|| format!("`{device}` has no window at {moment}"))
+}
+
+/// What else is near, for those who mistyped.
+#[derive(Debug, Default)]
+struct Others {
+    /// Whether the device has windows at other times.
+    has_device: bool,
+    names: BTreeSet<String>,
+}
+
+impl Others {
+    /// A fleet may be large, and one that is near enough is among many.
+    const NAMES_MAX: usize = 100_000;
+    /// What differs by more was not meant.
+    const LENGTHS_APART_MAX: usize = 3;
+
+    fn add(&mut self, name: &str, wanted: &str) {
+        self.has_device |= name == wanted;
+        let is_alike = name.len().abs_diff(wanted.len()) <= Self::LENGTHS_APART_MAX;
+        if is_alike && !self.names.contains(name) && self.names.len() < Self::NAMES_MAX {
+            self.names.insert(name.to_owned());
+        }
+    }
+
+    fn advice(&self, wanted: &str) -> String {
+        if self.has_device {
+            return "\nit has windows at other times of these days: `--window` is in UTC".into();
+        }
+        let near = config::nearest(wanted, self.names.iter().map(String::as_str));
+        near.map_or_else(String::new, |near| format!("\ndid you mean `{}`?", escaped(near)))
     }
 }
 

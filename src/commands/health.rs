@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::output::Output;
 use super::progress;
@@ -42,8 +42,33 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let answer = http::ask(&args.url, Duration::from_secs(args.timeout_seconds), ANSWER_BYTES_MAX)
         .with_context(|| format!("ask `{}` how the service is", args.url))?;
     drop(meter);
+    if answer.status == 404 {
+        bail!("there is nothing at `{}`\n{}", args.url, advice(&args.url));
+    }
     let mut output = Output::new();
     output.line(answer.first_line());
     output.finish()?;
     Ok(if answer.status == 200 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn advice(url: &str) -> String {
+    const PROBES: [&str; 3] = ["livez", "readyz", "healthz"];
+    let (before, path) = url.rsplit_once('/').unwrap_or_default();
+    match config::nearest(path, PROBES.into_iter()) {
+        Some(near) if near != path => format!("did you mean `{before}/{near}`?"),
+        _ => "ask `/livez` or `/readyz` of the listener that `telemetry.metrics` names".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_mistyped_is_named() {
+        assert_eq!(advice("http://h:9464/redyz"), "did you mean `http://h:9464/readyz`?");
+        for url in ["http://h:9464/api/v1/status", "http://h:9464/", "http://h:9465/livez"] {
+            assert!(advice(url).contains("`telemetry.metrics`"), "{url}");
+        }
+    }
 }

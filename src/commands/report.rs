@@ -12,6 +12,7 @@ mod place;
 mod plan;
 mod refused;
 mod sketch;
+mod smoothing;
 mod svg;
 mod text;
 mod truth;
@@ -90,8 +91,6 @@ pub(crate) struct Order<'a> {
     pub(crate) url: Option<&'a str>,
     pub(crate) output: &'a Path,
     pub(crate) labels: &'a [String],
-    /// Alarms before this are not held against the labels.
-    pub(crate) judge_from: Option<Micros>,
     pub(crate) since: Option<Micros>,
     pub(crate) until: Option<Micros>,
     /// The command that makes it, for those who read it.
@@ -110,7 +109,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         url: args.url.as_deref(),
         output: &args.output,
         labels: &args.labels,
-        judge_from: None,
         since: args.since,
         until: args.until,
         command: args.command(),
@@ -133,13 +131,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// Reads the dataset and writes the page.
 pub(crate) fn write(order: &Order<'_>, config: &Config, runtime: &Runtime) -> anyhow::Result<Written> {
     let part = Part { since: order.since, until: order.until };
-    let mut truth = match order.labels.is_empty() {
+    let truth = match order.labels.is_empty() {
         true => None,
         false => Some(Truth::read(order.labels, order.since, order.until)?),
     };
-    if let (Some(truth), Some(from)) = (&mut truth, order.judge_from) {
-        truth.judge_from(from);
-    }
     let mut place = Place::find(order.url, config, runtime)?;
     place.of(part);
     let gathered = gather::gather(&place, part, truth, runtime)?;
@@ -148,10 +143,13 @@ pub(crate) fn write(order: &Order<'_>, config: &Config, runtime: &Runtime) -> an
             "no device of the labels is among the predictions: correct the names, or name it as DEVICE=FILE"
         );
     }
+    let predictions = place.predictions.as_ref().map_or(place.shown.as_str(), |dataset| &dataset.place);
+    let predictions = from_anywhere(predictions);
+    let models = Some(config.score.models.as_str()).filter(|models| !models.is_empty()).map(from_anywhere);
     let made = Made {
         place: &place.shown,
-        predictions: place.predictions.as_ref().map_or(place.shown.as_str(), |dataset| &dataset.place),
-        models: Some(config.score.models.as_str()).filter(|models| !models.is_empty()),
+        predictions: &predictions,
+        models: models.as_deref(),
         command: &order.command,
         part,
         labels: order.labels,
@@ -162,6 +160,14 @@ pub(crate) fn write(order: &Order<'_>, config: &Config, runtime: &Runtime) -> an
     std::fs::write(order.output, page).with_context(|| format!("write the report `{shown}`"))?;
     let file = order.output.canonicalize().with_context(|| format!("find the report `{shown}`"))?;
     Ok(Written { file: order.output.to_owned(), url: file_url(&file), gathered })
+}
+
+/// The commands on the page are given wherever its reader stands: a folder by its whole path, a URL as it is.
+fn from_anywhere(place: &str) -> String {
+    if place.contains("://") {
+        return place.to_owned();
+    }
+    std::path::absolute(place).map_or_else(|_| place.to_owned(), |path| path.display().to_string())
 }
 
 impl Args {

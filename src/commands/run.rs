@@ -52,10 +52,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let metrics = telemetry::metrics()?;
     let runtime = Runtime::new()?;
-    let look_for_models = Arc::default();
-    settings::watch(args.config.clone(), config.clone(), Arc::clone(&look_for_models), runtime.handle())?;
     let shutdown = Shutdown::on_signals(runtime.handle());
     shutdown.only_starting();
+    let look_for_models = Arc::default();
+    settings::watch(args.config.clone(), config.clone(), Arc::clone(&look_for_models), runtime.handle())?;
     let progress = Arc::new(Progress::default());
 
     let address = config.telemetry.metrics.clone();

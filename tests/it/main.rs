@@ -20,6 +20,9 @@ mod init;
 // How good predictions are, why a row is an anomaly, which models are stale.
 mod quality;
 
+// Which sensor of a device it was.
+mod explained;
+
 // What no producer should send, in bulk: every record of it is accounted for.
 mod poison;
 

@@ -60,6 +60,10 @@ pub struct Config {
     pub late: f64,
     /// By how much late readings are late.
     pub late_by: Span,
+    /// Where the recording begins: records of earlier event time, by the device's own clock, are as if they had never been
+    /// sent. For programs that read one fleet in two parts.
+    #[serde(skip)]
+    pub recorded_from: Option<Moment>,
     /// Records that are no readings, per reading (0 to 1): cut short, without a field, with text for a value, empty.
     /// They come besides the readings, which stay the same.
     pub malformed: f64,
@@ -88,6 +92,7 @@ impl Default for Config {
             burst_every: Span::from_secs(5 * 60),
             late: 0.0,
             late_by: Span::from_secs(3600),
+            recorded_from: None,
             malformed: 0.0,
         }
     }

@@ -132,14 +132,14 @@ impl Device {
                 let Stretch { from, to } = fault.stretch;
                 fault.size * ((moment - from) as f64 / (to - from) as f64)
             }
-            FaultKind::Spikes | FaultKind::Stuck | FaultKind::Dropout => 0.0,
+            FaultKind::Spikes | FaultKind::Stuck | FaultKind::Dropout | FaultKind::Outage => 0.0,
         }
     }
 
     /// What is sent of the value shown, if anything.
     fn suffer(&mut self, fault: &Fault, shown: i64, trouble: u64) -> Option<i64> {
         match fault.kind {
-            FaultKind::Spikes | FaultKind::Drift => Some(shown),
+            FaultKind::Spikes | FaultKind::Drift | FaultKind::Outage => Some(shown),
             FaultKind::Stuck => Some(*self.stuck.get_or_insert(shown)),
             FaultKind::Dropout => (!self.hits(fault, trouble)).then_some(shown),
         }
@@ -234,7 +234,7 @@ impl Clock {
 }
 
 impl Habit {
-    fn has_outages(self) -> bool {
+    pub(super) fn has_outages(self) -> bool {
         matches!(self, Habit::Offline | Habit::NewestFirst | Habit::FrozenClock)
     }
 }

@@ -90,13 +90,15 @@ impl Encoder {
     }
 }
 
-/// Writes the truth as `device,sensor,kind,start,end` with RFC 3339 times; `end` does not belong to the episode.
+/// Writes the truth as `device,sensor,kind,start,end` with RFC 3339 times; `end` does not belong to the episode. Without a
+/// sensor it is about all of the device's.
 ///
 /// # Errors
 /// If the output takes no more.
 pub fn write_truth_csv(episodes: &[Episode], mut out: impl Write) -> io::Result<()> {
     writeln!(out, "device,sensor,kind,start,end")?;
     for Episode { device, sensor, kind, from, to } in episodes {
+        let sensor = sensor.as_deref().unwrap_or_default();
         writeln!(out, "{device},{sensor},{},{},{}", kind.as_str(), rfc3339(*from), rfc3339(*to))?;
     }
     out.flush()

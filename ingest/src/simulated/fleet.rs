@@ -10,7 +10,7 @@ use crate::Error;
 use super::config::Config;
 use super::device::{Clock, whole_millis_down};
 use super::random::{Domain, Random};
-use super::schedule::{Blocks, Episode, Habit};
+use super::schedule::{Blocks, Episode, FaultKind, Habit};
 use super::sensors::Profile;
 use super::stream::{Events, PartitionEvents};
 
@@ -111,13 +111,35 @@ impl Fleet {
                     let own = |moment: Micros| whole_millis_down(clock.read(moment, None));
                     episodes.push(Episode {
                         device: plan.device_name(device),
-                        sensor: plan.config.sensors[fault.sensor].clone(),
+                        sensor: Some(plan.config.sensors[fault.sensor].clone()),
                         kind: fault.kind,
                         from: own(fault.stretch.from),
                         to: own(fault.stretch.to - 1) + 1000,
                     });
                 }
             }
+        }
+        episodes.sort_by(|a, b| (a.from, &a.device).cmp(&(b.from, &b.device)));
+        episodes
+    }
+
+    /// Every outage of a device that begins in `[since, until)`, by its beginning. They are habits and no faults of sensors:
+    /// the readings are right. But the window in which one begins may close before the rest of it has come.
+    #[must_use]
+    pub fn outages(&self, since: Micros, until: Micros) -> Vec<Episode> {
+        let plan = &self.0;
+        let mut episodes = Vec::new();
+        for device in 0..plan.config.devices {
+            let clock = Clock::new(plan, device);
+            let blocks = if clock.habit.has_outages() { plan.outages.before(until.min(plan.end)) } else { 0 };
+            let outages = (0..blocks).filter_map(|block| plan.outages.outage(plan.config.seed, device, block));
+            episodes.extend(outages.filter(|outage| (since..until).contains(&outage.from)).map(|outage| Episode {
+                device: plan.device_name(device),
+                sensor: None,
+                kind: FaultKind::Outage,
+                from: outage.from,
+                to: outage.to,
+            }));
         }
         episodes.sort_by(|a, b| (a.from, &a.device).cmp(&(b.from, &b.device)));
         episodes

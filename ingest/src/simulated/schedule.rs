@@ -5,17 +5,18 @@ use types::Micros;
 
 use super::random::{Domain, Random};
 
-/// One sensor fault, in the device's own event time; `from` belongs to it, `to` does not.
+/// One fault, in the device's own event time; `from` belongs to it, `to` does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Episode {
     pub device: String,
-    pub sensor: String,
+    /// None: all of the device's.
+    pub sensor: Option<String>,
     pub kind: FaultKind,
     pub from: Micros,
     pub to: Micros,
 }
 
-/// What a sensor can suffer from.
+/// What a sensor can suffer from, or its device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
@@ -27,10 +28,13 @@ pub enum FaultKind {
     Drift,
     /// Half to all of the readings are missing.
     Dropout,
+    /// The device falls silent and sends later what it read meanwhile, or its clock stands still.
+    Outage,
 }
 
 impl FaultKind {
-    pub const ALL: [FaultKind; 4] = [FaultKind::Spikes, FaultKind::Stuck, FaultKind::Drift, FaultKind::Dropout];
+    /// What sensors suffer from.
+    pub const OF_SENSORS: [FaultKind; 4] = [FaultKind::Spikes, FaultKind::Stuck, FaultKind::Drift, FaultKind::Dropout];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -39,6 +43,7 @@ impl FaultKind {
             FaultKind::Stuck => "stuck",
             FaultKind::Drift => "drift",
             FaultKind::Dropout => "dropout",
+            FaultKind::Outage => "outage",
         }
     }
 }
@@ -128,13 +133,13 @@ impl Blocks {
         let mut random = Random::new(seed, Domain::Fault, device, block);
         let stretch = self.stretch(&mut random, block)?;
         let sensor = usize::try_from(random.below(sensors as u64)).unwrap_or(0);
-        let kind = FaultKind::ALL[usize::try_from(random.below(4)).unwrap_or(0)];
+        let kind = FaultKind::OF_SENSORS[usize::try_from(random.below(4)).unwrap_or(0)];
         let sign = if random.below(2) == 0 { -1.0 } else { 1.0 };
         let share = random.unit();
         let (size, share) = match kind {
             FaultKind::Spikes => (6.0 + 9.0 * random.unit(), 0.1 + 0.2 * share),
             FaultKind::Drift => (8.0 + 12.0 * random.unit(), 1.0),
-            FaultKind::Stuck => (0.0, 1.0),
+            FaultKind::Stuck | FaultKind::Outage => (0.0, 1.0),
             // Half of these are complete: the sensor is gone.
             FaultKind::Dropout => (0.0, (0.5 + share).min(1.0)),
         };

@@ -177,7 +177,7 @@ impl Source for SimulatedSource {
     fn start(&mut self, id: &PartitionId, position: Position) -> Result<(), Error> {
         let mut events = self.fleet.partition(id.index);
         let pace = self.pace;
-        let run_start = self.fleet.config().start.0;
+        let (run_start, is_cut) = (self.fleet.config().start.0, self.fleet.config().recorded_from.is_some());
         let partition = self.find(id)?;
         let skipped = (0..position.0.min(SKIP_MAX)).take_while(|_| events.next().is_some()).count();
         let skipped = i64::try_from(skipped).unwrap_or(i64::MAX);
@@ -186,7 +186,7 @@ impl Source for SimulatedSource {
         }
         let mut events = events.peekable();
         let begin = match events.peek() {
-            Some(event) if skipped > 0 => event.arrival,
+            Some(event) if skipped > 0 || is_cut => event.arrival,
             _ => run_start,
         };
         let pacer = Pacer { pace, started: Instant::now(), begin, handed_over: 0 };

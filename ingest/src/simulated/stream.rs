@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use types::Micros;
 
+use super::config::Moment;
 use super::device::{Device, Sent};
 use super::fleet::{Fleet, Plan};
 
@@ -96,7 +97,11 @@ impl PartitionEvents {
     fn visit(&mut self, moment: Micros) {
         let device = &mut self.devices[self.cursor];
         let (waiting, order, index) = (&mut self.waiting, &mut self.sent, device.index);
+        let from = self.plan.config.recorded_from.map_or(Micros::MIN, |Moment(from)| from);
         device.tick(&self.plan, moment, |sent| {
+            if sent.time < from {
+                return;
+            }
             waiting.push(Reverse(Waiting { order: *order, device: index, sent }));
             *order += 1;
         });

@@ -173,7 +173,7 @@ fn faults_do_what_they_say_and_nothing_else_is_touched() {
     for ((device, sensor), clean) in &healthy {
         let name = (fleet.device_name(*device), fleet.sensor_name(*sensor).to_owned());
         let mine: Vec<_> =
-            truth.iter().filter(|episode| (&episode.device, &episode.sensor) == (&name.0, &name.1)).collect();
+            truth.iter().filter(|own| (&own.device, own.sensor.as_ref()) == (&name.0, Some(&name.1))).collect();
         let shown: BTreeMap<Micros, f64> =
             series[&(*device, *sensor)].iter().map(|event| (event.time, event.value)).collect();
         let within = |time: Micros| mine.iter().find(|episode| episode.from <= time && time < episode.to);
@@ -208,16 +208,50 @@ fn faults_do_what_they_say_and_nothing_else_is_touched() {
                     let missing = seen.iter().filter(|seen| seen.is_none()).count();
                     assert!(missing * 4 >= clean.len(), "{episode:?}: {missing} of {}", clean.len());
                 }
+                FaultKind::Outage => panic!("no fault of a sensor: {episode:?}"),
             }
             kinds.insert(episode.kind);
         }
     }
-    assert_eq!(kinds.len(), FaultKind::ALL.len());
+    assert_eq!(kinds.len(), FaultKind::OF_SENSORS.len());
 }
 
 #[test]
 fn the_truth_of_a_clean_fleet_is_empty() {
     assert!(fleet(&Config { faulty: 0.0, ..small() }).truth().is_empty());
+}
+
+#[test]
+fn a_recording_that_begins_later_holds_the_same_records_from_there_on() {
+    let config = Config { habits: Habits { fast_clock: 0.3, offline: 0.3, ..Habits::none() }, ..small() };
+    let cut = config.start.0 + config.duration.micros() / 2;
+    let recorded = Config { recorded_from: Some(Moment(cut)), ..config.clone() };
+    let reading = |event: &Event| (event.arrival, event.device, event.sensor, event.time, event.value.to_bits());
+    for partition in 0..config.partitions {
+        let all: Vec<Event> = fleet(&config).partition(partition).collect();
+        let later: Vec<Event> = fleet(&recorded).partition(partition).collect();
+        let kept: Vec<_> = all.iter().filter(|event| event.time >= cut).map(reading).collect();
+        assert_eq!(later.iter().map(reading).collect::<Vec<_>>(), kept);
+        assert!(all.is_empty() || (1..all.len()).contains(&kept.len()));
+        assert!(later.iter().map(|event| event.number).eq(0..kept.len() as i64), "numbered from 0 on");
+    }
+}
+
+#[test]
+fn an_outage_is_where_nothing_arrives() {
+    let config = Config { habits: Habits { offline: 1.0, ..Habits::none() }, ..small() };
+    let (fleet, begin) = (fleet(&config), config.start.0);
+    let outages = fleet.outages(begin, config.end());
+    assert!(outages.len() > 3, "{outages:?}");
+    let events: Vec<Event> = fleet.events().collect();
+    for outage in &outages {
+        let own = events.iter().filter(|event| fleet.device_name(event.device) == outage.device);
+        let inside: Vec<_> = own.filter(|event| (outage.from..outage.to).contains(&event.time)).collect();
+        assert!(!inside.is_empty() && inside.iter().all(|event| event.arrival >= outage.to), "{outage:?}");
+    }
+    let (first, last) = (&outages[0], &outages[outages.len() - 1]);
+    let some = fleet.outages(first.from + 1, last.from);
+    assert!(some.iter().all(|outage| outage.from > first.from && outage.from < last.from));
 }
 
 // === habits ===

@@ -29,7 +29,7 @@ pub(super) struct Kind {
 }
 
 impl Judgement {
-    /// Share of alarmed windows that touch an injected fault of the same sensor.
+    /// Share of alarmed windows that touch an injected fault of the same sensor, or of its device.
     pub(super) fn precision(&self) -> f64 {
         share(self.alarms_on_faults, self.alarms)
     }
@@ -49,40 +49,39 @@ fn share(part: usize, whole: usize) -> f64 {
 }
 
 struct Alarm {
+    sensor: String,
     start: Micros,
     end: Micros,
 }
 
-/// Windows that began before the stream did hold a part of their readings only, and are left out.
-pub(super) fn judge(predictions: &Path, truth: &[Episode], begins: Micros) -> anyhow::Result<Judgement> {
-    let mut alarms: HashMap<(String, String), Vec<Alarm>> = HashMap::new();
+pub(super) fn judge(predictions: &Path, truth: &[Episode]) -> anyhow::Result<Judgement> {
+    let mut alarms: HashMap<String, Vec<Alarm>> = HashMap::new();
     for file in parquet_files(predictions)? {
         read_alarms(&file, &mut alarms).with_context(|| format!("read `{}`", file.display()))?;
     }
-    for own in alarms.values_mut() {
-        own.retain(|alarm| alarm.start >= begins);
-    }
-    let mut faults: HashMap<(&str, &str), Vec<&Episode>> = HashMap::new();
+    let mut faults: HashMap<&str, Vec<&Episode>> = HashMap::new();
     for episode in truth {
-        faults.entry((&episode.device, &episode.sensor)).or_default().push(episode);
+        faults.entry(&episode.device).or_default().push(episode);
     }
-    let touches = |alarm: &Alarm, episode: &Episode| alarm.start < episode.to && episode.from < alarm.end;
-    let on_fault = |(device, sensor): &(String, String), alarm: &Alarm| {
-        faults
-            .get(&(device.as_str(), sensor.as_str()))
-            .is_some_and(|own| own.iter().any(|episode| touches(alarm, episode)))
+    let touches = |alarm: &Alarm, episode: &Episode| {
+        let is_its = episode.sensor.as_ref().is_none_or(|own| *own == alarm.sensor);
+        is_its && alarm.start < episode.to && episode.from < alarm.end
+    };
+    let on_fault = |device: &String, alarm: &Alarm| {
+        let mut own = faults.get(device.as_str()).into_iter().flatten();
+        own.any(|episode| touches(alarm, episode))
     };
     let alarms_on_faults =
-        alarms.iter().map(|(key, own)| own.iter().filter(|alarm| on_fault(key, alarm)).count()).sum();
-    let kinds = FaultKind::ALL.map(|kind| {
+        alarms.iter().map(|(device, own)| own.iter().filter(|alarm| on_fault(device, alarm)).count()).sum();
+    let is_found = |episode: &&Episode| {
+        alarms.get(&episode.device).is_some_and(|own| own.iter().any(|alarm| touches(alarm, episode)))
+    };
+    let kinds = FaultKind::OF_SENSORS.into_iter().chain([FaultKind::Outage]).map(|kind| {
         let of_kind = truth.iter().filter(|episode| episode.kind == kind);
-        let found = of_kind.clone().filter(|episode| {
-            let key = (episode.device.clone(), episode.sensor.clone());
-            alarms.get(&key).is_some_and(|own| own.iter().any(|alarm| touches(alarm, episode)))
-        });
-        Kind { name: kind.as_str(), faults: of_kind.clone().count(), found: found.count() }
+        Kind { name: kind.as_str(), faults: of_kind.clone().count(), found: of_kind.filter(is_found).count() }
     });
-    Ok(Judgement { alarms: alarms.values().map(Vec::len).sum(), alarms_on_faults, kinds: kinds.into() })
+    let kinds = kinds.collect();
+    Ok(Judgement { alarms: alarms.values().map(Vec::len).sum(), alarms_on_faults, kinds })
 }
 
 fn parquet_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
@@ -97,7 +96,7 @@ fn parquet_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn read_alarms(file: &Path, alarms: &mut HashMap<(String, String), Vec<Alarm>>) -> anyhow::Result<()> {
+fn read_alarms(file: &Path, alarms: &mut HashMap<String, Vec<Alarm>>) -> anyhow::Result<()> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(file)?)?;
     let columns = ["device", "sensor", "window_start", "window_end", "is_anomaly"];
     let mask = ProjectionMask::columns(reader.parquet_schema(), columns);
@@ -110,8 +109,8 @@ fn read_alarms(file: &Path, alarms: &mut HashMap<(String, String), Vec<Alarm>>) 
         let ends = column("window_end")?.as_primitive::<TimestampMicrosecondType>();
         let flags = column("is_anomaly")?.as_boolean();
         for row in (0..batch.num_rows()).filter(|row| flags.is_valid(*row) && flags.value(*row)) {
-            let key = (devices.value(row).to_owned(), sensors.value(row).to_owned());
-            alarms.entry(key).or_default().push(Alarm { start: starts.value(row), end: ends.value(row) });
+            let alarm = Alarm { sensor: sensors.value(row).to_owned(), start: starts.value(row), end: ends.value(row) };
+            alarms.entry(devices.value(row).to_owned()).or_default().push(alarm);
         }
     }
     Ok(())

@@ -46,6 +46,7 @@ fn history(config: &Config, watch: &Watch, shutdown: &Shutdown) -> anyhow::Resul
     let mut clean = config.ingest.simulated.clone();
     clean.duration = clean.clean_lead;
     clean.malformed = 0.0;
+    clean.recorded_from = None;
     let fleet = Fleet::new(&clean)?;
     let bar = watch.count(Stage::Reading, "reading a clean day", "readings", fleet.readings_planned().unwrap_or(0));
     let settings = config.aggregate.settings(false, false)?;

@@ -14,8 +14,8 @@ use super::draw::draw;
 use super::view::{Sample, Stage, View};
 use crate::commands::progress::{self, Counter, Meter, Unit};
 use crate::pipeline::Progress;
-use crate::shutdown::{STOPPED, Shutdown};
-use crate::terminal::{Key, Screen, Theme, give_back};
+use crate::shutdown::Shutdown;
+use crate::terminal::{Key, Screen, Theme};
 
 /// Between two frames.
 const FRAME: Duration = Duration::from_millis(100);
@@ -138,11 +138,7 @@ fn show(mut screen: Screen, mut view: View, seen: &Seen) -> io::Result<()> {
         view.take(seen.sample(&mut anomalies));
         screen.draw(|frame| draw(frame, &view, theme))?;
         if screen.key(FRAME)? == Some(Key::Leave) {
-            if seen.shutdown.requested() {
-                give_back();
-                std::process::exit(STOPPED.into());
-            }
-            seen.shutdown.request();
+            seen.shutdown.stop();
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use arrow::record_batch::RecordBatch;
 use score::{Feature, Model, Statistic};
 use types::Micros;
 
+use super::Others;
 use crate::commands::parquet_file::{File, column, number, numbers, text, texts};
 use crate::commands::predictions::{STATISTICS, features, std_pop};
 
@@ -37,14 +38,24 @@ const TEXTS: [&str; 7] = ["device", "sensor", "status", "top_feature", "model_ke
 const OTHERS: [&str; 8] =
     ["window_start", "window_end", "value_count", "features", "decision", "severity", "threshold", "is_anomaly"];
 
-/// Adds the rows of a device whose window holds this time.
-pub(super) fn read(file: File, device: &str, time: Micros, rows: &mut Vec<Row>) -> anyhow::Result<()> {
+/// Adds the rows of a device whose window holds this time, and whom else there is.
+pub(super) fn read(
+    file: File,
+    device: &str,
+    time: Micros,
+    rows: &mut Vec<Row>,
+    others: &mut Others,
+) -> anyhow::Result<()> {
     let columns: Vec<&str> = TEXTS.into_iter().chain(STATISTICS.map(|(name, _)| name)).chain(OTHERS).collect();
     file.batches(&columns, |batch| {
         let names = texts(batch, "device")?;
         let start = numbers::<TimestampMicrosecondType>(batch, "window_start")?;
         let end = numbers::<TimestampMicrosecondType>(batch, "window_end")?;
         for row in 0..batch.num_rows() {
+            // Rows of a device lie side by side.
+            if rows.is_empty() && (row == 0 || names.value(row) != names.value(row - 1)) {
+                others.add(names.value(row), device);
+            }
             if names.value(row) == device && (start.value(row)..end.value(row)).contains(&time) {
                 rows.push(Row { start: start.value(row), end: end.value(row), ..one(batch, row)? });
             }

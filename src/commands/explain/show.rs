@@ -36,6 +36,19 @@ pub(super) fn text(row: &Row, found: &Found, explanation: &Explanation) -> anyho
         ));
     }
     out.table(&table);
+    if !explanation.sensors.is_empty() {
+        let header = ["sensor", "decision as expected", "moved by", "severity as expected"].map(str::to_owned);
+        let rows = explanation.sensors.iter().map(|of| {
+            [
+                escaped(&of.sensor),
+                number(Some(of.usual.decision)),
+                format!("{:+.4e}", of.usual.decision - now.decision),
+                number(of.usual.severity),
+            ]
+        });
+        aligned(&mut out, std::iter::once(header).chain(rows).collect());
+        out.line("");
+    }
     match &explanation.contributions {
         None => {
             out.line("this model does not begin by subtracting means: what is usual for a feature is not known, and none can be explained");
@@ -53,17 +66,19 @@ pub(super) fn text(row: &Row, found: &Found, explanation: &Explanation) -> anyho
                     number(c.usual.severity),
                 ]
             });
-            let rows: Vec<[String; 6]> = std::iter::once(header).chain(rows).collect();
-            let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-            let widths: [usize; 6] = std::array::from_fn(width);
-            for row in &rows {
-                let cells: Vec<String> =
-                    row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-                out.line(format_args!("  {}", cells.join("  ").trim_end()));
-            }
+            aligned(&mut out, std::iter::once(header).chain(rows).collect());
         }
     }
     out.finish()
+}
+
+fn aligned<const N: usize>(out: &mut Output, rows: Vec<[String; N]>) {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    for row in &rows {
+        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        out.line(format_args!("  {}", cells.join("  ").trim_end()));
+    }
 }
 
 fn model(row: &Row, found: &Found) -> String {
@@ -84,17 +99,25 @@ fn model(row: &Row, found: &Found) -> String {
 
 pub(super) fn json(row: &Row, found: &Found, explanation: &Explanation) -> anyhow::Result<()> {
     let now = explanation.judgement;
+    let moved = |usual: &score::Judgement| usual.severity.zip(now.severity).map(|(usual, now)| usual - now);
     let contributions = explanation.contributions.as_ref().map(|contributions| {
         let one = |c: &score::Contribution| {
             json!({
                 "feature": c.feature.to_string(), "value": c.value, "mean": c.mean,
                 "decision": c.usual.decision, "severity": c.usual.severity,
                 "decision_moved": c.usual.decision - now.decision,
-                "severity_moved": c.usual.severity.zip(now.severity).map(|(usual, now)| usual - now),
+                "severity_moved": moved(&c.usual),
             })
         };
         contributions.iter().map(one).collect::<Vec<_>>()
     });
+    let sensors = explanation.sensors.iter().map(|of| {
+        json!({
+            "sensor": of.sensor, "decision": of.usual.decision, "severity": of.usual.severity,
+            "decision_moved": of.usual.decision - now.decision, "severity_moved": moved(&of.usual),
+        })
+    });
+    let sensors: Vec<_> = sensors.collect();
     let mut out = Output::new();
     out.line(json!({
         "device": row.device, "sensor": row.sensor,
@@ -109,7 +132,7 @@ pub(super) fn json(row: &Row, found: &Found, explanation: &Explanation) -> anyho
             "scored_the_row": found.standing != Standing::Other,
         },
         "decision": now.decision, "severity": now.severity, "threshold": explanation.threshold,
-        "contributions": contributions,
+        "sensors": sensors, "contributions": contributions,
     }));
     out.finish()
 }

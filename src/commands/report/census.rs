@@ -9,6 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use types::Micros;
 
 use super::sketch::{Sketch, Spread};
+use super::smoothing::Smoothing;
 use crate::commands::predictions::Row;
 use crate::commands::ranking::{Has, Score};
 
@@ -29,6 +30,7 @@ pub(super) struct Census {
     /// By severity, and by the decision.
     pub(super) sketches: [Sketch; 2],
     pub(super) has: Has,
+    pub(super) smoothing: Smoothing,
     /// Whether there are rows of single sensors.
     pub(super) has_sensors: bool,
     widths: BTreeMap<Micros, u64>,
@@ -112,6 +114,7 @@ impl Census {
             self.sketches.iter_mut().zip(ranks).for_each(|(sketch, rank)| sketch.add(rank));
         }
         let (device, series) = self.newest.hashes(row.device, row.sensor);
+        self.smoothing.add(series, row);
         let fresh = Tally { device, windows: 0, anomalies: 0, worst: [f64::NEG_INFINITY; 2] };
         self.series.entry(series).or_insert(fresh).add(row.is_anomaly, ranks);
     }

@@ -142,7 +142,6 @@ fn report(folder: &Path, asked: &Asked<'_>) -> anyhow::Result<(serde_json::Value
         url: Some(&url),
         output: &file,
         labels: asked.labels,
-        judge_from: None,
         since: asked.since,
         until: asked.until,
         command: "atalaia report".into(),

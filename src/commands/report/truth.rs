@@ -92,11 +92,6 @@ impl Truth {
         truth
     }
 
-    /// Leaves windows before this out of the judgement.
-    pub(super) fn judge_from(&mut self, from: Micros) {
-        self.from = Some(self.from.map_or(from, |own| own.max(from)));
-    }
-
     pub(super) fn judged_from(&self) -> Option<Micros> {
         self.from
     }

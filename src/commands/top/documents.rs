@@ -86,6 +86,8 @@ pub(super) struct Partition {
     pub(super) lag_seconds: Option<f64>,
     pub(super) clock_delay_seconds: Option<f64>,
     pub(super) open_windows: u64,
+    /// Windows that closed and are not written yet.
+    pub(super) closed_rows: u64,
     pub(super) devices: u64,
     #[serde(deserialize_with = "time")]
     pub(super) last_commit_at: Option<Micros>,

@@ -131,28 +131,45 @@ fn models(models: &Models) -> String {
 
 fn counters(view: &View, width: usize, theme: Theme) -> Vec<Line<'static>> {
     let (totals, rates) = (view.totals(), view.rates());
-    let line = |name: &str, total: u64, rate: Option<f64>, history: Vec<f64>, style: Style| {
+    let line = |name: &str, total: u64, rate: Option<f64>, more: String, history: Vec<f64>, style: Style| {
         let rate = match rate {
             Some(rate) if rate > 0.0 && rate < 9.95 => format!("{rate:.1}/s"),
             Some(rate) => format!("{}/s", short(rate)),
             None => NONE.into(),
         };
         let figures = format!("{:>15} ", grouped(total));
-        let room = width.saturating_sub(9 + figures.len() + 12).min(SPARK_WIDTH_MAX);
+        let room = width.saturating_sub(9 + figures.len() + 12);
+        let more = if more.len() <= room { more } else { String::new() };
+        let room = (room - more.len()).min(SPARK_WIDTH_MAX);
         Line::from(vec![
             Span::styled(format!("{name:<9}"), theme.dim()),
             Span::styled(figures, theme.strong()),
             Span::raw(format!("{rate:>10}  ")),
+            Span::styled(more, theme.care()),
             Span::styled(if room >= 8 { spark(&history, room) } else { String::new() }, style),
         ])
     };
+    // Closed windows are judged when they are written: behind a slow store they are not among the judged ones.
+    let waiting = match view.waiting() {
+        0 => String::new(),
+        waiting => format!("{} wait  ", grouped(waiting)),
+    };
+    let none = String::new;
     vec![
-        line("records", totals.records, rates.records, view.history(|said| &said.throughput.records), theme.accent()),
-        line("windows", totals.rows, rates.rows, view.history(|said| &said.throughput.rows), theme.good()),
+        line(
+            "records",
+            totals.records,
+            rates.records,
+            none(),
+            view.history(|said| &said.throughput.records),
+            theme.accent(),
+        ),
+        line("windows", totals.rows, rates.rows, waiting, view.history(|said| &said.throughput.rows), theme.good()),
         line(
             "anomalies",
             totals.anomalies,
             rates.anomalies,
+            none(),
             view.history(|said| &said.throughput.anomalies),
             theme.care(),
         ),

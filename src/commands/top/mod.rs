@@ -74,6 +74,10 @@ fn interval(text: &str) -> Result<Span, String> {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let runtime = Runtime::new()?;
+    // A service that does not answer is waited for, and nothing of ours wants an end.
+    let shutdown = Shutdown::on_signals(runtime.handle());
+    shutdown.only_starting();
     let meter = progress::wait("asking");
     let mut said: Vec<anyhow::Result<Said>> = args.url.iter().map(|url| service::ask(url)).collect();
     drop(meter);
@@ -106,16 +110,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let screen = if args.once || !terminal::is_live() { None } else { Screen::take().ok() };
     match screen {
-        Some(screen) => live(screen, view, args),
+        Some(screen) => live(screen, view, args, &shutdown),
         None => print(&frame(&view), &view),
     }
 }
 
-fn live(mut screen: Screen, mut view: View, args: &Args) -> anyhow::Result<ExitCode> {
+fn live(mut screen: Screen, mut view: View, args: &Args, shutdown: &Shutdown) -> anyhow::Result<ExitCode> {
     /// How soon what was said is seen.
     const LOOK: Duration = Duration::from_millis(100);
-    let runtime = Runtime::new()?;
-    let shutdown = Shutdown::on_signals(runtime.handle());
+    shutdown.begin_work();
     let begun = Instant::now();
     let asking = Asking::begin(&args.url, args.interval.duration())?;
     let theme = Theme::wanted();

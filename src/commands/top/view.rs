@@ -115,6 +115,11 @@ impl View {
         self.said().fold(Totals::default(), |sum, said| sum.plus(said.status.totals))
     }
 
+    /// Windows that closed and wait to be judged and written, as far as somebody said it lately.
+    pub(super) fn waiting(&self) -> u64 {
+        self.rows().iter().map(|row| row.partition.closed_rows).sum()
+    }
+
     pub(super) fn rates(&self) -> Rates {
         let mut sum = Rates::default();
         for rates in self.instances.iter().filter(|instance| instance.away.is_none()).map(Instance::rates) {

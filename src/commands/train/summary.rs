@@ -78,6 +78,11 @@ impl Summary<'_> {
             ("registry", format!("{to}, {} KiB", grouped(self.written.bytes.div_ceil(1024)))),
             ("set", format!("{}, number {}, in use from now on", self.written.set, self.written.number)),
         ];
+        let options = args.train.options();
+        let windows = options.smoothing;
+        if windows > 1 && !matches!(options.threshold, score::ThresholdRule::Zero) {
+            rows.push(("verdicts", format!("by severity, smoothed: the mean over up to {windows} adjacent windows")));
+        }
         let warnings: Vec<String> =
             self.warnings().iter().map(|(word, count)| format!("{} {word}", grouped(*count))).collect();
         if !warnings.is_empty() {

@@ -41,6 +41,7 @@ def answers():
     tuesdays = sum(row[4] for row in rows if row[0].startswith(DAYS[0]))
     return {
         "totals": [total],
+        "newest": newest(rows),
         "worst": worst(windows, anomalies),
         "by_day": [{"date": d, "device": v, "windows": windows[d, v], "anomalies": anomalies[d, v]} for d, v in sorted(windows)],
         "hourly": hourly(row for row in rows if row[1] == "1"),
@@ -56,6 +57,12 @@ def answers():
         "delta_first": [{"rows": sum(windows[day, device] for day, device in windows if day == DAYS[0])}],
         "delta_second": [{"rows": len(rows)}],
     }
+
+
+def newest(rows):
+    """Windows are as wide as readings lie apart, and begin with one."""
+    found = sorted((row for row in rows if row[4]), key=lambda row: (row[0], -int(row[1]), -int(row[2])), reverse=True)[:5]
+    return [{"window_start": t[:19], "device": d, "sensor": s, "severity": severity} for t, d, s, *_, severity in found]
 
 
 def worst(windows, anomalies):

@@ -49,13 +49,13 @@ fn legend(out: &mut String, gathered: &Gathered) {
     out.push_str("<ul class=\"legend\" aria-label=\"Signs\">");
     let whole = !gathered.census.has_sensors;
     let mean = if whole { gathered.plan.score.describe() } else { "mean of the values" };
-    let band = if whole { "least to most" } else { "least to most value" };
+    let band = if whole { "its least to most" } else { "least to most value read" };
     let has_labels = gathered.truth.as_ref().is_some_and(|truth| !truth.is_empty());
     for (class, words, is_there) in [
         ("mean", mean, true),
         ("range", band, true),
-        ("alarmed", "anomaly", true),
-        ("labelled", "labelled as a fault", has_labels),
+        ("alarmed", "anomaly: the model's verdict", true),
+        ("labelled", "labelled: a fault by the labels", has_labels),
         ("missing", "no windows", true),
     ] {
         if is_there {

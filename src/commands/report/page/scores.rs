@@ -4,6 +4,7 @@ use super::{Gathered, close_table, open, open_table};
 use crate::commands::markup::Safe;
 use crate::commands::output::grouped;
 use crate::commands::ranking::Score;
+use crate::commands::report::census::Census;
 use crate::commands::report::svg::{self, HEIGHT, Hover, Plot, WIDTH, put};
 use crate::commands::report::text::{figure, fixed, name, percent, plural};
 
@@ -63,7 +64,7 @@ fn scores(out: &mut String, gathered: &Gathered) {
         grouped(census.anomalies),
         if threshold.is_some() { "; an alarm begins at 0" } else { "" }
     );
-    out.push_str("<figure class=\"padded\"><ul class=\"legend\" aria-label=\"Signs\"><li><span class=\"swatch windows\"></span>normal</li><li><span class=\"swatch anomalies\"></span>anomalous</li>");
+    out.push_str("<figure class=\"padded\"><ul class=\"legend\" aria-label=\"Signs\"><li><span class=\"swatch windows\"></span>usual to the model</li><li><span class=\"swatch anomalies\"></span>anomaly: the model's verdict</li>");
     if threshold.is_some() {
         out.push_str("<li><span class=\"swatch limit\"></span>threshold</li>");
     }
@@ -79,6 +80,9 @@ fn scores(out: &mut String, gathered: &Gathered) {
     };
     plot.draw(out);
     put(out, format_args!("<figcaption>Across: {}. Up: windows, on a logarithmic scale.", Safe(plan.score.describe())));
+    if plan.score != Score::Decision {
+        out.push_str(smoothing(census));
+    }
     if histogram.above > 0 {
         put(
             out,
@@ -91,6 +95,17 @@ fn scores(out: &mut String, gathered: &Gathered) {
         );
     }
     out.push_str("</figcaption></figure></section>\n");
+}
+
+/// What a severity is of.
+fn smoothing(census: &Census) -> &'static str {
+    match census.smoothing.is_smoothed() {
+        Some(false) => " Severity is each window's own: it is not smoothed.",
+        Some(true) => {
+            " Severity is smoothed: the mean over adjacent windows of the same model, the window itself the last of them; over three by <code>atalaia train</code>, unless it was told otherwise."
+        }
+        None => "",
+    }
 }
 
 fn statuses(out: &mut String, gathered: &Gathered) {

@@ -48,6 +48,25 @@ fn frames_are_as_somebody_looked_at_them() {
 }
 
 #[test]
+fn windows_that_closed_and_wait_behind_a_slow_store_are_told() {
+    let view = watched(|_| {
+        said(|all| {
+            all["status"]["totals"]["rows"] = 0.into();
+            all["partitions"]["partitions"][0]["phase"] = "paused".into();
+            all["partitions"]["partitions"][0]["closed_rows"] = 12_000.into();
+        })
+    });
+    for width in [60, 80, 200] {
+        let text = shown(&view, width, 24);
+        let line = text.lines().find(|line| line.starts_with("windows")).expect("a line of windows");
+        assert!(line.contains(" 0 ") && line.contains("12,000 wait"), "{line}");
+    }
+    // One that is away has said it before another took its partitions over: they are not counted twice.
+    let sum: u64 = two().rows().iter().map(|row| row.partition.closed_rows).sum();
+    assert_eq!((two().waiting(), sum), (120, 120));
+}
+
+#[test]
 fn every_size_has_a_frame() {
     for view in [watched(|second| well("a", second)), watched(|_| in_trouble()), two(), away(), View::default()] {
         for width in (1..30).chain([79, 80, 81, 200]) {

@@ -175,6 +175,9 @@ function showPartitions({ partitions: list }) {
   say('lag', seconds(largest('lag_seconds')));
   say('lag-records', left == null ? '' : left === 0 ? 'caught up' : `${plural(left, 'record', 'records')} left`);
   say('waiting', seconds(largest('uncommitted_seconds')));
+  // Closed windows are judged when they are written: behind a slow store they are not among the judged ones.
+  const closed = list.reduce((sum, p) => sum + p.closed_rows, 0);
+  say('rows-waiting', closed === 0 ? 'a second' : `a second · ${count(closed)} closed ones wait`);
   const reading = list.filter((p) => p.phase === 'reading').length;
   // A pipeline reads one topic.
   say('partitions-hint', list.length === 0 ? '' : `${list[0].topic} · ${plural(list.length, 'partition', 'partitions')} here, ${count(reading)} reading`);
