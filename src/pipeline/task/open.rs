@@ -219,7 +219,7 @@ impl<'a> Opening<'a> {
             looked_for_drain_at: None,
             since: Since { from: next, ..Since::default() },
             refused: Vec::new(),
-            rejects: Default::default(),
+            kinds: metrics::Kinds::default(),
             snapshot: Vec::new(),
             vitals,
             partition,
