@@ -26,10 +26,11 @@ pub(super) struct LeftOut {
 impl LeftOut {
     pub(super) fn cell(&mut self, name: &str, why: Ignored) {
         let names = self.cells.entry(why).or_default();
+        let is_full = names.len() >= NAMES_MAX;
         match names.get_mut(name) {
             Some(count) => *count += 1,
             // Beyond the bound they are counted as one.
-            None if names.len() >= NAMES_MAX => *names.entry(String::new()).or_default() += 1,
+            None if is_full => *names.entry(String::new()).or_default() += 1,
             None => _ = names.insert(name.to_owned(), 1),
         }
     }

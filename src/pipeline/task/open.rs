@@ -18,7 +18,7 @@ use super::journal::{Journal, anchor_of};
 use super::skew::Skew;
 use super::vitals::Vitals;
 use super::{InFiles, Since, Task, stagger};
-use crate::pipeline::{Counts, Ending, Job, Keeper, Progress, state};
+use crate::pipeline::{Counts, Ending, Job, Keeper, Progress, metrics, state};
 
 /// What a task needs whether or not there was one before it.
 pub(in crate::pipeline) struct Opening<'a> {
