@@ -39,7 +39,10 @@ const LABELS: [(&str, &str); 11] = [
         "partition",
         "number of the partition; 0 for files. Gauges of a partition that was given up disappear, until it is gained again",
     ),
-    ("reason", "why a record or reading was refused, as in the column `reason` of the quarantine"),
+    (
+        "reason",
+        "why a record or reading was refused, as in the column `reason` of the quarantine; of ignored cells `empty`, `ignore`, `unlisted`, `nameless` or `repeated`",
+    ),
     ("signal", "`traces`, `logs` or `metrics`"),
     ("status", "as in the column `status` of the predictions"),
     ("version", "of the program"),

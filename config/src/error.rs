@@ -10,13 +10,27 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("there is no configuration file `{}`", path.display())]
-    Missing { path: PathBuf },
+    Missing {
+        path: PathBuf,
+        /// Configurations that lie beside it, the likeliest first.
+        there: Vec<String>,
+        /// The first of them has almost its name.
+        is_near: bool,
+    },
     #[error("cannot read the configuration file `{}`: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
     #[error("the configuration file `{}` is larger than {max} bytes", path.display())]
     TooLarge { path: PathBuf, max: u64 },
     #[error("the configuration file `{}` is not {format}: line {line}, column {column}: {message}", path.display())]
-    Syntax { path: PathBuf, format: &'static str, line: usize, column: usize, message: String },
+    Syntax {
+        path: PathBuf,
+        format: &'static str,
+        line: usize,
+        column: usize,
+        message: String,
+        /// What the setting would look like with the quotes that its text lacks.
+        quoted: Option<String>,
+    },
     #[error("{}", list(problems))]
     Invalid { problems: Vec<Problem> },
 }
@@ -25,10 +39,11 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Error::Missing { .. } => Some(
-                "start from `config/pipeline.example.toml`, which shows every setting; give the file with `-c FILE`"
-                    .into(),
-            ),
+            Error::Missing { there, is_near, .. } => Some(format!(
+                "{}`atalaia init --sample FILE` writes one from a sample of your data, `atalaia init` one with every setting; give it with \
+                 `-c FILE`",
+                beside(there, *is_near)
+            )),
             Error::Read { source, .. } => Some(
                 match source.kind() {
                     ErrorKind::PermissionDenied => "let the user that the program runs as read it",
@@ -43,6 +58,7 @@ impl Error {
             Error::TooLarge { .. } => {
                 Some("is it the configuration? a file of readings goes to `ingest.files.path`".into())
             }
+            Error::Syntax { quoted: Some(quoted), .. } => Some(format!("a text stands in quotes: `{quoted}`")),
             Error::Syntax { format, .. } => Some(format!(
                 "the file was read as {format}; a name that ends in `.json` or content that begins with `{{` is read as JSON, anything else as TOML"
             )),
@@ -57,6 +73,19 @@ impl Error {
             Error::Invalid { problems } => problems,
             _ => &[],
         }
+    }
+}
+
+/// Other configurations in the folder, as the beginning of a hint.
+fn beside(there: &[String], is_near: bool) -> String {
+    const SHOWN_MAX: usize = 5;
+    let names = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match there {
+        [] => String::new(),
+        [near, ..] if is_near => format!("did you mean `{near}`? Else "),
+        [one] => format!("`{one}` is there; "),
+        more if more.len() > SHOWN_MAX => format!("{} and others are there; ", names(&more[..SHOWN_MAX])),
+        some => format!("{} are there; ", names(some)),
     }
 }
 

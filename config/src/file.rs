@@ -18,7 +18,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 
 pub(crate) fn read(path: &FilePath) -> Result<Tree, Error> {
     let failed = |source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::NotFound => Error::Missing { path: path.to_owned() },
+        std::io::ErrorKind::NotFound => missing(path),
         _ => Error::Read { path: path.to_owned(), source },
     };
     let mut text = String::new();
@@ -31,8 +31,67 @@ pub(crate) fn read(path: &FilePath) -> Result<Tree, Error> {
     if named_json || text.trim_start().starts_with('{') { json(path, text) } else { toml(path, text) }
 }
 
+/// Of the setting in this line, if quotes around its text would make it one. The text may be a secret, and is not repeated.
+fn quoted(text: &str, line: usize) -> Option<String> {
+    let (key, value) = text.lines().nth(line.checked_sub(1)?)?.split_once('=')?;
+    let value = value.split_once(" #").map_or(value, |(value, _)| value).trim();
+    let is_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '"');
+    let key = key.trim();
+    let reads = |value: &str| format!("x = {value}").parse::<toml::Table>().is_ok();
+    if value.is_empty() || value.contains(['"', '\'']) || !key.chars().all(is_key) || reads(value) {
+        return None;
+    }
+    match value.strip_prefix('[') {
+        Some(list) => list.ends_with(']').then(|| format!("{key} = [\"…\", \"…\"]")),
+        None => reads(&format!("\"{value}\"")).then(|| format!("{key} = \"…\"")),
+    }
+}
+
+/// With the configurations that lie where it was looked for.
+fn missing(path: &FilePath) -> Error {
+    const LOOKED_AT_MAX: usize = 200;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(FilePath::new("."));
+    let wanted = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let mut there: Vec<(usize, String)> = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten().take(LOOKED_AT_MAX) {
+        let found = entry.path();
+        let is_named = found.extension().is_some_and(|end| end == "toml" || end == "json");
+        if is_named && is_configuration(&found) {
+            let name = entry.file_name().to_string_lossy().to_lowercase();
+            let shown = if path.parent().is_some_and(|parent| parent.as_os_str().is_empty()) {
+                FilePath::new(&entry.file_name()).display().to_string()
+            } else {
+                found.display().to_string()
+            };
+            there.push((strsim::damerau_levenshtein(&wanted, &name), shown.escape_debug().to_string()));
+        }
+    }
+    there.sort();
+    // A third of the letters before the dot may be wrong.
+    let stem = wanted.rsplit_once('.').map_or(wanted.as_str(), |(stem, _)| stem).chars().count();
+    let is_near = there.first().is_some_and(|(distance, _)| *distance <= (stem / 3).clamp(1, 3));
+    Error::Missing { path: path.to_owned(), there: there.into_iter().map(|(_, name)| name).collect(), is_near }
+}
+
+/// Whether a file has our sections, by its beginning.
+fn is_configuration(path: &FilePath) -> bool {
+    const LOOKED_AT_BYTES: u64 = 64 * 1024;
+    let mut text = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LOOKED_AT_BYTES).read_to_end(&mut text));
+    let text = String::from_utf8_lossy(&text);
+    read.is_ok()
+        && ["[ingest", "[aggregate", "[sink", "\"ingest\"", "\"sink\""].iter().any(|section| text.contains(section))
+}
+
 fn json(path: &FilePath, text: &str) -> Result<Tree, Error> {
-    let syntax = |line, column, message| Error::Syntax { path: path.to_owned(), format: "JSON", line, column, message };
+    let syntax = |line, column, message| Error::Syntax {
+        path: path.to_owned(),
+        format: "JSON",
+        line,
+        column,
+        message,
+        quoted: None,
+    };
     let value: Value = serde_json::from_str(text).map_err(|e| syntax(e.line(), e.column(), json_message(&e)))?;
     if !value.is_object() {
         return Err(syntax(1, 1, "expected an object of sections".into()));
@@ -58,6 +117,7 @@ fn toml(path: &FilePath, text: &str) -> Result<Tree, Error> {
             line,
             column,
             message: error.message().replace('\n', ", "),
+            quoted: quoted(text, line),
         }
     };
     let values: toml::Table = toml::from_str(text).map_err(|e| syntax(&e))?;
@@ -68,6 +128,7 @@ fn toml(path: &FilePath, text: &str) -> Result<Tree, Error> {
         line: 1,
         column: 1,
         message,
+        quoted: None,
     })?;
 
     let mut tree = Tree::new();

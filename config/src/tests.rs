@@ -272,6 +272,26 @@ fn wrong_values_are_named_with_their_place_and_what_is_expected() {
         let found = complaint(text, &[]);
         assert!(found.starts_with(message), "{found}");
     }
+    for (text, expected) in [
+        ("[ingest.kafka]\ntopic = events", Some("topic = \"…\"")),
+        ("[aggregate]\nwindow = 10m   # ten minutes", Some("window = \"…\"")),
+        ("[sink]\nurl = az://results", Some("url = \"…\"")),
+        ("[score]\nfeatures = [mean, count]", Some("features = [\"…\", \"…\"]")),
+        ("[aggregate", None),
+        ("[run]\nworkers = ", None),
+        ("[sink]\nurl = \"out", None),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.toml");
+        fs::write(&path, text).unwrap();
+        let error = load(Sources { file: Some(path), ..Sources::default() }).unwrap_err();
+        let hint = error.hint().unwrap();
+        match expected {
+            Some(quoted) => assert_eq!(hint, format!("a text stands in quotes: `{quoted}`"), "{text}"),
+            None => assert!(hint.starts_with("the file was read as TOML"), "{text}: {hint}"),
+        }
+        assert!(!hint.contains("events") && !error.to_string().contains("events"), "what stands there may be a secret");
+    }
     assert_eq!(complaint("", &["sink.min_rows=many"]), "`sink.min_rows` in `--set`: expected a whole number");
     let two = complaint("[aggregate]\nwindow = 5\nclock = 'x'", &[]);
     assert!(two.starts_with("the configuration has 2 problems:\n  - `aggregate.clock`"), "{two}");
@@ -335,6 +355,30 @@ fn secrets_written_out_are_refused_and_not_repeated() {
 fn rules_between_settings_name_both() {
     for (set, parts) in [
         (&["pipeline=a b"][..], &["`pipeline` is `a b`", "1 to 100 letters", "(given in `--set`)"][..]),
+        (&["sink.url=gs://bucket/out"], &["`sink.url`: no store goes by `gs://`: known are folders"]),
+        (&["sink.url=ftp://host/out"], &["no store goes by `ftp://`"]),
+        (&["sink.url=s3:/bucket/out"], &["`sink.url`: `s3:/bucket/out` is not", "two slashes belong behind `s3:`"]),
+        (&["sink.late=az:container"], &["`sink.late`", "two slashes belong behind `az:`"]),
+        (&["sink.url=http://host/out"], &["`sink.url`: `http://host/out`", "az://container/prefix"]),
+        (
+            &["sink.url=http://a.blob.core.windows.net/c/p"],
+            &["`http://a.blob.core.windows.net` is not encrypted: use https"],
+        ),
+        (&["score.models=gs://models"], &["`score.models`: no store goes by `gs://`"]),
+        (&["telemetry.logs=ftp://logs"], &["`telemetry.logs`: no store goes by `ftp://`"]),
+        (&["ingest.source=files", "ingest.files.path=s3://b/x.csv"], &["`ingest.files.path` is a URL"]),
+        (&["ingest.kafka.brokers=kafka"], &["`ingest.kafka.brokers` has `kafka`", "write `kafka:9092`"]),
+        (&["ingest.kafka.brokers=a:9092,b:x"], &["`ingest.kafka.brokers` has `b:x`", "write `b:9092`"]),
+        (&["ingest.kafka.brokers=kafka://a:9092"], &["`ingest.kafka.brokers` holds a URL", "`host:port` alone"]),
+        (&["ingest.kafka.brokers=http://a"], &["`ingest.kafka.brokers` holds a URL"]),
+        (
+            &["ingest.decode.shape=wide", "ingest.decode.ignore=ts"],
+            &["`ingest.decode.time` and `ingest.decode.ignore`"],
+        ),
+        (
+            &["ingest.source=files", "ingest.files.path=x", "ingest.decode.format=csv", "ingest.decode.decimal=\",\""],
+            &["`ingest.decode.decimal` and `ingest.decode.delimiter` are both ','", "delimiter = \";\""],
+        ),
         (&["ingest.kafka.topic="], &["`ingest.source` is `kafka`", "`ingest.kafka.topic` is empty"]),
         (&["ingest.kafka.topic=a b"], &["`ingest.kafka.topic` is `a b`"]),
         (
@@ -418,6 +462,16 @@ fn rules_between_settings_name_both() {
         }
     }
     assert_eq!(complaint("", &["telemetry.log=info,ingest=debug", "telemetry.metrics=off"]), "nothing");
+    for set in [
+        &["ingest.kafka.brokers=[::1]:9092, kafka.plant.example:9093"][..],
+        &["sink.url=https://a.blob.core.windows.net/c/p"],
+        &["sink.url=http://127.0.0.1:10000/devstoreaccount1/c"],
+        &["sink.url=file:///var/out"],
+        &["sink.url=memory://x/"],
+        &["sink.url=C:out"],
+    ] {
+        assert_eq!(complaint("", set), "nothing", "{set:?}");
+    }
     assert_eq!(complaint("", &["telemetry.metrics=127.0.0.1:0", "telemetry.status=127.0.0.1:0"]), "nothing");
 }
 
@@ -425,7 +479,12 @@ fn rules_between_settings_name_both() {
 fn a_file_that_is_not_there_or_not_a_configuration_is_named() {
     let missing = load(from_file("no-such.toml")).unwrap_err();
     assert!(matches!(missing, Error::Missing { .. }) && missing.to_string().contains("no-such.toml"));
-    assert!(missing.hint().unwrap().contains("pipeline.example.toml"));
+    assert!(missing.hint().unwrap().contains("`atalaia init --sample FILE`"));
+    let near = load(from_file("config/pipeline.exmple.toml")).unwrap_err().hint().unwrap();
+    assert!(near.starts_with("did you mean `") && near.contains("pipeline.example.toml`?"), "{near}");
+    let others = load(from_file("config/other-name.toml")).unwrap_err().hint().unwrap();
+    assert!(others.contains("reference.toml`") && others.contains(" are there; `atalaia init"), "{others}");
+    assert!(!load(from_file("config/other-name.toml")).unwrap_err().hint().unwrap().contains("Cargo.toml"));
     let folder = load(from_file("config")).unwrap_err();
     assert!(folder.hint().is_some_and(|hint| hint.contains("give the file itself")), "{folder}: {:?}", folder.hint());
     let binary = tempfile::NamedTempFile::new().unwrap();

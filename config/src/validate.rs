@@ -52,6 +52,7 @@ pub fn validate(config: &Config) -> Verdict {
     windows(config, &mut verdict);
     models(config, &mut verdict);
     output::sink(&config.sink, &config.ingest, &mut verdict);
+    urls(config, &mut verdict);
     output::storage("storage", &config.storage, &mut verdict);
     if let Some(storage) = &config.models.storage {
         output::storage("models.storage", storage, &mut verdict);
@@ -59,6 +60,29 @@ pub fn validate(config: &Config) -> Verdict {
     telemetry::rules(config, &mut verdict);
     process(config, &mut verdict);
     verdict
+}
+
+/// Places in stores, by their URLs.
+fn urls(config: &Config, verdict: &mut Verdict) {
+    let (sink, models) = (&config.sink, config.model_storage());
+    let ownership = config.ingest.event_hubs.ownership.url.as_ref();
+    let places = [
+        ("sink.url", Some(&sink.url), &config.storage),
+        ("sink.predictions", sink.predictions.as_ref(), &config.storage),
+        ("sink.late", sink.late.as_ref(), &config.storage),
+        ("sink.quarantine", sink.quarantine.as_ref(), &config.storage),
+        ("sink.state", sink.state.as_ref(), &config.storage),
+        ("score.models", Some(&config.score.models), models),
+        ("telemetry.logs", config.telemetry.logs.as_ref(), &config.storage),
+        ("ingest.event_hubs.ownership.url", ownership.filter(|url| url.contains("://")), &config.storage),
+    ];
+    for (setting, url, storage) in places {
+        // What another rule has said of it is enough.
+        let is_told = verdict.problems.iter().any(|problem| problem.setting == setting);
+        if let Some(Err(error)) = url.map(|url| store::check_url(url, storage)).filter(|_| !is_told) {
+            verdict.refuse(setting, format!("`{setting}`: {}", sentence(&error, error.hint())));
+        }
+    }
 }
 
 fn windows(config: &Config, verdict: &mut Verdict) {

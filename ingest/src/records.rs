@@ -1,6 +1,7 @@
 //! An owned batch of raw records of one partition: one buffer and an index into it, so that handing a batch over is
 //! handing over two vectors, whatever it holds.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use types::{Micros, PartitionId, Position};
@@ -19,6 +20,9 @@ pub struct Records {
     offset: Option<Box<str>>,
     /// Where the parts outside payloads end, of each record; empty if no record has any.
     given: Vec<[Option<usize>; 2]>,
+    /// Of files: the line that each record begins in, from 1, or 0 where there are no lines; and from which record on it is which file.
+    lines: Vec<u64>,
+    files: Vec<(usize, Arc<Path>)>,
     traces: Traces,
 }
 
@@ -101,6 +105,8 @@ impl Records {
             columns: None,
             offset: None,
             given: Vec::new(),
+            lines: Vec::new(),
+            files: Vec::new(),
             traces: Traces::default(),
         }
     }
@@ -118,7 +124,7 @@ impl Records {
 
     /// The columns' names, if the source knows them (from the header of a CSV file). A batch never mixes two headers.
     #[must_use]
-    pub(crate) fn columns(&self) -> Option<&Arc<[String]>> {
+    pub fn columns(&self) -> Option<&Arc<[String]>> {
         self.columns.as_ref()
     }
 
@@ -163,6 +169,22 @@ impl Records {
         // It was text when it was pushed.
         let text = |from: usize, to: &Option<usize>| to.and_then(|to| std::str::from_utf8(&self.bytes[from..to]).ok());
         Given { device: text(start, device), time: text(device.unwrap_or(start), time) }
+    }
+
+    /// Where the record just pushed stands in its file. To be said of all records of a batch, or of none.
+    pub(crate) fn note_line(&mut self, file: &Arc<Path>, line: u64) {
+        if self.files.last().is_none_or(|(_, last)| !Arc::ptr_eq(last, file)) {
+            self.files.push((self.lines.len(), Arc::clone(file)));
+        }
+        self.lines.push(line);
+    }
+
+    /// The file and line, from 1, in which the record of this number begins, if it stands in one.
+    #[must_use]
+    pub fn line(&self, number: usize) -> Option<(&Path, u64)> {
+        let line = self.lines.get(number).copied().filter(|line| *line > 0)?;
+        let (_, file) = self.files.iter().rev().find(|(from, _)| *from <= number)?;
+        Some((file, line))
     }
 
     /// Whether the last record pushed is one of the few whose trace is looked at.

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 
+use super::markup::is_unseen;
+
 /// Writes lines to standard output until nobody reads them any more. To be ended with [`Output::finish`].
 pub(crate) struct Output<W: Write = io::StdoutLock<'static>> {
     out: io::BufWriter<W>,
@@ -60,9 +62,10 @@ impl<W: Write> Output<W> {
     }
 }
 
-/// A text of others (ids, names of files) for a terminal: what would move its cursor is shown as an escape.
+/// A text of others (ids, names of files) for a terminal: what would move its cursor, or turn the direction of what follows, is shown
+/// as an escape.
 pub(crate) fn escaped(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+    text.chars().map(|c| if is_unseen(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
 /// A text as one word for a shell.

@@ -3,6 +3,7 @@
 //! Records go through `stages` as they come and show at once; models are read meanwhile (`models`). What is open when the preview
 //! ends is judged as if it closed then. How it is said is the business of `text`, why something is refused that of `remedy`.
 
+mod left_out;
 mod models;
 mod reading;
 mod record;
@@ -48,16 +49,17 @@ Examples:
     --set ingest.files.path=-
 
 With --format json, a line is one of:
-  a record   {\"partition\", \"position\", \"events\": [{\"device\", \"sensor\", \"time_us\", \"value\",
-             \"window_start_us\", \"refused\": {\"reason\", \"detail\"}}],
-             \"reject\": {\"reason\", \"detail\"}}; `refused` and `reject` where it is so
+  a record   {\"partition\", \"position\", \"file\", \"line\", \"events\": [{\"device\", \"sensor\",
+             \"time_us\", \"value\", \"window_start_us\", \"refused\": {\"reason\", \"detail\"}}],
+             \"reject\": {\"reason\", \"detail\"}}; `refused` and `reject` where it is so,
+             `file` and `line` of files
   a window   {\"window\": {\"device\", \"sensor\", \"start_us\", \"end_us\", \"so_far\", \"count\", \"mean\", …,
              \"status\", \"decision\", \"severity\", \"is_anomaly\",
              \"model\": {\"key\", \"kernel\", \"version\", …}}}, as windows close; in place of a model that
              is missing `looked_for` and `nearest`, in place of one sensor those of a whole
              device in `sensors`
   the last   {\"summary\": {\"records\", \"readings\", \"windows\", \"statuses\",
-             \"refused\": {REASON: {\"count\", \"example\", \"remedy\"}}, …}}")]
+             \"refused\": {REASON: {\"count\", \"example\", \"remedy\"}}, \"left_out\", …}}")]
 pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
@@ -127,8 +129,9 @@ fn look<W: Write>(config: &Config, runtime: &Runtime, shows: &Shows, out: Output
                     if view.left == 0 {
                         break;
                     }
-                    let shown = stages.record(partition, raw, records.given(number));
+                    let shown = stages.record(partition, raw, records.given(number), records.line(number));
                     unread.note(&shown, raw, records.given(number));
+                    view.left_out(&shown, raw.payload, records.columns().map(|columns| &**columns));
                     view.record(shown);
                 }
                 view.flush();

@@ -133,11 +133,14 @@ fn summary(
         ("readings", grouped(counts.readings)),
         ("late", grouped(counts.late)),
         ("quarantined", quarantined(counts, refused)),
+        ("ignored cells", grouped(counts.ignored_cells)),
         ("windows", grouped(counts.rows)),
         ("anomalies", grouped(counts.anomalies)),
         ("without a score", format!("{} ({} models loaded)", grouped(counts.unscored), grouped(models as u64))),
         ("files", format!("{}, {} bytes", grouped(counts.files), grouped(counts.file_bytes))),
     ];
+    // Only wide records have any.
+    rows.retain(|(name, _)| *name != "ignored cells" || counts.ignored_cells > 0);
     rows.extend(paths.iter().map(|(name, path)| (*name, path.clone())));
     out.table(&rows);
     if let Some(hint) = hint {

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use ingest::decode::{Ignored, Many};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use types::{Ledger, Micros, PartitionId, Reason, Scores, Status};
 
 use super::{Counts, Job, PartitionStatus, Phase, Progress};
 
+const IGNORED_CELLS: &str = "atalaia_ingest_ignored_cells_total";
 const COMMIT_INTERVAL: &str = "atalaia_sink_commit_interval_seconds";
 const UNACCOUNTED_RECORDS: &str = "atalaia_aggregate_unaccounted_records";
 const UNACCOUNTED_READINGS: &str = "atalaia_aggregate_unaccounted_readings";
@@ -34,6 +36,11 @@ pub(crate) fn describe() {
         "atalaia_ingest_rejects_total",
         Unit::Count,
         "Records and readings sent to quarantine, by reason"
+    );
+    describe_counter!(
+        IGNORED_CELLS,
+        Unit::Count,
+        "Cells of wide records that are neither readings nor refused, by why: a sensor's and `empty`, by `ignore`, `unlisted` in `sensors`, `nameless`, or `repeated` behind"
     );
     describe_counter!("atalaia_aggregate_late_total", Unit::Count, "Readings whose window was already closed");
     describe_gauge!("atalaia_aggregate_open_windows", Unit::Count, "Windows that hold data and are open, by partition");
@@ -90,6 +97,9 @@ pub(crate) fn describe() {
     for reason in Reason::ALL {
         counter!("atalaia_ingest_rejects_total", "reason" => reason.as_str()).absolute(0);
     }
+    for why in Ignored::ALL {
+        counter!(IGNORED_CELLS, "reason" => why.as_str()).absolute(0);
+    }
     counter!("atalaia_aggregate_late_total").absolute(0);
     counter!("atalaia_score_anomalies_total").absolute(0);
 }
@@ -110,8 +120,25 @@ pub(crate) fn collect(progress: &Progress) {
     gauge!(HALTED).set(board.count(Phase::Halted) as f64);
 }
 
-/// Counts a batch, and empties its counts of refusals.
-pub(super) fn folded(progress: &Progress, counts: &Counts, rejects: &mut [u64; Reason::ALL.len()]) {
+/// What of a batch is counted by its kinds.
+#[derive(Debug, Default)]
+pub(super) struct Kinds {
+    /// Refusals, by reason.
+    pub(super) rejects: [u64; Reason::ALL.len()],
+    /// Cells that are neither readings nor refused, by why.
+    pub(super) ignored: [u64; Ignored::ALL.len()],
+}
+
+/// Counts what a record holds beside readings and rejects, and says how much that is.
+pub(super) fn ignored(many: &Many<'_>, ignored: &mut [u64; Ignored::ALL.len()]) -> u64 {
+    let cells = many.ignored_whys();
+    let count = cells.len() as u64;
+    cells.for_each(|why| ignored[why as usize] += 1);
+    count
+}
+
+/// Counts a batch, and empties its counts of kinds.
+pub(super) fn folded(progress: &Progress, counts: &Counts, kinds: &mut Kinds) {
     progress.add(counts);
     counter!("atalaia_ingest_records_total").increment(counts.records);
     counter!("atalaia_ingest_bytes_total").increment(counts.bytes);
@@ -120,9 +147,15 @@ pub(super) fn folded(progress: &Progress, counts: &Counts, rejects: &mut [u64; R
     counter!("atalaia_aggregate_late_total").increment(counts.late);
     if counts.quarantined > 0 {
         for reason in Reason::ALL {
-            let count = std::mem::take(&mut rejects[reason as usize]);
+            let count = std::mem::take(&mut kinds.rejects[reason as usize]);
             counter!("atalaia_ingest_rejects_total", "reason" => reason.as_str()).increment(count);
             progress.refuse(reason, count);
+        }
+    }
+    if counts.ignored_cells > 0 {
+        for why in Ignored::ALL {
+            let count = std::mem::take(&mut kinds.ignored[why as usize]);
+            counter!(IGNORED_CELLS, "reason" => why.as_str()).increment(count);
         }
     }
 }

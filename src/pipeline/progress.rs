@@ -100,6 +100,8 @@ counters! {
     /// Readings decoded from them.
     readings,
     tombstones,
+    /// Cells of wide records that are neither readings nor refused.
+    ignored_cells,
     /// Records of which nothing could be read; part of `quarantined`.
     undecodable,
     /// Readings whose window was already closed.

@@ -20,7 +20,7 @@ use score::Scorer;
 use sink::record::RecordKind;
 use sink::{RunRows, Sink};
 use tracing::{error, info, warn};
-use types::{LateReadings, Micros, PartitionId, Position, Quarantine, Reason};
+use types::{LateReadings, Micros, PartitionId, Position, Quarantine};
 
 pub(super) use self::accounts::InFiles;
 use self::careful::Careful;
@@ -109,8 +109,8 @@ pub(super) struct Task<'a> {
     /// Since the commit before: for its row in `runs`.
     since: Since,
     refused: Vec<Refused>,
-    /// Refusals of the batch at hand, by reason.
-    rejects: [u64; Reason::ALL.len()],
+    /// Of the batch at hand.
+    kinds: metrics::Kinds,
     snapshot: Vec<u8>,
     vitals: Vitals,
 }

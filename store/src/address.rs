@@ -5,7 +5,7 @@ use std::path::{Component, Path as FilePath, PathBuf};
 use object_store::path::Path;
 use url::Url;
 
-use crate::Error;
+use crate::{Config, Error};
 
 /// The emulator's account; its key is published, so nothing is at stake on plain http.
 pub(crate) const EMULATOR_ACCOUNT: &str = "devstoreaccount1";
@@ -37,6 +37,9 @@ impl Address {
             return Err(bad(text, "it is empty"));
         }
         let Some((scheme, _)) = text.split_once("://") else {
+            if let Some(scheme) = scheme_without_slashes(text) {
+                return Err(bad(text, &format!("two slashes belong behind `{scheme}:`")));
+            }
             return local(FilePath::new(text), text);
         };
         let url = Url::parse(text).map_err(|e| bad(text, &e.to_string()))?;
@@ -62,6 +65,36 @@ impl Address {
             _ => Err(Error::UnknownScheme { scheme: scheme.to_owned() }),
         }
     }
+}
+
+/// Whether the URL is one, and may be spoken to as it says. Nothing is opened or asked, and no folder of this machine is looked at.
+///
+/// # Errors
+/// Why not.
+pub fn check(text: &str, config: &Config) -> Result<(), Error> {
+    if text.is_empty() || !text.contains("://") && scheme_without_slashes(text).is_none() {
+        return Ok(());
+    }
+    if let Some(rest) = text.strip_prefix("file://") {
+        return if rest.starts_with('/') {
+            Ok(())
+        } else {
+            Err(bad(text, "a file URL has three slashes and a whole path"))
+        };
+    }
+    let Address::Azure { account, endpoint: Some(endpoint), .. } = Address::parse(text)? else { return Ok(()) };
+    let is_emulator = config.emulator || account.as_deref() == Some(EMULATOR_ACCOUNT);
+    if endpoint.starts_with("http://") && !is_emulator && !config.allow_plaintext {
+        return Err(Error::Plaintext { endpoint });
+    }
+    Ok(())
+}
+
+/// `s3:/bucket` and `az:container` are no folders, whoever wrote them.
+fn scheme_without_slashes(text: &str) -> Option<&str> {
+    const SCHEMES: [&str; 13] =
+        ["s3", "s3a", "az", "azure", "adl", "abfs", "abfss", "http", "https", "file", "memory", "gs", "ftp"];
+    text.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| SCHEMES.contains(scheme))
 }
 
 /// The text without what may be a secret: the query, and a password before the host.

@@ -15,6 +15,7 @@ mod list;
 mod location;
 mod open;
 
+pub use address::check as check_url;
 pub use check::{check, check_rights, check_writable};
 pub use config::Config;
 pub use error::{Error, Kind};

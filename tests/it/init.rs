@@ -207,3 +207,65 @@ fn a_preview_that_reads_nothing_suggests_settings_that_do() {
     let told = preview(&fits.each_ref().map(String::as_str));
     assert!(!told.contains("atalaia init"), "{told}");
 }
+
+/// The example of docs/init.md, from a spreadsheet to rows: decimal commas, the day first, a column of words, cells that are empty.
+#[test]
+fn an_export_of_a_spreadsheet_loses_no_cell() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::copy(root.join("tests/data/init/european.csv"), folder.join("export.csv")).unwrap();
+    let told = init(folder).args(["--sample", "export.csv"]).run().success().stdout;
+    assert!(told.contains("10 of 10 records decode into 18 readings of 2 devices, 2 sensors; 1 refused"), "{told}");
+    let text = fs::read_to_string(folder.join("pipeline.toml")).unwrap();
+    assert!(text.contains("`Zustand` (words)"), "{text}");
+    let written: toml::Table = text.parse().unwrap();
+    assert_eq!(written["score"]["features"].to_string(), r#"["mean", "std_pop", "count"]"#);
+    let page = fs::read_to_string(root.join("docs/init.md")).unwrap();
+    let shown: toml::Table =
+        page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap().parse().unwrap();
+    assert_eq!(shown["ingest"]["decode"], written["ingest"]["decode"], "as docs/init.md shows it");
+
+    let score = |set: &[&str]| {
+        let job = Atalaia::new("score").current_dir(folder).args(["-c", "pipeline.toml", "--format", "json"]);
+        json(&set.iter().fold(job, |job, set| job.args(["--set", set])).run().success())["counts"].clone()
+    };
+    // Twenty cells of sensors, of which one is empty and one `n/a`; ten of words.
+    let counts = score(&["sink.url=listed"]);
+    assert_eq!(
+        (&counts["readings"], &counts["quarantined"], &counts["ignored_cells"]),
+        (&19.into(), &1.into(), &11.into())
+    );
+    let counts = score(&["sink.url=free", "ingest.decode.sensors="]);
+    assert_eq!(
+        (&counts["readings"], &counts["quarantined"], &counts["ignored_cells"]),
+        (&29.into(), &11.into(), &1.into())
+    );
+    let counts = score(&["sink.url=ignoring", "ingest.decode.sensors=", "ingest.decode.ignore=Zustand"]);
+    assert_eq!(
+        (&counts["readings"], &counts["quarantined"], &counts["ignored_cells"]),
+        (&19.into(), &1.into(), &11.into())
+    );
+
+    let preview = Atalaia::new("preview").current_dir(folder).args(["-c", "pipeline.toml"]).run().success().stdout;
+    assert!(
+        preview.contains("export.csv:7") && !preview.contains("0:5"),
+        "the record of the reject, by file and line: {preview}"
+    );
+    assert!(preview.contains("10 cells of columns that are not in `sensors`: `Zustand`"), "{preview}");
+    assert!(preview.contains("1 cell of sensors with nothing in it: `Druck`"), "{preview}");
+}
+
+#[test]
+fn a_sample_in_another_encoding_is_told_and_writes_nothing() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::copy(root.join("tests/data/init/latin1.csv"), folder.join("latin1.csv")).unwrap();
+    let refused = init(folder).args(["--sample", "latin1.csv"]).run().status_is(1).stderr;
+    assert!(refused.contains("12 of 13 records of the sample are text that is not UTF-8"), "{refused}");
+    assert!(refused.contains("iconv -f WINDOWS-1252") && !folder.join("pipeline.toml").exists(), "{refused}");
+    fs::copy(root.join("tests/data/init/latin1_some.csv"), folder.join("some.csv")).unwrap();
+    let told = init(folder).args(["--sample", "some.csv"]).run().success().stdout;
+    assert!(told.contains("note: 2 of 12 records are not UTF-8"), "{told}");
+}

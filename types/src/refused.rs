@@ -82,14 +82,22 @@ impl Reason {
             Reason::InvalidJson => "check `ingest.decode.format`, and the producer",
             Reason::InvalidCsv => "check `ingest.decode.delimiter` and the header, and the producer",
             Reason::MissingField => "check the paths in `ingest.decode`",
-            Reason::BadTime => "check `ingest.decode.time` and `time_unit`",
-            Reason::BadValue => "only finite numbers are values",
-            Reason::WrongType => "check the paths and the shape in `ingest.decode`",
+            Reason::BadTime => "check `ingest.decode.time`, `time_unit` and `time_format`",
+            Reason::BadValue => {
+                "only finite numbers are values: check `ingest.decode.decimal`; of wide records, what is no sensor goes into \
+                 `ingest.decode.ignore`, or the sensors into `sensors`"
+            }
+            Reason::WrongType => {
+                "check the paths and the shape in `ingest.decode`; of wide records, what is no sensor goes into `ignore`, or the sensors \
+                 into `sensors`"
+            }
             Reason::IdTooLong => "raise `ingest.decode.id_bytes_max`, or mend the producer",
             Reason::TooDeep => "raise `ingest.decode.depth_max`, or mend the producer",
             Reason::TooLarge => "raise `ingest.decode.record_bytes_max`, or mend the producer",
             Reason::TooManyFields => "raise `ingest.decode.fields_max`, or mend the producer",
-            Reason::NotUtf8 => "the record is not UTF-8: mend the producer",
+            Reason::NotUtf8 => {
+                "the record is not UTF-8: mend the producer; a file: `iconv -f WINDOWS-1252 -t UTF-8 IN > OUT`"
+            }
             Reason::Empty => "the record has no bytes: mend the producer",
             Reason::Future => "the device's clock is ahead: mend it, or raise `aggregate.max_future_skew`",
             Reason::TooOld => "raise `aggregate.max_past`, or leave it out to accept any age",

@@ -16,6 +16,11 @@ pub(super) fn source(ingest: &Config, verdict: &mut Verdict) {
     match ingest.source {
         SourceKind::Kafka => kafka(&ingest.kafka, verdict),
         SourceKind::EventHubs => event_hubs::check(&ingest.event_hubs, verdict),
+        SourceKind::Files if ingest.files.path.contains("://") => verdict.refuse(
+            "ingest.files.path",
+            "`ingest.files.path` is a URL, but files are read from this machine: copy them first, or mount the store; or let its tool write them \
+             to standard input and set `-`",
+        ),
         SourceKind::Files => verdict.refuse_if(
             ingest.files.path.is_empty(),
             "ingest.files.path",
@@ -54,6 +59,15 @@ fn kafka(kafka: &ingest::kafka::Config, verdict: &mut Verdict) {
             "ingest.kafka.brokers",
             "`ingest.kafka.brokers` holds a URL: write `host:port` alone; how to talk to it is `\"security.protocol\"` in \
              `ingest.kafka.properties`",
+        );
+    }
+    let without_port = |broker: &&str| !broker.is_empty() && !broker.contains("://") && !has_port(broker);
+    if let Some(broker) = kafka.brokers.split(',').map(str::trim).find(without_port) {
+        let host =
+            broker.split(':').next().filter(|host| !host.is_empty() && !broker.starts_with('[')).unwrap_or("HOST");
+        verdict.refuse(
+            "ingest.kafka.brokers",
+            format!("`ingest.kafka.brokers` has `{broker}`, which is no host with a port: write `{host}:9092`, or with TLS mostly `{host}:9093`"),
         );
     }
     if kafka.topic.is_empty() {
@@ -98,6 +112,13 @@ fn kafka(kafka: &ingest::kafka::Config, verdict: &mut Verdict) {
     }
 }
 
+/// `host:9092`, `[::1]:9092`.
+fn has_port(broker: &str) -> bool {
+    let Some((host, port)) = broker.rsplit_once(':') else { return false };
+    let is_host = host.starts_with('[') && host.ends_with(']') || !host.is_empty() && !host.contains([':', '/']);
+    is_host && port.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
 pub(super) fn decode(ingest: &Config, verdict: &mut Verdict) {
     if let Err(error) = Decoder::new(&ingest.decode) {
         let setting = match &error {
@@ -134,7 +155,9 @@ fn decode_setting(error: &SettingError) -> String {
         | SettingError::Range { key, .. }
         | SettingError::Overlap { second: key, .. }
         | SettingError::Both { second: key, .. } => key,
-        SettingError::Delimiter { .. } => "delimiter",
+        SettingError::Delimiter { .. } | SettingError::DecimalDelimits { .. } => "delimiter",
+        SettingError::Decimal { .. } => "decimal",
+        SettingError::TimeFormat { .. } => "time_format",
     };
     format!("ingest.decode.{key}")
 }

@@ -36,6 +36,11 @@ pub struct Config {
     /// zone (taken as UTC); or an epoch number, also as text, also with fraction or exponent. What is finer than a
     /// microsecond is cut off. A leap second counts as the second after it. Years 1 to 9999.
     pub time: Path,
+    /// How a time that is text is written, where it is neither of these, like `%d.%m.%Y %H:%M:%S`: `%Y` `%m` `%d` `%H` `%M` `%S` (with a
+    /// fraction, if there is one, after `.` or `,`), `%y` (2000 to 2099), `%b` (`Jan` to `Dec`), `%I` and `%p` (12 hours, AM or PM), `%z` (`Z`,
+    /// `+02:00`, `+0200`, `+02`), `%%`; all else stands for itself. What a format does not name is 0; without `%z` it is UTC. Texts written
+    /// otherwise are refused as `bad_time`; numbers of JSON are epochs all the same.
+    pub time_format: Option<String>,
     /// The event time is not in the payload but in the record's property of this name (`iothub-enqueuedtime`, `x-opt-enqueued-time`, or
     /// one that the sender sets), found as for `device_property` and written as for `time`; `time` is not read then.
     pub time_property: Option<String>,
@@ -45,11 +50,16 @@ pub struct Config {
     /// 1e17 microseconds, else nanoseconds (so each unit covers 1973 to 5138). With `auto`, a number as text needs at least nine digits
     /// before the point, so that `2018` or `20180828` is not taken for an epoch. Set the unit if times may lie near 1970.
     pub time_unit: TimeUnit,
-    /// `wide`: the top-level fields (columns) that are sensors. A listed field that is absent, null, or an empty cell gives no reading;
-    /// one that holds neither a number nor a number as text is refused by itself; a row with none of them is refused.
-    /// Empty: every top-level field that holds a JSON number (every cell that is a finite number), besides device and
-    /// time; text, null and nested fields are ignored then.
+    /// `wide`: the top-level fields (columns) that are sensors; others are left alone. Empty: every top-level field besides device, time
+    /// and those in `ignore`. A sensor's field that is absent, null, or an empty text or cell gives no reading; one that holds neither a
+    /// number nor a number as text is refused by itself; a row without any sensor's field is refused. Cells that give no reading and are
+    /// not refused are counted by why in `atalaia_ingest_ignored_cells_total`.
     pub sensors: Vec<String>,
+    /// `wide` without `sensors`: the top-level fields (columns) that are no sensors either, such as a status in words.
+    pub ignore: Vec<String>,
+    /// What stands before the fraction of a number that is text: `.`, or `,` as in `12,5`; the other one is no part of a number then, nor are
+    /// marks between thousands. Cells of CSV are text, and so are JSON's strings; JSON's own numbers have a point whatever is set here.
+    pub decimal: char,
     /// `csv` without a header line: the columns' names in order. The first line of a file that holds these names, in whatever order, is
     /// its header all the same. Empty: the first line of each file is the header. JSON has no use for it.
     pub columns: Vec<String>,
@@ -76,10 +86,13 @@ impl Default for Config {
             device_property: None,
             sensor: Path::from("sensor"),
             time: Path::from("ts"),
+            time_format: None,
             time_property: None,
             value: Path::from("value"),
             time_unit: TimeUnit::Auto,
             sensors: Vec::new(),
+            ignore: Vec::new(),
+            decimal: '.',
             columns: Vec::new(),
             delimiter: ',',
             record_bytes_max: 1 << 20,

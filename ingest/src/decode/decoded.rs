@@ -18,12 +18,44 @@ pub enum Decoded<'a> {
     Reject(Reject),
 }
 
-/// The readings of one record, and its refused elements.
+/// The readings of one record, its refused elements, and its cells that are neither.
 #[derive(Debug, Clone, Copy)]
 pub struct Many<'a> {
     pub(super) buffers: Buffers<'a>,
     pub(super) items: &'a [(u32, Item)],
     pub(super) rejects: &'a [(u32, Reject)],
+    pub(super) ignored: &'a [(Text, Ignored)],
+}
+
+/// Why a cell of a wide record is neither a reading nor refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ignored {
+    /// A sensor's, and there is nothing in it.
+    Empty,
+    /// `ignore` names it.
+    Named,
+    /// `sensors` does not.
+    Unlisted,
+    /// Its column has no name, or a name that is no text.
+    Nameless,
+    /// Another field of the same name stands behind it, and the last one counts.
+    Repeated,
+}
+
+impl Ignored {
+    pub const ALL: [Ignored; 5] =
+        [Ignored::Empty, Ignored::Named, Ignored::Unlisted, Ignored::Nameless, Ignored::Repeated];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Ignored::Empty => "empty",
+            Ignored::Named => "ignore",
+            Ignored::Unlisted => "unlisted",
+            Ignored::Nameless => "nameless",
+            Ignored::Repeated => "repeated",
+        }
+    }
 }
 
 /// Why a record, or an element of it, is not usable.
@@ -58,6 +90,17 @@ impl<'a> Many<'a> {
     pub fn rejects(&self) -> &'a [(u32, Reject)] {
         self.rejects
     }
+
+    /// Cells that are neither readings nor refused: their fields' names, and why.
+    pub fn ignored(&self) -> impl ExactSizeIterator<Item = (&'a str, Ignored)> + use<'a> {
+        let buffers = self.buffers;
+        self.ignored.iter().map(move |(name, why)| (name.of(buffers), *why))
+    }
+
+    /// The same without names.
+    pub fn ignored_whys(&self) -> impl ExactSizeIterator<Item = Ignored> + use<'a> {
+        self.ignored.iter().map(|(_, why)| *why)
+    }
 }
 
 impl Reject {
@@ -74,8 +117,18 @@ pub(super) struct Buffers<'a> {
     pub(super) scratch: &'a str,
     /// Sensors' or columns' names.
     pub(super) names: &'a [String],
+    /// Of a row, all columns' names.
+    pub(super) columns: &'a [String],
     /// The device of the whole record, if its payload does not name it.
     pub(super) device: &'a str,
+}
+
+impl<'a> Buffers<'a> {
+    /// Of a record that is still being read: no names, and a device that nobody looks at.
+    #[inline]
+    pub(super) fn reading(record: &'a str, scratch: &'a str) -> Buffers<'a> {
+        Buffers { record, scratch, names: &[], columns: &[], device: "" }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +136,7 @@ pub(super) enum Text {
     Record(Span),
     Scratch(Span),
     Name(u32),
+    Column(u32),
     Device,
 }
 
@@ -93,6 +147,7 @@ impl Text {
             Text::Record(span) => span.of(buffers.record),
             Text::Scratch(span) => span.of(buffers.scratch),
             Text::Name(at) => &buffers.names[at as usize],
+            Text::Column(at) => &buffers.columns[at as usize],
             Text::Device => buffers.device,
         }
     }

@@ -3,8 +3,8 @@
 use types::{Micros, Reason};
 
 use super::decoded::{Buffers, Reject, Text, shown};
+use super::number;
 use super::plan::{Plan, Role};
-use super::{number, time};
 
 /// What a record holds in a wanted field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,8 +52,8 @@ pub(super) fn id(plan: &Plan, role: Role, field: Field, buffers: Buffers<'_>) ->
 
 pub(super) fn time(plan: &Plan, field: Field, buffers: Buffers<'_>) -> Result<Micros, Reject> {
     let (text, read) = match field {
-        Field::Number(text) => (text.of(buffers), time::of_number(text.of(buffers), plan.unit)),
-        Field::Text(text) => (text.of(buffers), time::of_text(text.of(buffers), plan.unit)),
+        Field::Number(text) => (text.of(buffers), plan.time_of_number(text.of(buffers))),
+        Field::Text(text) => (text.of(buffers), plan.time_of_text(text.of(buffers))),
         _ => return Err(unusable(field, &plan.name(Role::Time), "a time")),
     };
     read.map_err(|fault| {
@@ -63,15 +63,48 @@ pub(super) fn time(plan: &Plan, field: Field, buffers: Buffers<'_>) -> Result<Mi
 }
 
 /// The value in the field of this name.
-pub(super) fn value(name: &str, field: Field, buffers: Buffers<'_>) -> Result<f64, Reject> {
-    let (text, read) = match field {
-        Field::Number(text) => (text.of(buffers), number::finite(text.of(buffers))),
-        Field::Text(text) => (text.of(buffers), number::of_text(text.of(buffers))),
-        _ => return Err(unusable(field, name, "a number")),
+#[inline]
+pub(super) fn value(plan: &Plan, name: &str, field: Field, buffers: Buffers<'_>) -> Result<f64, Reject> {
+    let read = match field {
+        Field::Number(text) => number::finite(text.of(buffers)),
+        Field::Text(text) => number::of_text(text.of(buffers), plan.decimal),
+        _ => None,
     };
-    read.ok_or_else(|| {
-        Reject::new(Reason::BadValue, format!("`{}` is `{}`: not a finite number", shown(name), shown(text)))
-    })
+    read.ok_or_else(|| no_value(plan, name, field, buffers))
+}
+
+/// Apart, so that values do not pay for what is said of others.
+#[cold]
+fn no_value(plan: &Plan, name: &str, field: Field, buffers: Buffers<'_>) -> Reject {
+    let (Field::Number(text) | Field::Text(text)) = field else {
+        let mut reject = unusable(field, name, "a number");
+        if plan.takes_all() && reject.reason == Reason::WrongType {
+            reject.detail.push_str(NO_SENSOR);
+        }
+        return reject;
+    };
+    let text = text.of(buffers);
+    let other_mark = if plan.decimal == b'.' { b',' } else { b'.' };
+    let advice = match number::of_text(text, other_mark) {
+        Some(_) if plan.decimal == b'.' => "; with a decimal comma? set `decimal = \",\"`",
+        Some(_) => "; `decimal` is `,`",
+        None if plan.takes_all() => NO_SENSOR,
+        None => "",
+    };
+    let detail = format!("`{}` is `{}`: not a finite number{advice}", shown(name), shown(text));
+    Reject::new(Reason::BadValue, detail)
+}
+
+/// What is said of a field that is a sensor only because nobody said which ones are.
+const NO_SENSOR: &str = "; no sensor? name it in `ignore`, or list `sensors`";
+
+/// Whether there is nothing in the field of a sensor.
+pub(super) fn is_empty(field: Field, buffers: Buffers<'_>) -> bool {
+    match field {
+        Field::Null => true,
+        Field::Text(text) => text.of(buffers).bytes().all(|byte| matches!(byte, b' ' | b'\t')),
+        _ => false,
+    }
 }
 
 pub(super) fn too_long(plan: &Plan, name: &str, length: usize) -> Reject {

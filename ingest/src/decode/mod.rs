@@ -12,8 +12,10 @@ mod object;
 mod outside;
 mod plan;
 pub(crate) mod row;
+mod setting;
 mod template;
 mod time;
+mod time_format;
 
 use std::sync::Arc;
 
@@ -22,11 +24,11 @@ use types::{Micros, Reading, Reason};
 use crate::{Error, Given, Records};
 pub use config::{Config, Format, Path, Shape, TimeUnit};
 use decoded::{Buffers, Text};
-pub use decoded::{Decoded, Many, Reject};
+pub use decoded::{Decoded, Ignored, Many, Reject};
 use object::{Outcome, Scratch};
 pub(crate) use plan::Plan;
-pub use plan::SettingError;
 use row::Columns;
+pub use setting::SettingError;
 use template::Templates;
 
 /// A time as records hold it: RFC 3339 and its relatives, or an epoch number; UTC where no zone is named.
@@ -35,6 +37,14 @@ use template::Templates;
 /// Why the text is no time.
 pub fn parse_time(text: &str, unit: TimeUnit) -> Result<Micros, String> {
     time::of_text(text, unit).map_err(|fault| fault.to_string())
+}
+
+/// The same as `time_format` has it.
+///
+/// # Errors
+/// Why the format is none, or the text is not written so.
+pub fn parse_time_as(text: &str, format: &str) -> Result<Micros, String> {
+    time_format::TimeFormat::new(format)?.read(text).map_err(|fault| fault.to_string())
 }
 
 /// Turns records of one partition into readings.
@@ -141,15 +151,11 @@ impl Decoder {
                 row::decode(&self.plan, &self.columns, record, time, &mut self.scratch, &mut self.cells)
             }
         };
-        // A column's name is a sensor's where no sensors are listed.
-        let names = match format {
-            Format::Csv if self.plan.sensors.is_empty() => &self.columns.names,
-            _ => &self.plan.sensors,
-        };
         let buffers = Buffers {
             record,
             scratch: &self.scratch.text,
-            names,
+            names: &self.plan.sensors,
+            columns: &self.columns.names,
             device: self.plan.device_of(given).unwrap_or_default(),
         };
         match outcome {
@@ -161,7 +167,8 @@ impl Decoder {
                 Decoded::One(item.reading(buffers))
             }
             Ok(Outcome::Many) => {
-                Decoded::Many(Many { buffers, items: &self.scratch.items, rejects: &self.scratch.rejects })
+                let Scratch { items, rejects, ignored, .. } = &self.scratch;
+                Decoded::Many(Many { buffers, items, rejects, ignored })
             }
         }
     }

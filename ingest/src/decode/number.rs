@@ -48,14 +48,33 @@ pub(super) fn finite(text: &str) -> Option<f64> {
 }
 
 /// A number as text: JSON's grammar, and besides a leading `+`, leading zeros, `.5`, `5.`, and blanks around it.
-/// No words (`NaN`, `inf`), no hexadecimals, no decimal comma.
-pub(super) fn of_text(text: &str) -> Option<f64> {
+/// No words (`NaN`, `inf`), no hexadecimals. `mark` stands before the fraction: `.` or `,`.
+#[inline]
+pub(super) fn of_text(text: &str, mark: u8) -> Option<f64> {
+    if mark == b'.' { with_point(text) } else { with_comma(text) }
+}
+
+fn with_point(text: &str) -> Option<f64> {
     if json_end(text.as_bytes(), 0) == Some(text.len()) {
         return finite(text);
     }
     let text = text.trim_matches([' ', '\t']);
     decimal(text.as_bytes())?;
     finite(text.strip_prefix('+').unwrap_or(text))
+}
+
+/// A point would be one between thousands, and `1.234` far more than it seems: nothing with one is a number here.
+pub(super) fn with_comma(text: &str) -> Option<f64> {
+    const BYTES_MAX: usize = 64;
+    if memchr::memchr(b'.', text.as_bytes()).is_some() {
+        return None;
+    }
+    let Some(comma) = memchr::memchr(b',', text.as_bytes()) else { return with_point(text) };
+    let mut buffer = [0; BYTES_MAX];
+    let Some(copy) = buffer.get_mut(..text.len()) else { return with_point(&text.replacen(',', ".", 1)) };
+    copy.copy_from_slice(text.as_bytes());
+    copy[comma] = b'.';
+    with_point(std::str::from_utf8(copy).ok()?)
 }
 
 /// A decimal number, taken apart: `mantissa * 10^exponent`, cut after some 30 digits.
@@ -158,7 +177,7 @@ mod tests {
             ("-007", -7.0),
             ("1e-400", 0.0),
         ] {
-            assert_eq!(of_text(text), Some(value), "{text}");
+            assert_eq!(of_text(text, b'.'), Some(value), "{text}");
         }
         for text in [
             "",
@@ -181,7 +200,20 @@ mod tests {
             "1.2.3",
             "١",
         ] {
-            assert_eq!(of_text(text), None, "{text}");
+            assert_eq!(of_text(text, b'.'), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn text_numbers_with_a_comma() {
+        let long = format!("0,{}5", "0".repeat(80));
+        for (text, value) in
+            [("21,5", 21.5), ("-0,5", -0.5), (",5", 0.5), ("5,", 5.0), (" 1,5e3 ", 1500.0), ("7", 7.0), (&long, 5e-81)]
+        {
+            assert_eq!(of_text(text, b','), Some(value), "{text}");
+        }
+        for text in ["21.5", "1.234,5", "1,234,5", ",", "1,5,", "21,5 C", "NaN", "", "1\u{a0}234,5"] {
+            assert_eq!(of_text(text, b','), None, "{text}");
         }
     }
 
@@ -193,7 +225,7 @@ mod tests {
             for text in [format!("{value:?}"), format!("{value:e}"), format!("{value}")] {
                 prop_assert_eq!(json_end(text.as_bytes(), 0), Some(text.len()));
                 prop_assert_eq!(finite(&text).map(f64::to_bits), Some(bits));
-                prop_assert_eq!(of_text(&text).map(f64::to_bits), Some(bits));
+                prop_assert_eq!(of_text(&text, b'.').map(f64::to_bits), Some(bits));
             }
         }
 

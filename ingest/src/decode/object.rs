@@ -5,7 +5,7 @@
 use types::{Micros, Reason};
 
 use super::Shape;
-use super::decoded::{Buffers, Item, Reject, Text};
+use super::decoded::{Buffers, Ignored, Item, Reject, Text};
 use super::fields::{self, Field};
 use super::json::{Fault, Key, Scanner, Span, Token, unescape};
 use super::plan::{Plan, Role};
@@ -18,9 +18,11 @@ pub(super) struct Scratch {
     key: String,
     pub(super) items: Vec<(u32, Item)>,
     pub(super) rejects: Vec<(u32, Reject)>,
+    /// Cells of wide records that are neither, and why.
+    pub(super) ignored: Vec<(Text, Ignored)>,
     /// `wide` with listed sensors: what each one's field holds.
     pub(super) slots: Vec<Field>,
-    /// `wide` without a list: the fields that hold numbers.
+    /// `wide` without a list: all fields that may be sensors.
     found: Vec<Found>,
 }
 
@@ -29,7 +31,6 @@ struct Found {
     /// Of the name: comparing it first makes looking for duplicates cheap.
     hash: u64,
     name: Text,
-    /// No number if a later field of this name holds something else.
     field: Field,
 }
 
@@ -38,6 +39,11 @@ impl Scratch {
         self.text.clear();
         self.items.clear();
         self.rejects.clear();
+        self.ignored.clear();
+    }
+
+    pub(super) fn ignore(&mut self, name: Text, why: Ignored) {
+        self.ignored.push((name, why));
     }
 
     pub(super) fn next_index(&self) -> u32 {
@@ -119,6 +125,7 @@ impl Walk<'_> {
             self.scratch.reject(not_an_object("an element", token));
             return Ok(());
         }
+        let ignored = self.scratch.ignored.len();
         let fields = self.top_object(scanner)?;
         match self.plan.shape {
             Shape::Long => match self.long(fields) {
@@ -127,6 +134,8 @@ impl Walk<'_> {
             },
             Shape::Wide => {
                 if let Err(reject) = self.wide(fields) {
+                    // Refused as a whole, its cells are in quarantine with it.
+                    self.scratch.ignored.truncate(ignored);
                     self.scratch.reject(reject);
                 }
             }
@@ -141,7 +150,12 @@ impl Walk<'_> {
             device: fields::id(self.plan, Role::Device, device, buffers)?,
             sensor: fields::id(self.plan, Role::Sensor, sensor, buffers)?,
             time: self.time(time)?,
-            value: fields::value(self.plan.path(Role::Value).last().map_or("", String::as_str), value, buffers)?,
+            value: fields::value(
+                self.plan,
+                self.plan.path(Role::Value).last().map_or("", String::as_str),
+                value,
+                buffers,
+            )?,
         })
     }
 
@@ -166,18 +180,19 @@ impl Walk<'_> {
 
     fn wide_found(&mut self, device: Text, time: Micros) -> Result<(), Reject> {
         if self.scratch.found.is_empty() {
-            return Err(Reject::new(Reason::MissingField, "no field besides device and time holds a number"));
+            return Err(Reject::new(Reason::MissingField, "no field besides device and time is a sensor"));
         }
         for at in 0..self.scratch.found.len() {
             let Found { name, field, .. } = self.scratch.found[at];
-            if !matches!(field, Field::Number(_)) {
+            if !matches!(field, Field::Number(_)) && fields::is_empty(field, self.buffers()) {
+                self.scratch.ignore(name, Ignored::Empty);
                 continue;
             }
             let text = name.of(self.buffers());
             let read = match text.len() {
                 0 => Err(Reject::new(Reason::MissingField, "a sensor's name is empty")),
                 length if length > self.plan.id_bytes_max => Err(fields::too_long(self.plan, text, length)),
-                _ => fields::value(text, field, self.buffers()),
+                _ => fields::value(self.plan, text, field, self.buffers()),
             };
             match read {
                 Ok(value) => self.scratch.item(Item { device, sensor: name, time, value }),
@@ -262,6 +277,7 @@ impl Walk<'_> {
         let name = if key.escaped {
             let start = self.scratch.text.len();
             if !unescape(key.span.of(self.record), &mut self.scratch.text) {
+                self.scratch.ignore(Text::Record(key.span), Ignored::Nameless);
                 return;
             }
             Text::Scratch(Span::new(start, self.scratch.text.len()))
@@ -269,24 +285,30 @@ impl Walk<'_> {
             Text::Record(key.span)
         };
         if listed {
-            if let Some(slot) = self.plan.slot(name.of(self.buffers())) {
-                self.scratch.slots[slot] = self.field(token);
+            let Some(slot) = self.plan.slot(name.of(self.buffers())) else {
+                self.scratch.ignore(name, Ignored::Unlisted);
+                return;
+            };
+            let field = self.field(token);
+            if std::mem::replace(&mut self.scratch.slots[slot], field) != Field::Absent {
+                self.scratch.ignore(name, Ignored::Repeated);
             }
             return;
         }
-        let field = match token {
-            Token::Number(span) => Field::Number(Text::Record(span)),
-            _ => Field::Null,
-        };
+        if self.plan.ignores(name.of(self.buffers())) {
+            self.scratch.ignore(name, Ignored::Named);
+            return;
+        }
+        let field = self.field(token);
         let text = name.of(self.buffers());
         let hash = self.plan.hash(text);
         let known = self.scratch.found.iter().position(|f| f.hash == hash && f.name.of(self.buffers()) == text);
         match known {
-            Some(at) => self.scratch.found[at].field = field,
-            None if matches!(token, Token::Number(_) | Token::Null) => {
-                self.scratch.found.push(Found { hash, name, field });
+            Some(at) => {
+                self.scratch.found[at].field = field;
+                self.scratch.ignore(name, Ignored::Repeated);
             }
-            None => {}
+            None => self.scratch.found.push(Found { hash, name, field }),
         }
     }
 
@@ -310,13 +332,7 @@ impl Walk<'_> {
     }
 
     fn buffers(&self) -> Buffers<'_> {
-        Buffers {
-            record: self.record,
-            scratch: &self.scratch.text,
-            names: &self.plan.sensors,
-            // Looked at by nobody until all is read.
-            device: "",
-        }
+        Buffers { names: &self.plan.sensors, ..Buffers::reading(self.record, &self.scratch.text) }
     }
 }
 
@@ -332,11 +348,15 @@ pub(super) fn wide_slots(
     }
     for slot in 0..scratch.slots.len() {
         let field = scratch.slots[slot];
-        if matches!(field, Field::Absent | Field::Null) {
+        if field == Field::Absent {
             continue;
         }
-        let buffers = Buffers { record, scratch: &scratch.text, names: &[], device: "" };
-        match fields::value(&plan.sensors[slot], field, buffers) {
+        let buffers = Buffers::reading(record, &scratch.text);
+        if !matches!(field, Field::Number(_)) && fields::is_empty(field, buffers) {
+            scratch.ignore(Text::Name(slot as u32), Ignored::Empty);
+            continue;
+        }
+        match fields::value(plan, &plan.sensors[slot], field, buffers) {
             Ok(value) => scratch.item(Item { device, sensor: Text::Name(slot as u32), time, value }),
             Err(reject) => scratch.reject(reject),
         }

@@ -4,7 +4,8 @@
 use types::{Micros, Reason};
 
 use super::decoded::{Reject, shown};
-use super::plan::{Plan, SettingError};
+use super::plan::Plan;
+use super::setting::SettingError;
 use super::{Config, time};
 use crate::Given;
 

@@ -1,9 +1,14 @@
 //! The configuration, checked and compiled: paths as lists of keys, sensors by name, limits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 
+use types::Micros;
+
 use super::outside::Named;
+use super::setting::SettingError;
+use super::time::{self, Fault};
+use super::time_format::TimeFormat;
 use super::{Config, Format, Path, Shape, TimeUnit};
 
 /// The parts of a reading, in the order in which they are checked.
@@ -29,56 +34,6 @@ impl Role {
     }
 }
 
-/// Settings of `[ingest.decode]` that cannot be, or contradict each other.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SettingError {
-    #[error("`ingest.decode.{key}` is empty")]
-    EmptyPath { key: &'static str },
-    #[error("`ingest.decode.{key}` is a path of {keys} keys, but a column has one name")]
-    NestedColumn { key: &'static str, keys: usize },
-    #[error("`ingest.decode.{first}` and `ingest.decode.{second}` name the same field, or one lies inside the other")]
-    Overlap { first: &'static str, second: &'static str },
-    #[error("`ingest.decode.{key}` has no use where `{setting}` is `{value}`")]
-    NoUse { key: &'static str, setting: &'static str, value: &'static str },
-    #[error("`ingest.decode.{first}` and `ingest.decode.{second}` are both set, and either says it all")]
-    Both { first: &'static str, second: &'static str },
-    #[error("`{name}` stands twice in `ingest.decode.{key}`")]
-    Twice { key: &'static str, name: String },
-    #[error("`ingest.decode.columns` has no `{name}`, which `ingest.decode.{key}` names")]
-    NoColumn { key: &'static str, name: String },
-    #[error("`ingest.decode.delimiter` is {delimiter:?}, which cannot stand between fields")]
-    Delimiter { delimiter: char },
-    #[error("`ingest.decode.{key}` is {value}: it must be from {min} to {max}")]
-    Range { key: &'static str, value: usize, min: usize, max: usize },
-}
-
-impl SettingError {
-    #[must_use]
-    pub fn hint(&self) -> String {
-        match self {
-            SettingError::EmptyPath { key: "device_property" | "time_property" } => {
-                "name the property, or leave it out".into()
-            }
-            SettingError::Both { .. } => "leave one of them out".into(),
-            SettingError::EmptyPath { .. } => {
-                "write a key, keys joined by dots, or a list of keys if a key holds a dot".into()
-            }
-            SettingError::NestedColumn { .. } => "give the column's name as plain text, dots and all".into(),
-            SettingError::Overlap { .. } => "give each part of a reading a field of its own".into(),
-            SettingError::NoUse { key: "sensors", .. } => {
-                "set `shape = \"wide\"` if each sensor has its own field, or leave `sensors` out".into()
-            }
-            SettingError::NoUse { .. } => "set `format = \"csv\"`, or leave it out".into(),
-            SettingError::Twice { .. } => "name each one once".into(),
-            SettingError::NoColumn { .. } => {
-                "list the columns' names in their order, spelled as in the other settings".into()
-            }
-            SettingError::Delimiter { .. } => "use one ASCII character like `,`, `;`, `|` or a tab".into(),
-            SettingError::Range { .. } => "choose a value within the range".into(),
-        }
-    }
-}
-
 /// A byte order mark, which some writers put before a text.
 const BOM: &[u8] = "\u{feff}".as_bytes();
 
@@ -91,9 +46,14 @@ pub(crate) struct Plan {
     paths: [Vec<String>; 4],
     pub(super) outside: Named,
     pub(super) unit: TimeUnit,
+    time_format: Option<TimeFormat>,
     pub(super) sensors: Vec<String>,
     slots: HashMap<String, u32, foldhash::fast::FixedState>,
+    ignore: Vec<String>,
+    ignored: HashSet<String, foldhash::fast::FixedState>,
     pub(super) delimiter: u8,
+    /// What stands before the fraction of a number that is text.
+    pub(super) decimal: u8,
     pub(super) record_bytes_max: usize,
     pub(super) depth_max: usize,
     pub(super) id_bytes_max: usize,
@@ -106,7 +66,18 @@ impl Plan {
         if config.shape == Shape::Long && !config.sensors.is_empty() {
             return Err(SettingError::NoUse { key: "sensors", setting: "ingest.decode.shape", value: "long" });
         }
+        if config.shape == Shape::Long && !config.ignore.is_empty() {
+            return Err(SettingError::NoUse { key: "ignore", setting: "ingest.decode.shape", value: "long" });
+        }
         let outside = Named::of(config)?;
+        if !config.sensors.is_empty() && !config.ignore.is_empty() {
+            return Err(SettingError::Both { first: "sensors", second: "ignore" });
+        }
+        if config.time_property.is_some() && config.time_format.is_some() {
+            return Err(SettingError::Both { first: "time_property", second: "time_format" });
+        }
+        let time_format = config.time_format.as_deref().map(TimeFormat::new).transpose();
+        let time_format = time_format.map_err(|problem| SettingError::TimeFormat { problem })?;
         let paths = [&config.device, &config.sensor, &config.time, &config.value];
         let mut plan = Plan {
             format: config.format,
@@ -114,9 +85,13 @@ impl Plan {
             paths: paths.map(|path| keys(path, config.format)),
             outside,
             unit: config.time_unit,
+            time_format,
             sensors: config.sensors.clone(),
             slots: config.sensors.iter().zip(0..).map(|(name, slot)| (name.clone(), slot)).collect(),
+            ignore: config.ignore.clone(),
+            ignored: config.ignore.iter().cloned().collect(),
             delimiter: b',',
+            decimal: mark(config)?,
             record_bytes_max: config.record_bytes_max,
             depth_max: config.depth_max,
             id_bytes_max: config.id_bytes_max,
@@ -158,6 +133,32 @@ impl Plan {
         self.slots.get(name).map(|slot| *slot as usize)
     }
 
+    /// Whether the field is neither a part of a reading nor a sensor, by configuration.
+    #[inline]
+    pub(super) fn ignores(&self, name: &str) -> bool {
+        !self.ignored.is_empty() && self.ignored.contains(name)
+    }
+
+    /// Whether every field is a sensor that is nothing else.
+    pub(super) fn takes_all(&self) -> bool {
+        self.shape == Shape::Wide && self.sensors.is_empty()
+    }
+
+    /// A time as text.
+    #[inline]
+    pub(super) fn time_of_text(&self, text: &str) -> Result<Micros, Fault> {
+        match &self.time_format {
+            None => time::of_text(text, self.unit),
+            Some(format) => format.read(text),
+        }
+    }
+
+    /// A time as a JSON number.
+    #[inline]
+    pub(super) fn time_of_number(&self, text: &str) -> Result<Micros, Fault> {
+        time::of_number(text, self.unit)
+    }
+
     /// How a record that begins like this is to be read: `auto` is decided here.
     pub(crate) fn format_of(&self, start: &[u8]) -> Format {
         let start = start.strip_prefix(BOM).unwrap_or(start).trim_ascii_start();
@@ -189,10 +190,20 @@ impl Plan {
         role.chain(sensor.map(|name| ("sensors", name.as_str()))).find(|(_, name)| !columns.iter().any(|c| c == name))
     }
 
+    /// Columns that settings name, that these are not, and that a row can do without.
+    pub(crate) fn missing<'a>(&'a self, columns: &'a [String]) -> impl Iterator<Item = (&'static str, &'a str)> {
+        let sensors = self.sensors.iter().map(|name| ("sensors", name.as_str()));
+        let ignored = self.ignore.iter().map(|name| ("ignore", name.as_str()));
+        sensors.chain(ignored).filter(|(_, name)| !columns.iter().any(|column| column == name))
+    }
+
     /// A wanted column whose name stands twice.
     pub(crate) fn ambiguous(&self, columns: &[String]) -> Option<String> {
-        let wanted =
-            |name: &&String| self.sensors.contains(name) || self.roles().any(|role| self.path(role)[0] == **name);
+        let is_sensor = |name: &String| match self.takes_all() {
+            true => !name.is_empty() && !self.ignores(name),
+            false => self.sensors.contains(name),
+        };
+        let wanted = |name: &&String| is_sensor(name) || self.roles().any(|role| self.path(role)[0] == **name);
         let wanted: Vec<String> = columns.iter().filter(wanted).cloned().collect();
         twice(&wanted)
     }
@@ -220,9 +231,14 @@ impl Plan {
             if path.len() == 1 && self.sensors.contains(&path[0]) {
                 return Err(SettingError::Overlap { first: key, second: "sensors" });
             }
+            if self.ignores(&path[0]) {
+                return Err(SettingError::Overlap { first: key, second: "ignore" });
+            }
         }
-        if let Some(name) = twice(&self.sensors) {
-            return Err(SettingError::Twice { key: "sensors", name });
+        for (key, names) in [("sensors", &self.sensors), ("ignore", &self.ignore)] {
+            if let Some(name) = twice(names) {
+                return Err(SettingError::Twice { key, name });
+            }
         }
         Ok(())
     }
@@ -236,7 +252,8 @@ impl Plan {
         }
         let paths = self.roles().map(|role| (role.key(), &self.path(role)[0]));
         let sensors = self.sensors.iter().map(|sensor| ("sensors", sensor));
-        match paths.chain(sensors).find(|(_, name)| !columns.contains(name)) {
+        let ignored = self.ignore.iter().map(|name| ("ignore", name));
+        match paths.chain(sensors).chain(ignored).find(|(_, name)| !columns.contains(name)) {
             Some((key, name)) => Err(SettingError::NoColumn { key, name: name.clone() }),
             None => Ok(()),
         }
@@ -253,6 +270,19 @@ fn keys(path: &Path, format: Format) -> Vec<String> {
 
 fn twice(names: &[String]) -> Option<String> {
     names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map(|(_, name)| name.clone())
+}
+
+/// The decimal mark, which must not stand between fields too.
+fn mark(config: &Config) -> Result<u8, SettingError> {
+    let mark = match config.decimal {
+        '.' => b'.',
+        ',' => b',',
+        decimal => return Err(SettingError::Decimal { decimal }),
+    };
+    if config.format != Format::Json && config.decimal == config.delimiter {
+        return Err(SettingError::DecimalDelimits { mark: config.decimal });
+    }
+    Ok(mark)
 }
 
 fn check_limits(config: &Config) -> Result<(), SettingError> {
@@ -313,6 +343,33 @@ mod tests {
                 Config { device: Path::Keys(vec!["a".into(), "b".into()]), ..csv.clone() },
                 "`ingest.decode.device` is a path of 2",
             ),
+            (Config { decimal: '\'', ..csv.clone() }, "`ingest.decode.decimal` is '\\''"),
+            (
+                Config { decimal: ',', ..csv.clone() },
+                "`ingest.decode.decimal` and `ingest.decode.delimiter` are both ','",
+            ),
+            (
+                Config { format: Format::Auto, decimal: ',', ..csv.clone() },
+                "`ingest.decode.decimal` and `ingest.decode.delimiter` are both ','",
+            ),
+            (
+                Config { time_format: Some("%d.%m".into()), ..csv.clone() },
+                "`ingest.decode.time_format` is no pattern of a time: it has to name year",
+            ),
+            (
+                Config { time_format: Some("%Y%m%d".into()), time_property: Some("t".into()), ..Config::default() },
+                "`ingest.decode.time_property` and `ingest.decode.time_format` are both set",
+            ),
+            (Config { ignore: vec!["a".into()], ..Config::default() }, "`ingest.decode.ignore` has no use where"),
+            (
+                Config { ignore: vec!["b".into()], ..wide(&["a"]) },
+                "`ingest.decode.sensors` and `ingest.decode.ignore` are both set",
+            ),
+            (Config { ignore: vec!["ts".into()], ..wide(&[]) }, "`ingest.decode.time` and `ingest.decode.ignore` name"),
+            (
+                Config { ignore: vec!["a".into(), "a".into()], ..wide(&[]) },
+                "`a` stands twice in `ingest.decode.ignore`",
+            ),
             (
                 Config { depth_max: 1000, ..Config::default() },
                 "`ingest.decode.depth_max` is 1000: it must be from 1 to 128",
@@ -323,6 +380,8 @@ mod tests {
             assert!(!error.hint().is_empty());
         }
         assert!(Plan::new(&csv).is_ok());
+        assert!(Plan::new(&Config { decimal: ',', delimiter: ';', ..csv }).is_ok());
+        assert!(Plan::new(&Config { decimal: ',', ..Config::default() }).is_ok(), "JSON has no delimiter");
         assert!(Plan::new(&wide(&["a", "b"])).is_ok());
     }
 }

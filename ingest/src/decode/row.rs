@@ -3,10 +3,9 @@
 use types::{Micros, Reason};
 
 use super::Shape;
-use super::decoded::{Buffers, Item, Reject, Text};
+use super::decoded::{Buffers, Ignored, Item, Reject, Text};
 use super::fields::{self, Field};
 use super::json::Span;
-use super::number;
 use super::object::{Outcome, Scratch, wide_slots};
 use super::plan::{Plan, Role};
 
@@ -18,6 +17,8 @@ pub(super) struct Columns {
     roles: [Option<usize>; 4],
     /// `wide`: which columns are sensors, and their slot if they are listed.
     sensors: Vec<(usize, usize)>,
+    /// `wide`: which are neither, and why.
+    left_out: Vec<(usize, Ignored)>,
 }
 
 impl Columns {
@@ -28,13 +29,39 @@ impl Columns {
         }
         for (at, name) in names.iter().enumerate().filter(|(at, _)| !columns.roles.contains(&Some(*at))) {
             let last = names[at + 1..].iter().all(|later| later != name);
-            match plan.slot(name) {
-                Some(slot) if last => columns.sensors.push((at, slot)),
-                None if last && plan.sensors.is_empty() && !name.is_empty() => columns.sensors.push((at, at)),
-                _ => {}
-            }
+            let why = match plan.slot(name) {
+                Some(slot) if last => {
+                    columns.sensors.push((at, slot));
+                    continue;
+                }
+                _ if !last => Ignored::Repeated,
+                _ if !plan.sensors.is_empty() => Ignored::Unlisted,
+                _ if plan.ignores(name) => Ignored::Named,
+                _ if name.is_empty() => Ignored::Nameless,
+                _ => {
+                    columns.sensors.push((at, at));
+                    continue;
+                }
+            };
+            columns.left_out.push((at, why));
         }
         columns
+    }
+
+    /// Notes the cells of a wide row that are no sensors', and those of sensors that it ends before.
+    fn note_left_out(&self, cells: usize, scratch: &mut Scratch) {
+        for &(at, why) in self.left_out.iter().filter(|(at, _)| *at < cells) {
+            scratch.ignore(Text::Column(at as u32), why);
+        }
+        // What stands behind the last column is empty, or the row would have been refused.
+        for _ in self.names.len()..cells {
+            scratch.ignore(Text::Record(Span::default()), Ignored::Nameless);
+        }
+        if cells < self.names.len() {
+            for &(at, _) in self.sensors.iter().filter(|(at, _)| *at >= cells) {
+                scratch.ignore(Text::Column(at as u32), Ignored::Empty);
+            }
+        }
     }
 }
 
@@ -48,7 +75,7 @@ pub(super) fn decode(
     cells: &mut Vec<Text>,
 ) -> Result<Outcome, Reject> {
     split(record, plan.delimiter, &mut scratch.text, cells)?;
-    let buffers = Buffers { record, scratch: &scratch.text, names: &plan.sensors, device: "" };
+    let buffers = Buffers { names: &plan.sensors, ..Buffers::reading(record, &scratch.text) };
     if let Some(surplus) = cells.get(columns.names.len()..)
         && surplus.iter().any(|cell| !cell.of(buffers).is_empty())
     {
@@ -67,20 +94,19 @@ pub(super) fn decode(
     if plan.shape == Shape::Long {
         let sensor = fields::id(plan, Role::Sensor, cell(Role::Sensor), buffers)?;
         let time = read_time()?;
-        let value = fields::value(&plan.path(Role::Value)[0], cell(Role::Value), buffers)?;
+        let value = fields::value(plan, &plan.path(Role::Value)[0], cell(Role::Value), buffers)?;
         return Ok(Outcome::One { item: Item { device, sensor, time, value }, fields: [Field::Absent; 4] });
     }
     let time = read_time()?;
+    columns.note_left_out(cells.len(), scratch);
     if plan.sensors.is_empty() {
-        wide_numbers(plan, columns, record, scratch, cells, (device, time))?;
+        wide_cells(plan, columns, record, scratch, cells, (device, time))?;
     } else {
         scratch.slots.clear();
         scratch.slots.resize(plan.sensors.len(), Field::Absent);
         for &(at, slot) in &columns.sensors {
             if let Some(text) = cells.get(at) {
-                let buffers = Buffers { record, scratch: &scratch.text, names: &[], device: "" };
-                let empty = text.of(buffers).trim_matches([' ', '\t']).is_empty();
-                scratch.slots[slot] = if empty { Field::Null } else { Field::Text(*text) };
+                scratch.slots[slot] = Field::Text(*text);
             }
         }
         wide_slots(plan, record, scratch, (device, time))?;
@@ -88,8 +114,8 @@ pub(super) fn decode(
     Ok(Outcome::Many)
 }
 
-/// A wide row without a list of sensors: every cell that is a finite number.
-fn wide_numbers(
+/// A wide row without a list of sensors: every cell that has a column.
+fn wide_cells(
     plan: &Plan,
     columns: &Columns,
     record: &str,
@@ -98,17 +124,20 @@ fn wide_numbers(
     (device, time): (Text, Micros),
 ) -> Result<(), Reject> {
     if columns.sensors.is_empty() {
-        return Err(Reject::new(Reason::MissingField, "no column besides device and time"));
+        return Err(Reject::new(Reason::MissingField, "no column besides device and time is a sensor"));
     }
     for &(at, _) in &columns.sensors {
         let Some(text) = cells.get(at) else { continue };
-        let value = number::of_text(text.of(Buffers { record, scratch: &scratch.text, names: &[], device: "" }));
-        match value {
-            Some(_) if columns.names[at].len() > plan.id_bytes_max => {
-                scratch.reject(fields::too_long(plan, &columns.names[at], columns.names[at].len()));
-            }
-            Some(value) => scratch.item(Item { device, sensor: Text::Name(at as u32), time, value }),
-            None => {}
+        let (name, field) = (&columns.names[at], Field::Text(*text));
+        let buffers = Buffers::reading(record, &scratch.text);
+        if fields::is_empty(field, buffers) {
+            scratch.ignore(Text::Column(at as u32), Ignored::Empty);
+            continue;
+        }
+        match fields::value(plan, name, field, buffers) {
+            Ok(_) if name.len() > plan.id_bytes_max => scratch.reject(fields::too_long(plan, name, name.len())),
+            Ok(value) => scratch.item(Item { device, sensor: Text::Column(at as u32), time, value }),
+            Err(reject) => scratch.reject(reject),
         }
     }
     Ok(())
@@ -118,7 +147,7 @@ fn wide_numbers(
 pub(crate) fn header(line: &str, delimiter: u8) -> Result<Vec<String>, Reject> {
     let (mut scratch, mut cells) = (String::new(), Vec::new());
     split(line, delimiter, &mut scratch, &mut cells)?;
-    let buffers = Buffers { record: line, scratch: &scratch, names: &[], device: "" };
+    let buffers = Buffers::reading(line, &scratch);
     Ok(cells.iter().map(|cell| cell.of(buffers).to_owned()).collect())
 }
 

@@ -10,8 +10,8 @@ use types::{Micros, Reading};
 use super::decoded::Text;
 use super::fields::Field;
 use super::json::{Span, text_stop};
+use super::number;
 use super::plan::{Plan, Role};
-use super::{number, time};
 
 /// Records larger than this, or with more scalars, are not worth a template.
 const BYTES_MAX: usize = 4096;
@@ -182,11 +182,11 @@ impl Template {
         let device = if OUTSIDE && plan.outside.has_device() { "" } else { id(device)? };
         let time = match (given_time, time_kind) {
             (Some(time), _) if OUTSIDE => time,
-            (_, Kind::Text) => time::of_text(time.of(record), plan.unit).ok()?,
-            (_, Kind::Number) => time::of_number(time.of(record), plan.unit).ok()?,
+            (_, Kind::Text) => plan.time_of_text(time.of(record)).ok()?,
+            (_, Kind::Number) => plan.time_of_number(time.of(record)).ok()?,
         };
         let value = match value_kind {
-            Kind::Text => number::of_text(value.of(record)),
+            Kind::Text => number::of_text(value.of(record), plan.decimal),
             Kind::Number => number::finite(value.of(record)),
         };
         Some(Reading { device, sensor: id(sensor)?, time, value: value? })

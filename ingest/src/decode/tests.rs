@@ -5,6 +5,8 @@ use types::Reason;
 
 use super::*;
 
+mod cells;
+
 type Owned = Result<Vec<(u32, String, String, i64, u64)>, Reason>;
 
 fn owned(decoded: &Decoded<'_>) -> (Owned, Vec<(u32, Reject)>) {
@@ -98,43 +100,6 @@ fn wide_rows_with_a_list() {
 }
 
 #[test]
-fn wide_rows_without_a_list() {
-    let mut free = wide(&[]);
-    let row = |rest: &str| format!(r#"{{"device":7,"ts":1514764800{rest}}}"#);
-    check(
-        &mut free,
-        &row(r#","b":1,"note":"2","a":-2.5,"n":null,"t":true,"o":{"p":1}"#),
-        &[("b", 1.0), ("a", -2.5)],
-        &[],
-    );
-    check(&mut free, &row(r#","a":1,"b":2,"\u0061":3,"b":"off""#), &[("a", 3.0)], &[]);
-    check(&mut free, &row(r#","a":null"#), &[], &[]);
-    check(&mut free, &row(r#","a":1e999,"b":1"#), &[("b", 1.0)], &["bad_value: `a` is `1e999`: not a finite number"]);
-    check(&mut free, &row(""), &[], &["missing_field: no field besides device and time holds a number"]);
-}
-
-#[test]
-fn wide_csv_rows() {
-    let columns: Vec<String> = ["device", "ts", "temp", "flow", "note"].map(str::to_owned).to_vec();
-    let csv = Config { format: Format::Csv, shape: Shape::Wide, columns, ..Config::default() };
-    let mut free = decoder(csv.clone());
-    check(&mut free, "d,2018-01-01 00:00:00,1,,ok\r\n", &[("temp", 1.0)], &[]);
-    let mut listed = decoder(Config { sensors: vec!["flow".into(), "temp".into()], ..csv });
-    check(
-        &mut listed,
-        "d,2018-01-01 00:00:00,NaN,2,ok",
-        &[("flow", 2.0)],
-        &["bad_value: `temp` is `NaN`: not a finite number"],
-    );
-    check(&mut listed, "d,2018-01-01 00:00:00,,", &[], &[]);
-    check(&mut listed, "d,2018-01-01 00:00:00", &[], &["missing_field: none of the listed sensors is there"]);
-    check(&mut listed, "d,2018-01-01 00:00:00,1,2,ok,", &[("flow", 2.0), ("temp", 1.0)], &[]);
-    check(&mut listed, "d,2018-01-01 00:00:00,1,2,ok,3", &[], &["invalid_csv: 6 fields, but 5 columns"]);
-    check(&mut listed, "d,2018-01-01 00:00:00,\"1\"2", &[], &["invalid_csv: text after a closing quote at byte 25"]);
-    check(&mut listed, "d,2018-01-01 00:00:00,1\nd", &[], &["invalid_csv: a second line at byte 23"]);
-}
-
-#[test]
 fn limits() {
     let mut small =
         decoder(Config { record_bytes_max: 70, fields_max: 4, depth_max: 2, id_bytes_max: 3, ..Config::default() });
@@ -217,6 +182,8 @@ fn configs() -> Vec<Config> {
         Config { shape: Shape::Wide, sensors: vec!["value".into(), "s".into()], ..Config::default() },
         Config { format: Format::Csv, columns: columns.clone(), ..Config::default() },
         Config { format: Format::Csv, shape: Shape::Wide, columns, ..Config::default() },
+        Config { shape: Shape::Wide, ignore: vec!["x".into(), "value".into()], ..Config::default() },
+        Config { decimal: ',', time_format: Some("%Y-%m-%dT%H:%M:%S%z".into()), ..Config::default() },
     ]
 }
 

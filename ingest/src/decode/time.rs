@@ -28,6 +28,8 @@ pub(super) enum Fault {
     Offset,
     Range,
     FewDigits,
+    /// Not as `time_format` has it.
+    Pattern,
 }
 
 impl fmt::Display for Fault {
@@ -39,6 +41,7 @@ impl fmt::Display for Fault {
             Fault::Offset => "no such offset from UTC",
             Fault::Range => "outside the years 1 to 9999",
             Fault::FewDigits => "too few digits for an epoch of unknown unit",
+            Fault::Pattern => "not written as `time_format` says",
         })
     }
 }
@@ -108,20 +111,42 @@ fn calendar(text: &[u8]) -> Result<Micros, Fault> {
     if wrong != 0 || !marks || !matches!(head[10], b'T' | b't' | b' ') {
         return Err(Fault::Form);
     }
-    let (fraction, zone) = fraction(tail)?;
+    let (fraction, zone) = fraction(tail, b".")?;
     let offset = offset(zone)?;
+    Parts { year: century * 100 + year, month, day, hour, minute, second, fraction, offset }.micros()
+}
 
-    let days = days(century * 100 + year, month, day).ok_or(Fault::Date)?;
-    if hour > 23 || minute > 59 || second > 60 {
-        return Err(Fault::TimeOfDay);
+/// A calendar time in numbers, whatever they were read from.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Parts {
+    pub(super) year: u32,
+    pub(super) month: u32,
+    pub(super) day: u32,
+    pub(super) hour: u32,
+    pub(super) minute: u32,
+    pub(super) second: u32,
+    /// In microseconds.
+    pub(super) fraction: u32,
+    /// Seconds east of UTC.
+    pub(super) offset: Micros,
+}
+
+impl Parts {
+    #[inline]
+    pub(super) fn micros(self) -> Result<Micros, Fault> {
+        let Parts { year, month, day, hour, minute, second, fraction, offset } = self;
+        let days = days(year, month, day).ok_or(Fault::Date)?;
+        if hour > 23 || minute > 59 || second > 60 {
+            return Err(Fault::TimeOfDay);
+        }
+        let seconds = Micros::from(hour * 3600 + minute * 60 + second);
+        let whole = days * DAY + (seconds - offset) * SECOND;
+        if second == 60 && !after_leap_second(whole / DAY, whole % DAY, year) {
+            return Err(Fault::TimeOfDay);
+        }
+        let micros = whole + Micros::from(fraction);
+        if (FIRST..=LAST).contains(&micros) { Ok(micros) } else { Err(Fault::Range) }
     }
-    let seconds = Micros::from(hour * 3600 + minute * 60 + second);
-    let whole = days * DAY + (seconds - offset) * SECOND;
-    if second == 60 && !after_leap_second(whole / DAY, whole % DAY, century * 100 + year) {
-        return Err(Fault::TimeOfDay);
-    }
-    let micros = whole + Micros::from(fraction);
-    if (FIRST..=LAST).contains(&micros) { Ok(micros) } else { Err(Fault::Range) }
 }
 
 /// Leap seconds come at the end of June and of December in UTC, and nowhere else.
@@ -143,9 +168,13 @@ fn days(year: u32, month: u32, day: u32) -> Option<Micros> {
     Some(Micros::from(whole_years + in_year) - 719_162)
 }
 
-/// Microseconds of a fraction, if there is one, and what follows it.
-fn fraction(tail: &[u8]) -> Result<(u32, &[u8]), Fault> {
-    let Some((b'.', digits)) = tail.split_first() else { return Ok((0, tail)) };
+/// Microseconds of a fraction after one of these marks, if there is one, and what follows it.
+#[inline]
+pub(super) fn fraction<'a>(tail: &'a [u8], marks: &[u8]) -> Result<(u32, &'a [u8]), Fault> {
+    let Some((mark, digits)) = tail.split_first() else { return Ok((0, tail)) };
+    if !marks.contains(mark) {
+        return Ok((0, tail));
+    }
     let (mut micros, mut unit, mut length) = (0, 100_000, 0);
     for byte in digits {
         let digit = byte.wrapping_sub(b'0');
@@ -163,7 +192,8 @@ fn fraction(tail: &[u8]) -> Result<(u32, &[u8]), Fault> {
 }
 
 /// Seconds east of UTC.
-fn offset(zone: &[u8]) -> Result<Micros, Fault> {
+#[inline]
+pub(super) fn offset(zone: &[u8]) -> Result<Micros, Fault> {
     let (sign, hours, minutes) = match *zone {
         [] | [b'Z' | b'z'] => return Ok(0),
         [sign @ (b'+' | b'-'), a, b, b':', c, d] | [sign @ (b'+' | b'-'), a, b, c, d] => (sign, [a, b], [c, d]),

@@ -34,6 +34,8 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    #[error("`{}` is {name}, not rows of CSV, lines of JSON or Avro", path.display())]
+    OtherKind { path: PathBuf, name: &'static str, advice: &'static str },
     #[error("the first line of `{}` is not a header: {problem}", path.display())]
     Header { path: PathBuf, problem: String },
     #[error("the header of `{}` has no column `{name}`{}", path.display(), did_you_mean(near))]
@@ -75,6 +77,10 @@ impl Error {
             Error::Unreadable { .. } => "check that the file is there and may be read by this user".into(),
             Error::Broken { .. } => {
                 "copy the file anew, or repair it; what came before the damage has been read".into()
+            }
+            Error::OtherKind { advice, .. } => (*advice).into(),
+            Error::Header { problem, .. } if problem.contains("UTF-8") => {
+                "write the file in UTF-8; of Latin-1 and its like: `iconv -f WINDOWS-1252 -t UTF-8 IN > OUT`".into()
             }
             Error::Header { .. } => {
                 "check `ingest.decode.delimiter`, or set `ingest.decode.columns` if the file has no header".into()

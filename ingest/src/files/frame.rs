@@ -20,6 +20,9 @@ pub(super) struct Framer {
     /// The record is longer than what is kept.
     cut: bool,
     place: Place,
+    /// Line ends read so far, and the line in which the record begins, from 1.
+    line_ends: u64,
+    line: u64,
 }
 
 /// Where in a row the next byte stands.
@@ -34,12 +37,21 @@ enum Place {
 
 impl Framer {
     pub(super) fn new(framing: Framing, record_bytes_max: usize) -> Self {
-        Framer { framing, record_bytes_max, record: Vec::new(), cut: false, place: Place::CellStart }
+        Framer {
+            framing,
+            record_bytes_max,
+            record: Vec::new(),
+            cut: false,
+            place: Place::CellStart,
+            line_ends: 0,
+            line: 0,
+        }
     }
 
     /// Reads the next record that is not blank; false at the end of the input.
     pub(super) fn advance(&mut self, reader: &mut dyn BufRead) -> io::Result<bool> {
         loop {
+            self.line = self.line_ends + 1;
             let ended = self.fill(reader)?;
             if !self.cut && self.record.last() == Some(&b'\r') {
                 self.record.pop();
@@ -56,6 +68,11 @@ impl Framer {
     /// The record that was read last, without its line ending.
     pub(super) fn record(&self) -> &[u8] {
         &self.record
+    }
+
+    /// The line in which it begins, from 1.
+    pub(super) fn line(&self) -> u64 {
+        self.line
     }
 
     /// Reads to the end of a record or of the input; true for the latter.
@@ -83,6 +100,7 @@ impl Framer {
             }
             reader.consume(content + usize::from(end.is_some()));
             if end.is_some() {
+                self.line_ends += 1;
                 return Ok(false);
             }
         }
@@ -107,11 +125,15 @@ impl Framer {
         let mut at = 0;
         while at < chunk.len() {
             // Whole runs at once, where nothing can happen within.
-            at += match self.place {
+            let run = match self.place {
                 Place::Plain => memchr::memchr2(delimiter, b'\n', &chunk[at..]).unwrap_or(chunk.len() - at),
                 Place::Quoted => memchr::memchr(b'"', &chunk[at..]).unwrap_or(chunk.len() - at),
                 Place::CellStart | Place::Quote => 0,
             };
+            if self.place == Place::Quoted {
+                self.line_ends += memchr::memchr_iter(b'\n', &chunk[at..at + run]).count() as u64;
+            }
+            at += run;
             let Some(byte) = chunk.get(at) else { break };
             self.place = match (self.place, *byte) {
                 (Place::Quoted, _) => Place::Quote,
@@ -165,6 +187,20 @@ mod tests {
         check("a,\"b\nc\"\nd\"\n", ROWS, &["a,\"b\nc\"", "d\""]);
         check("\"a\"\"\n\",b\r\n\r\nc,\"\"\n", ROWS, &["\"a\"\"\n\",b", "c,\"\""]);
         check("a,\"open\nb,1\nc,2\nd,3\n", ROWS, &["a,\"open\nb,1\n", "d,3"]);
+    }
+
+    #[test]
+    fn records_know_their_lines() {
+        let input = b"h,x\n\na,1\r\n\"b\nc\",\"\n\n\"\n\nd,4";
+        for chunk in [1, 2, 3, 64] {
+            let mut reader = BufReader::with_capacity(chunk, &input[..]);
+            let mut framer = Framer::new(ROWS, 100);
+            let mut lines = Vec::new();
+            while framer.advance(&mut reader).expect("memory") {
+                lines.push(framer.line());
+            }
+            assert_eq!(lines, [1, 3, 4, 9]);
+        }
     }
 
     proptest! {

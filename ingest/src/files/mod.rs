@@ -8,6 +8,7 @@ mod error;
 mod expand;
 mod frame;
 mod identity;
+mod kind;
 mod open;
 mod reading;
 mod relay;
@@ -25,6 +26,7 @@ use crate::{Polled, Shard, Source, Start, Wanted};
 pub use error::Error;
 use expand::Input;
 pub use open::Progress;
+pub use reading::Missing;
 use reading::Reading;
 use relay::Relay;
 
@@ -126,6 +128,15 @@ impl FilesSource {
     #[must_use]
     pub fn partition(&self) -> &PartitionId {
         &self.partition
+    }
+
+    /// Opens the files, of which none is a pipe, as a run would, and looks at their headers: columns that settings name and that are
+    /// not there, though a run would go without them.
+    ///
+    /// # Errors
+    /// What a run would fail with before its first record.
+    pub fn missing_columns(&self) -> Result<Vec<Missing>, crate::Error> {
+        Ok(Reading::missing(&self.files)?)
     }
 
     /// A handle for a progress bar, also on another thread.

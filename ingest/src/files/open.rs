@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::avro;
 use super::error::Error;
 use super::expand::{Input, STANDARD_INPUT};
+use super::{avro, kind};
 
 const BUFFER_BYTES: usize = 256 * 1024;
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -82,8 +82,13 @@ impl Opened {
             (None, Box::new(reader))
         };
         let mut opened = Opened { path: path.clone(), reader: Box::new(io::empty()), is_avro: false, compression, at };
-        let (start, mut reader) =
-            begin(reader, BYTE_ORDER_MARK.len() as u64).map_err(|source| opened.failed(source))?;
+        let (start, reader) = begin(reader, BYTE_ORDER_MARK.len() as u64).map_err(|source| opened.failed(source))?;
+        // Of a pipe no more is waited for than it takes.
+        let looks = kind::may_be(&start) || matches!(input, Input::File { .. });
+        let (whole, mut reader) = peek(reader, if looks { kind::BYTES } else { start.len() as u64 });
+        if let Some(kind) = kind::of(&whole) {
+            return Err(Error::OtherKind { path: opened.path, name: kind.name, advice: kind.advice });
+        }
         if start == BYTE_ORDER_MARK {
             reader.consume(BYTE_ORDER_MARK.len());
         }
@@ -134,6 +139,13 @@ fn begin<R: BufRead>(mut reader: R, length: u64) -> io::Result<(Vec<u8>, Rewound
     let mut start = Vec::new();
     reader.by_ref().take(length).read_to_end(&mut start)?;
     Ok((start.clone(), Cursor::new(start).chain(reader)))
+}
+
+/// The same, and what fails meanwhile fails again in its place.
+fn peek<R: BufRead>(mut reader: R, length: u64) -> (Vec<u8>, Rewound<R>) {
+    let mut start = Vec::new();
+    let _ = reader.by_ref().take(length).read_to_end(&mut start);
+    (start.clone(), Cursor::new(start).chain(reader))
 }
 
 struct Counted {

@@ -2,6 +2,7 @@
 //! the records over all of them.
 
 use std::io::BufRead;
+use std::path::Path;
 use std::sync::Arc;
 
 use types::{PartitionId, Position};
@@ -19,6 +20,8 @@ pub(super) struct Reading {
     /// Index of the input to open next.
     next_input: usize,
     opened: Option<Opened>,
+    /// The path of the file at hand.
+    file: Arc<Path>,
     framer: Framer,
     /// The file at hand, if it is one of Avro; the framer has no part in it.
     avro: Option<AvroFile>,
@@ -29,6 +32,17 @@ pub(super) struct Reading {
     pub(super) position: i64,
     /// Came up while a batch was being filled: the batch goes first.
     failure: Option<Error>,
+}
+
+/// A column that a setting of decoding names, and that a file does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    pub path: std::path::PathBuf,
+    /// `sensors` or `ignore`.
+    pub setting: &'static str,
+    pub name: String,
+    /// What the file has.
+    pub columns: Vec<String>,
 }
 
 /// What reading on brought.
@@ -45,6 +59,7 @@ impl Reading {
         Reading {
             next_input: 0,
             opened: None,
+            file: Path::new("").into(),
             framer: Framer::new(Framing::Lines, plan.record_bytes_max()),
             avro: None,
             held: false,
@@ -114,6 +129,7 @@ impl Reading {
             self.next_input += 1;
             let mut opened = Opened::new(input, &files.progress)?;
             self.begin(files, &mut opened)?;
+            self.file = opened.path.as_path().into();
             self.opened = Some(opened);
             return Ok(Step::Between);
         };
@@ -131,6 +147,25 @@ impl Reading {
 }
 
 impl Reading {
+    /// Opens the first files as a run would, without reading on: the names that settings of decoding give to columns and that a header
+    /// lacks, beside those without which nothing could be read.
+    pub(super) fn missing(files: &Files) -> Result<Vec<Missing>, Error> {
+        const FILES_MAX: usize = 100;
+        let mut missing = Vec::new();
+        for input in files.inputs.iter().filter(|input| !input.is_stream()).take(FILES_MAX) {
+            let mut reading = Reading::new(&files.plan);
+            let mut opened = Opened::new(input, &files.progress)?;
+            reading.begin(files, &mut opened)?;
+            let Some(columns) = reading.columns else { continue };
+            for (setting, name) in files.plan.missing(&columns) {
+                let (path, name) = (opened.path.clone(), name.to_owned());
+                missing.push(Missing { path, setting, name, columns: columns.to_vec() });
+            }
+        }
+        files.progress.restart();
+        Ok(missing)
+    }
+
     /// Appends the record at hand.
     pub(super) fn push_to(&self, records: &mut Records, files: &Files) {
         let (record, given) = match &self.avro {
@@ -145,6 +180,7 @@ impl Reading {
         } else {
             records.push_given(record, given);
         }
+        records.note_line(&self.file, if self.avro.is_some() { 0 } else { self.framer.line() });
     }
 
     fn begin_avro(&mut self, files: &Files, opened: &mut Opened) -> Result<(), Error> {

@@ -207,6 +207,22 @@ fn failures_name_the_file_and_the_remedy() {
     let open = file("o.csv", b"device,\"sensor,ts,value\n");
     assert_eq!(failure(&open, &csv).1, "the first line of `PATH` is not a header: the quote at byte 7 is not closed");
 
+    let latin = file("l.csv", b"device,sensor,ts,valu\xe9\n");
+    let (_, message, hint) = failure(&latin, &csv);
+    assert_eq!(message, "the first line of `PATH` is not a header: it is not UTF-8");
+    assert!(hint.contains("iconv"), "{hint}");
+    let excel = file("e.xlsx", b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0[Content_Types].xml and more");
+    for decode in [&json, &csv] {
+        let (records, message, hint) = failure(&excel, decode);
+        assert_eq!(message, "`PATH` is an Excel workbook (.xlsx), not rows of CSV, lines of JSON or Avro");
+        assert!(records == 0 && hint.starts_with("save the sheet as CSV"), "{hint}");
+    }
+    let twice = file("twice.gz", &gzip(&gzip(&many)));
+    assert!(failure(&twice, &json).1.contains("`PATH` is compressed twice"));
+    let wide = decode::Config { shape: decode::Shape::Wide, ..csv.clone() };
+    let same = file("s.csv", b"device,ts,temp,temp\n");
+    assert_eq!(failure(&same, &wide).1, "the first line of `PATH` is not a header: `temp` stands in it twice");
+
     assert_eq!(failure(&folder.path().join("none"), &json).1, "there is no `PATH`");
     let odd = decode::Config { sensors: vec!["a".into()], ..json };
     assert!(failure(&header, &odd).1.contains("`ingest.decode.sensors` has no use"));
@@ -413,4 +429,31 @@ mod pipes {
         assert!(matches!(error, crate::Error::PositionAhead { high: Position(100), .. }), "{error}");
         writer.join().expect("a writer").expect("all is read");
     }
+}
+
+#[test]
+fn records_know_the_file_and_the_line() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.csv"), "device,sensor,ts,value\n\na,b,1,2\nc,\"d\ne\",3,4\nf,g,5,6\n").unwrap();
+    fs::write(folder.path().join("b.csv"), "device,sensor,ts,value\na,b,1,2").unwrap();
+    let csv = decode::Config { format: Format::Csv, ..decode::Config::default() };
+    let mut source = source(folder.path(), &csv, 4096).unwrap();
+    let mut places = Vec::new();
+    loop {
+        match source.poll(Duration::ZERO).unwrap() {
+            Polled::Gained(gained) => source.start(&gained[0], Position(0)).unwrap(),
+            Polled::Records(records) => places.extend((0..records.len()).map(|number| {
+                let (file, line) = records.line(number).expect("it stands in a file");
+                format!("{}:{line}", file.file_name().unwrap().display())
+            })),
+            Polled::Ended { .. } => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(places, ["a.csv:3", "a.csv:4", "a.csv:6", "b.csv:2"]);
+    let decode = decode::Config { shape: decode::Shape::Wide, sensors: vec!["value".into(), "x".into()], ..csv };
+    let config = Config { path: folder.path().display().to_string(), assume_sorted: false };
+    let missing = FilesSource::new(&config, &decode, 1).unwrap().missing_columns().unwrap();
+    let missing: Vec<_> = missing.iter().map(|missing| (missing.setting, missing.name.as_str())).collect();
+    assert_eq!(missing, [("sensors", "x"), ("sensors", "x")]);
 }

@@ -65,6 +65,7 @@ impl Document<'_> {
             let why = format!("none yet; make them: atalaia train -c {name} --to models, and write \"models\" here");
             lines.entry(Entry::text("models", "").why(&why));
         }
+        self.features(&mut lines);
         section(&mut lines, &given, "score");
         lines.table("sink");
         if !given_at(&given, "sink").is_some_and(|sink| sink.contains_key("url")) {
@@ -79,6 +80,15 @@ impl Document<'_> {
             }
         }
         lines.finish()
+    }
+
+    /// Models that are there already know their features, and who names some has a reason.
+    fn features(&self, lines: &mut Lines) {
+        if !self.is_given("score.features") && !self.is_given("score.models") {
+            let why = "by the mean alone a sensor that is stuck looks like a calm one, and one that falls silent like any: so its deviation and \
+                       its count of readings are looked at too";
+            lines.entry(Entry::new("features", r#"["mean", "std_pop", "count"]"#.into()).why(why));
+        }
     }
 
     /// What was looked at.

@@ -5,6 +5,7 @@
 
 mod candidates;
 mod csv;
+mod encoding;
 mod explain;
 mod fields;
 mod guess;
@@ -13,10 +14,12 @@ mod judge;
 mod names;
 mod parts;
 mod rivals;
+mod times;
 
 use ingest::decode::{Config, Format, Shape};
 
 use self::candidates::Candidate;
+use self::encoding::Lost;
 use self::fields::Fields;
 pub(crate) use self::guess::{Guess, shown};
 use self::json::Json;
@@ -51,6 +54,8 @@ pub(crate) enum Unknown {
     Empty,
     #[error("the records are neither JSON nor rows of CSV; the first one begins with `{start}`")]
     NoFormat { start: String },
+    #[error("{count} of {of} records of the sample are text that is not UTF-8, the first of them in line {first}")]
+    Encoding { count: usize, of: usize, first: usize },
     #[error("nothing in the sample can be read as readings: {problem}")]
     NoReadings { problem: String, advice: String },
 }
@@ -64,6 +69,7 @@ impl Unknown {
                  least two columns, or Avro files; Avro messages of a schema registry and Protobuf are not read"
                     .into()
             }
+            Unknown::Encoding { .. } => encoding::REMEDY.into(),
             Unknown::NoReadings { advice, .. } => advice.clone(),
         }
     }
@@ -85,6 +91,8 @@ struct Table {
     base: Config,
     header: Option<Vec<String>>,
     form: Form,
+    /// Records that cannot be read for their encoding.
+    lost: Option<Lost>,
 }
 
 /// What the records are, for people.
@@ -124,6 +132,10 @@ pub(crate) fn infer(samples: &[Sample], context: &Context<'_>) -> Result<Guess, 
 
 impl Table {
     fn of(samples: &[Sample], context: &Context<'_>) -> Result<Table, Unknown> {
+        let lost = Lost::of(samples);
+        if let Some(unknown) = lost.as_ref().and_then(|lost| lost.too_many(samples.len(), context.lines)) {
+            return Err(unknown);
+        }
         let texts: Vec<&str> = samples.iter().filter_map(|sample| text(&sample.payload)).collect();
         let Some(first) = texts.first() else {
             return Err(samples
@@ -132,7 +144,7 @@ impl Table {
         };
         let parsed: Vec<Json> = texts.iter().filter_map(|text| container(text)).collect();
         if parsed.len() * 2 >= texts.len() {
-            return Ok(Table::json(samples.to_vec(), &parsed, Form::Json, context));
+            return Ok(Table { lost, ..Table::json(samples.to_vec(), &parsed, Form::Json, context) });
         }
         if context.lines && first.starts_with(['{', '[']) {
             let documents = documents(&texts.join("\n"));
@@ -143,36 +155,41 @@ impl Table {
             }
         }
         match csv::read(&texts, context.lines) {
-            Some(rows) => Ok(Table::csv(samples, rows, context)),
+            Some(rows) => Ok(Table::csv(samples, rows, lost, context)),
             None => Err(Unknown::NoFormat { start: start(first.as_bytes()) }),
         }
     }
 
     fn json(samples: Vec<Sample>, parsed: &[Json], form: Form, context: &Context<'_>) -> Table {
-        let mut fields = Fields::default();
-        parsed.iter().flat_map(Json::rows).take(ROWS_MAX).for_each(|row| row.note_in(&mut fields));
-        let base = Config { format: Format::Json, ..base(&samples, context) };
-        Table { samples, fields, base, header: None, form }
+        let note = |fields: &mut Fields| {
+            parsed.iter().flat_map(Json::rows).take(ROWS_MAX).for_each(|row| row.note_in(fields));
+        };
+        let (fields, decimal) = noted(note, true);
+        let base = Config { format: Format::Json, decimal, ..base(&samples, context) };
+        Table { samples, fields, base, header: None, form, lost: None }
     }
 
-    fn csv(samples: &[Sample], rows: csv::Rows, context: &Context<'_>) -> Table {
-        let mut fields = Fields::default();
-        rows.note_in(&mut fields);
+    fn csv(samples: &[Sample], rows: csv::Rows, lost: Option<Lost>, context: &Context<'_>) -> Table {
+        let (fields, decimal) = noted(|fields| rows.note_in(fields), rows.delimiter != ',');
         // A row may span lines and the header is none, so records and rows are counted anew; properties are those of records of a stream.
         let samples: Vec<Sample> = if context.lines {
-            rows.texts.iter().map(|text| Sample { payload: text.clone().into_bytes(), ..Sample::default() }).collect()
+            let read = rows.texts.iter().map(|text| Sample { payload: text.clone().into_bytes(), ..Sample::default() });
+            read.chain(lost.iter().flat_map(|lost| lost.samples.iter().cloned())).collect()
         } else {
             samples.to_vec()
         };
         let header = (context.lines && rows.named).then(|| rows.columns.clone());
         let columns = if header.is_some() { Vec::new() } else { rows.columns };
         let base = base(&samples, context);
-        let base = Config { format: Format::Csv, delimiter: rows.delimiter, columns, ..base };
-        Table { samples, fields, base, header, form: Form::Csv { named: rows.named } }
+        let base = Config { format: Format::Csv, delimiter: rows.delimiter, decimal, columns, ..base };
+        Table { samples, fields, base, header, form: Form::Csv { named: rows.named }, lost }
     }
 
     fn try_out(&self, candidate: Candidate) -> Option<Tried> {
-        let verdict = judge::judge(&candidate.config, self.header.as_deref(), &self.samples)?;
+        let mut verdict = judge::judge(&candidate.config, self.header.as_deref(), &self.samples)?;
+        if let (Some(lost), Some(refused)) = (&self.lost, verdict.tally.refused.get_mut("not_utf8")) {
+            refused.record = lost.first.saturating_sub(usize::from(self.header.is_some()));
+        }
         // What the decoder reads weighs more than any name.
         let read = (verdict.tally.share() * 100.0) as i32;
         let contradicts = verdict.contradictions * 5 > verdict.tally.readings;
@@ -196,9 +213,27 @@ impl Tried {
     }
 }
 
+/// The fields, and what stands before the fractions of numbers that are text.
+fn noted(note: impl Fn(&mut Fields), may_have_commas: bool) -> (Fields, char) {
+    let mut fields = Fields::default();
+    note(&mut fields);
+    if !may_have_commas || !fields.has_commas() {
+        return (fields, '.');
+    }
+    let mut fields = Fields::with_commas();
+    note(&mut fields);
+    (fields, ',')
+}
+
 /// What holds whatever is guessed: limits, and what stands outside the payload.
 fn base(samples: &[Sample], context: &Context<'_>) -> Config {
-    let kept = Config { sensors: Vec::new(), columns: Vec::new(), ..context.decode.clone() };
+    let kept = Config {
+        sensors: Vec::new(),
+        ignore: Vec::new(),
+        columns: Vec::new(),
+        time_format: None,
+        ..context.decode.clone()
+    };
     let longest = samples.iter().map(|sample| sample.payload.len()).max().unwrap_or(0);
     Config { record_bytes_max: kept.record_bytes_max.max(longest.next_power_of_two()), ..kept }
 }

@@ -1,14 +1,22 @@
 //! What becomes of one record: its readings, each with its window and what the rules of time say of it, or why it is refused.
 //! Plain data, which is also what scripts get; decoding and judging by the rules is the business of `stages`.
 
+use ingest::decode::Ignored;
 use serde::Serialize;
 use types::{Micros, Reason};
+
+use crate::commands::output::escaped;
 
 /// One record. Its fields are what `--format json` prints.
 #[derive(Debug, Serialize)]
 pub(super) struct Shown {
     pub(super) partition: u32,
     pub(super) position: i64,
+    /// Of files: where the record begins, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) line: Option<u64>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) tombstone: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -20,6 +28,9 @@ pub(super) struct Shown {
     /// Refused readings of a record whose others are good.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) rejects: Vec<Reject>,
+    /// Cells that are neither readings nor refused.
+    #[serde(skip)]
+    pub(super) ignored: Vec<(String, Ignored)>,
     /// Of a record of which something is refused: what it says, or the beginning of it.
     #[serde(skip)]
     pub(super) payload: Option<Vec<u8>>,
@@ -64,10 +75,22 @@ impl Shown {
         if self.rejects.is_empty() { self.reject.as_slice() } else { &self.rejects }
     }
 
-    /// Where it is: partition and position.
+    /// Where it is: file and line as compilers write them, else partition and offset.
     pub(super) fn place(&self) -> String {
-        format!("{}:{}", self.partition, self.position)
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => format!("{}:{line}", short(file)),
+            _ => format!("{}:{}", self.partition, self.position),
+        }
     }
+}
+
+/// The last part of a path, and of a long one its end: the beginning is what the names of many files share.
+fn short(path: &str) -> String {
+    const CHARS_MAX: usize = 18;
+    let name = if path == "-" { "stdin" } else { path.rsplit('/').next().unwrap_or(path) };
+    let skipped = name.chars().count().saturating_sub(CHARS_MAX);
+    let end: String = name.chars().skip(if skipped > 0 { skipped + 1 } else { 0 }).collect();
+    escaped(&if skipped > 0 { format!("…{end}") } else { end })
 }
 
 /// The reason of that name.

@@ -7,8 +7,7 @@ use strsim::damerau_levenshtein;
 use types::{Micros, Reason};
 
 use super::record::{LATE, reason};
-use crate::commands::output;
-use crate::terminal::words::harmless;
+use crate::commands::output::escaped;
 
 /// What is known of one thing refused.
 pub(super) struct Case<'a> {
@@ -31,6 +30,7 @@ pub(super) fn remedy(case: &Case<'_>, decode: &Config) -> String {
         Reason::BadTime => bad_time(case, decode),
         Reason::MissingField => missing_field(case, decode),
         Reason::Future => local_time(case),
+        Reason::BadValue | Reason::WrongType => no_sensor(case, decode),
         _ => None,
     };
     special.unwrap_or_else(|| reason.remedy().to_owned())
@@ -79,10 +79,11 @@ fn bad_time(case: &Case<'_>, decode: &Config) -> Option<String> {
     let number: f64 = match text.trim().parse() {
         Ok(number) => number,
         Err(_) => {
+            let property = decode.time_property.is_some();
             return Some(format!(
-                "write times as `2026-01-31T06:00:00Z` or as an epoch number, or name the field that holds such a time in \
-                 `{}`",
-                if decode.time_property.is_some() { "ingest.decode.time_property" } else { "ingest.decode.time" }
+                "write times as `2026-01-31T06:00:00Z` or as an epoch number, {}or name the field that holds such a time in `{}`",
+                if property { "" } else { "say how they are written in `ingest.decode.time_format`, " },
+                if property { "ingest.decode.time_property" } else { "ingest.decode.time" }
             ));
         }
     };
@@ -156,6 +157,20 @@ fn local_time(case: &Case<'_>) -> Option<String> {
     })
 }
 
+/// A field of a wide record that is taken for a sensor because nobody said which ones are, or a number with another decimal mark.
+fn no_sensor(case: &Case<'_>, decode: &Config) -> Option<String> {
+    if case.detail.contains("a decimal comma?") {
+        return Some("set `ingest.decode.decimal = \",\"`".into());
+    }
+    if decode.shape == Shape::Long || !decode.sensors.is_empty() {
+        return (case.reason == Reason::BadValue.as_str()).then(|| "only finite numbers are values".into());
+    }
+    let field = case.detail.split('`').nth(1)?;
+    Some(format!(
+        "if `{field}` is no sensor, add it to `ingest.decode.ignore`, or list those that are in `ingest.decode.sensors`"
+    ))
+}
+
 fn missing_field(case: &Case<'_>, decode: &Config) -> Option<String> {
     let name = case.detail.split('`').nth(1)?;
     let dotted = |path: &Path| match path {
@@ -205,7 +220,7 @@ fn missing_field(case: &Case<'_>, decode: &Config) -> Option<String> {
 }
 
 /// Fields of a JSON record (of an array, its first element), those of objects inside by dotted paths; none if it is no such record.
-fn fields(payload: &[u8]) -> Option<Map<String, Value>> {
+pub(super) fn fields(payload: &[u8]) -> Option<Map<String, Value>> {
     let record = match serde_json::from_slice(payload).ok()? {
         Value::Object(record) => record,
         Value::Array(mut elements) if !elements.is_empty() => match elements.swap_remove(0) {
@@ -224,11 +239,6 @@ fn fields(payload: &[u8]) -> Option<Map<String, Value>> {
         }
     }
     (!fields.is_empty()).then_some(fields)
-}
-
-/// Names come from the wire: neither the cursor nor the direction of what follows is theirs to move.
-pub(super) fn escaped(text: &str) -> String {
-    harmless(&output::escaped(text))
 }
 
 #[cfg(test)]

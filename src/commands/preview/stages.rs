@@ -2,6 +2,7 @@
 //! Only what a service remembers from earlier is missing here: every partition begins without open windows.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use aggregate::{Arrival, Close, Refusal, Settings, TakeLimit, Windows};
@@ -58,7 +59,13 @@ impl Stages {
         self.decoder.begin(records);
     }
 
-    pub(super) fn record(&mut self, partition: u32, raw: RawRecord<'_>, given: Given<'_>) -> Shown {
+    pub(super) fn record(
+        &mut self,
+        partition: u32,
+        raw: RawRecord<'_>,
+        given: Given<'_>,
+        line: Option<(&Path, u64)>,
+    ) -> Shown {
         let Stages { decoder, settings, partitions, refused, .. } = self;
         let windows = &mut partitions
             .entry(partition)
@@ -69,11 +76,14 @@ impl Stages {
         let mut shown = Shown {
             partition,
             position: raw.position,
+            file: line.map(|(file, _)| file.display().to_string()),
+            line: line.map(|(_, line)| line),
             tombstone: raw.payload.is_none(),
             broker_time_us: raw.broker_time,
             events: Vec::new(),
             reject: None,
             rejects: Vec::new(),
+            ignored: Vec::new(),
             payload: None,
         };
         let Some(payload) = raw.payload else {
@@ -106,6 +116,7 @@ impl Stages {
                     index: Some(*index),
                 }));
                 shown.reject = shown.rejects.first().cloned();
+                shown.ignored.extend(many.ignored().map(|(name, why)| (name.to_owned(), why)));
             }
             Decoded::Reject(reject) => {
                 windows.undecodable(arrival);

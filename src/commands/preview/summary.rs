@@ -6,10 +6,12 @@ use ingest::decode;
 use serde_json::{Map, Value, json};
 use types::{Micros, Status};
 
+use super::left_out::LeftOut;
 use super::models::Models;
 use super::record::{Event, LATE, Shown, TOMBSTONE};
-use super::remedy::{Case, escaped, remedy, wrong_unit};
+use super::remedy::{Case, remedy, wrong_unit};
 use super::window::Window;
+use crate::commands::output::escaped;
 
 /// Devices remembered to tell whether one shows up in two partitions.
 const DEVICES_WATCHED_MAX: usize = 100_000;
@@ -32,6 +34,8 @@ pub(super) struct Summary {
     /// Times that their unit puts where no device of today was.
     pub(super) wrong_unit: Option<String>,
     pub(super) series: usize,
+    /// What becomes no reading and is not refused.
+    pub(super) left_out: LeftOut,
 }
 
 /// Things refused for one reason.
@@ -44,6 +48,8 @@ pub(super) struct Refusals {
 pub(super) struct Example {
     pub(super) partition: u32,
     pub(super) position: i64,
+    /// The same for people.
+    pub(super) place: String,
     pub(super) detail: String,
     /// Cut, and harmless to a terminal.
     pub(super) payload: String,
@@ -123,6 +129,7 @@ impl Summary {
                 example: Example {
                     partition: shown.partition,
                     position: shown.position,
+                    place: shown.place(),
                     detail: detail.to_owned(),
                     payload: cut(payload),
                 },
@@ -164,6 +171,7 @@ impl Summary {
             "statuses": statuses.collect::<Map<_, _>>(),
             "models": models,
             "split_devices": self.split(),
+            "left_out": self.left_out.json(),
             "warnings": self.wrong_unit.iter().collect::<Vec<_>>(),
         }})
     }

@@ -7,7 +7,7 @@ mod windows;
 
 use types::Micros;
 
-use super::remedy::escaped;
+use crate::commands::output::escaped;
 use crate::paint::Paint;
 use crate::terminal::words::{columns, fit, moment};
 use crate::wall;

@@ -7,13 +7,12 @@ use config::Config;
 use super::Shows;
 use super::models::Models;
 use super::record::Shown;
-use super::remedy::escaped;
 use super::stages::Stages;
 use super::summary::Summary;
 use super::text::Text;
 use super::window::Window;
 use crate::commands::Format;
-use crate::commands::output::Output;
+use crate::commands::output::{Output, escaped};
 use crate::terminal::words::plural;
 
 /// Windows that are kept to be shown as text, and that are shown.
@@ -50,6 +49,17 @@ impl<'a, W: Write> View<'a, W> {
             windows: Vec::new(),
             more: 0,
             summary: Summary::default(),
+        }
+    }
+
+    /// What of a record becomes no reading and is not refused; `columns` if it is a row.
+    pub(super) fn left_out(&mut self, shown: &Shown, payload: Option<&[u8]>, columns: Option<&[String]>) {
+        let left_out = &mut self.summary.left_out;
+        shown.ignored.iter().for_each(|(name, why)| left_out.cell(name, *why));
+        if let Some(payload) = payload {
+            let decode = &self.config.ingest.decode;
+            let fixed = (decode.format == ingest::decode::Format::Csv).then_some(decode.columns.as_slice());
+            left_out.record(payload, columns.or(fixed), decode);
         }
     }
 

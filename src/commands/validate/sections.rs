@@ -44,7 +44,11 @@ fn decoding(decode: &ingest::decode::Config) -> String {
             field(&decode.value)
         ),
         Shape::Wide if decode.sensors.is_empty() => {
-            format!("{format}, device {device}, time {time}, every other number a sensor")
+            let but = match decode.ignore.as_slice() {
+                [] => String::new(),
+                ignore => format!(" but `{}`", ignore.join("`, `")),
+            };
+            format!("{format}, device {device}, time {time}, every other field a sensor{but}")
         }
         Shape::Wide => format!("{format}, device {device}, time {time}, sensors `{}`", decode.sensors.join("`, `")),
     }

@@ -1,13 +1,16 @@
 //! What the source says of itself and holds. That it answers is the check; how much it holds is told if that is quickly found.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use config::Config;
 use ingest::Held;
+use ingest::files::FilesSource;
 use types::{Micros, PartitionId, Position};
 
 use super::checklist::Said;
 use crate::commands::input::{self, BROKER_TIMEOUT, Input};
+use crate::commands::output::escaped;
 use crate::commands::state::inquiry::Inquiry;
 use crate::runtime::Runtime;
 use crate::terminal::words::{plural, seconds};
@@ -33,11 +36,31 @@ pub(super) fn look(config: &Config, runtime: &Runtime) -> anyhow::Result<Said> {
     let topic = match Input::of(&config.ingest)? {
         Input::Kafka(kafka) => kafka.topic.clone(),
         Input::Hub(hubs) => ingest::event_hubs::hub(hubs)?,
-        Input::Files | Input::Simulated => return Ok(Said::Fine(text)),
+        Input::Files => return columns(config, text),
+        Input::Simulated => return Ok(Said::Fine(text)),
     };
     // Whoever may read is sometimes not allowed to ask all this: the check itself was passed.
     let Ok(holdings) = holdings(config, &topic) else { return Ok(Said::Fine(text)) };
     Ok(holdings.said(&text, wall::now()))
+}
+
+/// Of files, whether they can be opened and their headers have the columns that settings name.
+fn columns(config: &Config, text: String) -> anyhow::Result<Said> {
+    let files = FilesSource::new(&config.ingest.files, &config.ingest.decode, 1)?;
+    let missing = files.missing_columns()?;
+    let Some(first) = missing.first() else { return Ok(Said::Fine(text)) };
+    let named: BTreeSet<String> = missing.iter().map(|missing| format!("`{}`", escaped(&missing.name))).collect();
+    let named: Vec<String> = named.into_iter().take(8).collect();
+    let there: Vec<String> = first.columns.iter().take(12).map(|name| format!("`{}`", escaped(name))).collect();
+    Ok(Said::Doubtful {
+        text: format!(
+            "{text}; `ingest.decode.{}` names {}, and the header of `{}` has no such column",
+            first.setting,
+            named.join(", "),
+            escaped(&first.path.display().to_string())
+        ),
+        remedy: format!("spell them as the header does: {}; or leave them out", there.join(", ")),
+    })
 }
 
 fn holdings(config: &Config, topic: &str) -> anyhow::Result<Holdings> {
@@ -95,6 +118,30 @@ impl Holdings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn headers_are_held_against_the_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.csv");
+        std::fs::write(&path, "device,ts,temp,flow\n").unwrap();
+        let mut config = Config::default();
+        config.ingest.source = ingest::SourceKind::Files;
+        config.ingest.files.path = path.display().to_string();
+        let decode = &mut config.ingest.decode;
+        decode.format = ingest::decode::Format::Csv;
+        decode.shape = ingest::decode::Shape::Wide;
+        decode.sensors = vec!["temp".into(), "flow".into()];
+        assert!(matches!(columns(&config, "t".into()).unwrap(), Said::Fine(_)));
+        config.ingest.decode.sensors.push("Flow".into());
+        let said = columns(&config, "t".into()).unwrap();
+        let is_told = |text: &str, remedy: &str| {
+            text.contains("`ingest.decode.sensors` names `Flow`") && remedy.contains("`device`, `ts`, `temp`, `flow`")
+        };
+        assert!(matches!(&said, Said::Doubtful { text, remedy } if is_told(text, remedy)), "{said:?}");
+        config.ingest.decode.time = "time".into();
+        let error = columns(&config, "t".into()).unwrap_err().to_string();
+        assert!(error.contains("has no column `time`"), "{error}");
+    }
 
     #[test]
     fn what_is_held_is_said_in_a_sentence() {

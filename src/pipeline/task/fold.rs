@@ -108,7 +108,8 @@ impl Task<'_> {
         self.windows.undecodable(Arrival { position: raw.position, broker_time: raw.broker_time, wall: None });
         let mut counts = Counts { records: 1, undecodable: 1, ..Counts::default() };
         let payload = raw.payload.unwrap_or_default();
-        let Task { late, quarantine, rejects, windows, .. } = self;
+        let Task { late, quarantine, kinds, windows, .. } = self;
+        let rejects = &mut kinds.rejects;
         let mut side = Side { late, quarantine, rejects, windows, raw, payload, leaves: false };
         side.keep(Reason::CrashSuspect, None, Reason::CrashSuspect.remedy(), &mut counts);
         self.folded(&raw, None, &counts, arrival_before);
@@ -156,7 +157,7 @@ impl Task<'_> {
         self.since.records += counts.records;
         self.since.readings += counts.readings;
         self.note_waiting();
-        metrics::folded(self.progress, counts, &mut self.rejects);
+        metrics::folded(self.progress, counts, &mut self.kinds);
         if counts.quarantined > 0 {
             refusals::say(&self.partition, &self.quarantine);
         }
@@ -186,7 +187,8 @@ impl Task<'_> {
             return true;
         };
         let leaves = self.journal.drain.is_some();
-        let Task { late, quarantine, rejects, windows, .. } = self;
+        let Task { late, quarantine, kinds, windows, .. } = self;
+        let metrics::Kinds { rejects, ignored } = kinds;
         match self.decoder.decode_given(payload, given) {
             Decoded::One(reading) if !has(reading.device) => return false,
             Decoded::One(reading) => {
@@ -210,6 +212,7 @@ impl Task<'_> {
                     windows.disown_record();
                     return false;
                 }
+                counts.ignored_cells += metrics::ignored(&many, ignored);
                 for (index, reject) in many.rejects() {
                     counts.readings += 1;
                     side.refuse_reading(reject.reason, *index, &reject.detail, counts);

@@ -18,7 +18,7 @@ use super::journal::{Journal, anchor_of};
 use super::skew::Skew;
 use super::vitals::Vitals;
 use super::{InFiles, Since, Task, stagger};
-use crate::pipeline::{Counts, Ending, Job, Keeper, Progress, state};
+use crate::pipeline::{Counts, Ending, Job, Keeper, Progress, metrics, state};
 
 /// What a task needs whether or not there was one before it.
 pub(in crate::pipeline) struct Opening<'a> {
@@ -219,7 +219,7 @@ impl<'a> Opening<'a> {
             looked_for_drain_at: None,
             since: Since { from: next, ..Since::default() },
             refused: Vec::new(),
-            rejects: Default::default(),
+            kinds: metrics::Kinds::default(),
             snapshot: Vec::new(),
             vitals,
             partition,

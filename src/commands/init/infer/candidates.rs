@@ -6,17 +6,14 @@ use ingest::decode::{Config, Format, Path, Shape, TimeUnit};
 use super::fields::{Field, Fields, Form};
 use super::names::{self, Part};
 use super::parts::{self, Place, Scored, is_time, overlap, share_of};
-use super::{Context, Sample};
-
-/// So many sensors are named one by one.
-const SENSORS_LISTED_MAX: usize = 64;
+use super::{Context, Sample, times};
 
 /// A way to read the sample.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) config: Config,
     pub(super) points: i32,
-    /// Wide: numbers that were left out, and why.
+    /// Wide: fields at the top that were left out, and why.
     pub(super) left_out: Vec<(String, &'static str)>,
 }
 
@@ -105,13 +102,31 @@ fn wide(parts: &Config, fields: &Fields, used: (Place<'_>, Place<'_>), times: &[
     };
     let rare = sensors.iter().filter(|field| share_of(field, fields) < 0.1).count();
     let points = base - if rare * 2 > sensors.len() { 20 } else { 0 };
-    let listed = if sensors.len() <= SENSORS_LISTED_MAX { sensors } else { Vec::new() };
+    left_out.extend(others(fields, used));
     let config = Config {
         shape: Shape::Wide,
-        sensors: listed.iter().map(|field| field.path[0].clone()).collect(),
+        // All of them by their names: a field that comes up later, or words in it, is not taken for one.
+        sensors: sensors.iter().map(|field| field.path[0].clone()).collect(),
         ..parts.clone()
     };
     Some(Candidate { config, points, left_out })
+}
+
+/// Fields at the top of a row that hold no numbers, and are neither its device nor its time.
+fn others(fields: &Fields, used: (Place<'_>, Place<'_>)) -> Vec<(String, &'static str)> {
+    let is_other = |field: &&Field| {
+        let taken = [used.0, used.1].iter().any(|place| overlap(*place, Place::Field(field)));
+        field.is_top() && !field.is_number() && !taken && !field.path[0].is_empty() && !names::is_private(&field.path)
+    };
+    let why = |field: &Field| match field {
+        Field { present: 0, .. } => "nothing in it",
+        field if field.time_share(field.present) > 0.8 => "another time",
+        field if field.texts > 0 && field.numbers > 0 => "numbers and words",
+        field if field.texts > 0 => "words",
+        field if field.arrays > 0 => "an array",
+        _ => "true or false",
+    };
+    fields.all.iter().filter(is_other).map(|field| (field.path[0].clone(), why(field))).collect()
 }
 
 // === into settings ===
@@ -121,8 +136,13 @@ fn set_time(config: &mut Config, time: Place<'_>) {
         Place::Property(name) => Some(name.to_owned()),
         _ => None,
     };
+    config.time_format = None;
     let Place::Field(field) = time else { return };
     config.time = path(time, config);
+    config.time_format = match field.form() {
+        Some((Form::Pattern(index), _)) => Some(times::pattern(index)),
+        _ => None,
+    };
     config.time_unit = match field.form() {
         Some((Form::Epoch(unit), true)) => unit,
         Some(_) => TimeUnit::Auto,

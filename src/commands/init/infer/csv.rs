@@ -1,6 +1,6 @@
 //! Lines as rows of CSV: the delimiter under which they agree on their columns, and whether the first one names them.
 
-use super::fields::{Cell, FIELDS_MAX, Fields, number_of};
+use super::fields::{Cell, FIELDS_MAX, Fields, looks_like_a_time, number_of, number_with_comma};
 use ingest::decode::{TimeUnit, parse_time};
 
 /// Where two fit equally well, the first one is meant.
@@ -39,15 +39,17 @@ pub(super) fn read(texts: &[&str], lines: bool) -> Option<Rows> {
             continue;
         }
         // Which delimiter it is shows in how many rows agree; a decimal comma agrees as well, and cuts into fewer numbers.
-        let numbers = rows.iter().flatten().filter(|cell| number_of(cell).is_some() || is_time(cell)).count();
-        let fit = agreeing * 1000 / rows.len() + usize::from(numbers > 0) * 1000 + width.min(50);
+        let cells = rows.iter().map(Vec::len).sum::<usize>().max(1);
+        let numbers = rows.iter().flatten().filter(|cell| is_data(cell, delimiter)).count();
+        let fit =
+            agreeing * 1000 / rows.len() + usize::from(numbers > 0) * 1000 + numbers * 100 / cells + width.min(50);
         if best.as_ref().is_none_or(|(other, _)| fit > *other) {
             best = Some((fit, Cut { delimiter, texts, rows }));
         }
     }
     let (_, Cut { delimiter, mut texts, mut rows }) = best?;
     let width = usual(rows.iter().map(Vec::len))?;
-    let named = is_header(&rows);
+    let named = is_header(&rows, delimiter);
     let columns = if named {
         texts.remove(0);
         let names = rows.remove(0);
@@ -78,16 +80,20 @@ impl Rows {
 }
 
 /// The first row names columns: texts, each once, none a number, and something else stands below.
-fn is_header(rows: &[Vec<String>]) -> bool {
+fn is_header(rows: &[Vec<String>], delimiter: char) -> bool {
     let Some((first, below)) = rows.split_first() else { return false };
-    let is_data = |cell: &String| number_of(cell).is_some() || is_time(cell);
+    let is_data = |cell: &String| is_data(cell, delimiter);
     let named = first.iter().filter(|cell| !cell.is_empty()).count();
     let fitting = below.is_empty() || below.iter().flatten().any(is_data);
     named > 0 && fitting && !first.iter().any(is_data)
 }
 
-fn is_time(cell: &str) -> bool {
-    parse_time(cell, TimeUnit::Auto).is_ok()
+/// A number or a time, however it is written: no name of a column. Between commas no number has one.
+fn is_data(cell: &str, delimiter: char) -> bool {
+    number_of(cell).is_some()
+        || delimiter != ',' && number_with_comma(cell).is_some()
+        || parse_time(cell, TimeUnit::Auto).is_ok()
+        || looks_like_a_time(cell)
 }
 
 /// The number that comes up most often.

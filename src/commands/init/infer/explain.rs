@@ -4,6 +4,7 @@ use super::fields::{Field, Fields, share};
 use super::guess::shown;
 use super::names::{self, Part};
 use super::{Form, Table, Tried, Unknown};
+use ingest::decode::Path;
 
 /// Of a sample of which nothing becomes a reading.
 pub(super) fn nothing(table: &Table, tried: &[Tried]) -> Unknown {
@@ -20,7 +21,8 @@ pub(super) fn nothing(table: &Table, tried: &[Tried]) -> Unknown {
     {
         (
             format!("`{}` is `{}`, a form of time that is not read", shown(&field.name()), shown(&field.example)),
-            "times are RFC 3339, like `2026-01-31T06:00:00Z`, or numbers since 1970: have the sender write one of them"
+            "times are RFC 3339, like `2026-01-31T06:00:00Z`, numbers since 1970, or what `time_format` can say: have the sender write one of \
+             them"
                 .to_owned(),
         )
     } else if times.is_empty() && !tried.iter().any(|tried| tried.config().time_property.is_some()) {
@@ -50,8 +52,12 @@ pub(super) fn nothing(table: &Table, tried: &[Tried]) -> Unknown {
         )
     } else if let Some(field) = commas(fields) {
         (
-            format!("`{}` is `{}`: a decimal comma is not read", shown(&field.name()), shown(&field.example)),
-            "have the sender write a point".to_owned(),
+            format!(
+                "`{}` is `{}`: a decimal comma is not read where commas divide fields",
+                shown(&field.name()),
+                shown(&field.example)
+            ),
+            "have the sender write a point, or semicolons between the fields".to_owned(),
         )
     } else {
         let refused = tried.first().and_then(|best| best.verdict.tally.refused.iter().next());
@@ -114,10 +120,14 @@ pub(super) fn remarks(table: &Table, best: &Tried) -> Vec<String> {
     }
     if let Some(field) = commas(fields) {
         remarks.push(format!(
-            "`{}` has decimal commas (`{}`), which are not read",
+            "`{}` has decimal commas (`{}`), which are not read: numbers with points, or commas that divide fields, are more",
             shown(&field.name()),
             shown(&field.example)
         ));
+    }
+    remarks.extend(table.lost.as_ref().map(|lost| lost.said(best.verdict.tally.records)));
+    if !best.is_wide() {
+        remarks.extend(unread(table, best));
     }
     if best.verdict.contradictions * 5 > best.verdict.tally.readings {
         remarks.push(
@@ -140,6 +150,26 @@ fn nested(fields: &Fields) -> Option<String> {
     let inside: Vec<&&Field> = numbers.iter().filter(below).collect();
     let parent = inside.first().map(|field| field.path[..field.path.len() - 1].join("."));
     parent.filter(|_| inside.len() * 2 > numbers.len() && inside.len() > 1)
+}
+
+/// Fields of a record that is one reading which are no part of it.
+fn unread(table: &Table, best: &Tried) -> Option<String> {
+    const SHOWN_MAX: usize = 12;
+    let config = best.config();
+    let used = [&config.device, &config.sensor, &config.time, &config.value];
+    let is_used = |field: &Field| {
+        used.iter().any(|path| match path {
+            Path::Dotted(text) => *text == field.path.join("."),
+            Path::Keys(keys) => *keys == field.path,
+        })
+    };
+    let is_unread = |field: &&Field| !is_used(field) && !names::is_private(&field.path) && !field.path[0].is_empty();
+    let names: Vec<String> =
+        table.fields.all.iter().filter(is_unread).map(|field| format!("`{}`", shown(&field.name()))).collect();
+    let more = names.len().saturating_sub(SHOWN_MAX);
+    let more = if more > 0 { format!(" and {more} others") } else { String::new() };
+    let names = names.into_iter().take(SHOWN_MAX).collect::<Vec<_>>().join(", ");
+    (!names.is_empty()).then(|| format!("not read, as they are no part of a reading: {names}{more}"))
 }
 
 fn commas(fields: &Fields) -> Option<&Field> {

@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use ingest::decode::{TimeUnit, parse_time};
 use types::Micros;
 
+use super::times::Fits;
+
 /// More fields than any reading has: an object whose keys are data stops here.
 pub(super) const FIELDS_MAX: usize = 512;
 /// More distinct texts than this are simply many.
@@ -30,6 +32,8 @@ pub(super) enum Cell {
 pub(super) enum Form {
     Calendar,
     Epoch(TimeUnit),
+    /// By one of the patterns in `times`.
+    Pattern(usize),
 }
 
 /// A field, over all rows.
@@ -49,10 +53,14 @@ pub(super) struct Field {
     /// Of texts: characters in all.
     characters: usize,
     times: Vec<(Form, usize)>,
+    /// Patterns that its texts fit.
+    pub(super) fits: Fits,
     /// Texts that look like a time and are none that the decoder reads.
     pub(super) foreign_times: usize,
-    /// Texts like `21,5`.
+    /// Texts like `21,5`, where they are no numbers, and numbers as text with a point.
     pub(super) decimal_commas: usize,
+    pub(super) decimal_points: usize,
+    pub(super) arrays: usize,
     last: Option<f64>,
     /// Rows whose number is one more than that of the row before.
     steps: usize,
@@ -66,11 +74,18 @@ pub(super) struct Fields {
     pub(super) rows: usize,
     /// Their names are made up.
     pub(super) are_nameless: bool,
+    /// Numbers that are text have a decimal comma.
+    pub(super) comma: bool,
 }
 
 // === impl Fields ===
 
 impl Fields {
+    /// Where numbers that are text have decimal commas.
+    pub(super) fn with_commas() -> Fields {
+        Fields { comma: true, ..Fields::default() }
+    }
+
     pub(super) fn see(&mut self, path: &[String], cell: &Cell) {
         let at = match self.by_path.get(path) {
             Some(at) => *at,
@@ -81,22 +96,37 @@ impl Fields {
                 self.all.len() - 1
             }
         };
-        self.all[at].see(cell);
+        self.all[at].see(cell, self.comma);
+    }
+
+    /// Whether numbers as text have decimal commas: in a field that holds little else, and more often than points.
+    pub(super) fn has_commas(&self) -> bool {
+        let holds = |field: &Field| {
+            field.decimal_commas * 10 >= field.present.max(1)
+                && (field.decimal_commas + field.numbers) * 10 >= field.present * 7
+        };
+        let commas: usize = self.all.iter().map(|field| field.decimal_commas).sum();
+        let points: usize = self.all.iter().map(|field| field.decimal_points).sum();
+        commas > points && self.all.iter().any(holds)
     }
 }
 
 // === impl Field ===
 
 impl Field {
-    fn see(&mut self, cell: &Cell) {
+    fn see(&mut self, cell: &Cell, comma: bool) {
         match cell {
             Cell::Null => return,
             Cell::Bool => {}
-            Cell::Array { of_readings } => self.arrays_of_readings += usize::from(*of_readings),
+            Cell::Array { of_readings } => {
+                self.arrays += 1;
+                self.arrays_of_readings += usize::from(*of_readings);
+            }
             Cell::Number(number) => self.see_number(*number, &number.to_string()),
-            Cell::Text(text) => match number_of(text) {
+            Cell::Text(text) => match if comma { number_with_comma(text) } else { number_of(text) } {
                 Some(number) => {
                     self.numbers_as_text += 1;
+                    self.decimal_points += usize::from(!comma && text.contains('.'));
                     self.see_number(number, text);
                 }
                 None => self.see_text(text),
@@ -122,8 +152,8 @@ impl Field {
         if parse_time(text, TimeUnit::Auto).is_ok() {
             self.see_time(Form::Calendar);
         } else {
-            self.foreign_times += usize::from(looks_like_a_time(text));
-            self.decimal_commas += usize::from(number_of(&text.replacen(',', ".", 1)).is_some());
+            self.foreign_times += usize::from(looks_like_a_time(text) && !self.fits.see(text));
+            self.decimal_commas += usize::from(number_with_comma(text).is_some());
         }
         self.note(text);
     }
@@ -155,13 +185,15 @@ impl Field {
 
     /// Of the rows, how many hold a time.
     pub(super) fn time_share(&self, rows: usize) -> f64 {
-        share(self.times.iter().map(|(_, count)| count).sum(), rows)
+        share(self.times.iter().map(|(_, count)| count).sum::<usize>() + self.fits.most(), rows)
     }
 
     /// The way most times are written; `None` beside it if there is more than one.
     pub(super) fn form(&self) -> Option<(Form, bool)> {
-        let (form, _) = self.times.iter().max_by_key(|(form, count)| (*count, *form == Form::Calendar))?;
-        Some((*form, self.times.len() == 1))
+        let by_pattern = self.fits.best().map(|(best, _)| (Form::Pattern(best), self.fits.most()));
+        let forms = self.times.iter().copied().chain(by_pattern);
+        let (form, _) = forms.clone().max_by_key(|(form, count)| (*count, *form == Form::Calendar))?;
+        Some((form, forms.count() == 1))
     }
 
     pub(super) fn is_number(&self) -> bool {
@@ -193,6 +225,11 @@ pub(super) fn number_of(text: &str) -> Option<f64> {
     text.parse::<f64>().ok().filter(|number| plain && number.is_finite())
 }
 
+/// The same with a decimal comma, and then no point.
+pub(super) fn number_with_comma(text: &str) -> Option<f64> {
+    if text.contains('.') { None } else { number_of(&text.replacen(',', ".", 1)) }
+}
+
 /// The unit in which a number is a time near ours.
 fn unit_of(number: f64) -> Option<TimeUnit> {
     [(TimeUnit::S, 1.0), (TimeUnit::Ms, 1e3), (TimeUnit::Us, 1e6), (TimeUnit::Ns, 1e9)]
@@ -201,10 +238,10 @@ fn unit_of(number: f64) -> Option<TimeUnit> {
 }
 
 /// Digits with the marks of dates and times between them: `28/08/2018 23:00`, `2018-08-28`.
-fn looks_like_a_time(text: &str) -> bool {
+pub(super) fn looks_like_a_time(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let marks = text.bytes().filter(|byte| matches!(byte, b'/' | b'-' | b':' | b'.')).count();
-    digits >= 6 && marks >= 2 && text.len() <= 40 && text.starts_with(|c: char| c.is_ascii_digit())
+    digits >= 5 && marks >= 2 && text.len() <= 40 && text.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// The moment that a time as people write it means.

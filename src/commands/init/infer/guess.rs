@@ -2,9 +2,10 @@
 
 use ingest::decode::{Config, Format, Shape, TimeUnit};
 
+use super::fields::Field;
 use super::judge::{Rhythm, Tally};
 use super::rivals::{EQUAL, Rivals, path_value};
-use super::{Form, Table, Tried, explain};
+use super::{Form, Table, Tried, explain, names};
 use crate::commands::init::lines::{Entry, Lines, list, quoted};
 
 /// How the sample is to be read.
@@ -83,6 +84,15 @@ pub(super) fn of(table: &Table, tried: &[Tried]) -> Guess {
         let value = quoted(&config.delimiter.to_string());
         choices.insert(1, choice("delimiter", value, "under it the rows agree on their columns".into()));
     }
+    if config.decimal != '.' {
+        let shows =
+            |field: &&Field| field.is_number() && field.example.contains(',') && !names::is_private(&field.path);
+        let why = match table.fields.all.iter().find(shows) {
+            Some(field) => format!("numbers like `{}`", shown(&field.example)),
+            None => "numbers with a decimal comma".into(),
+        };
+        choices.push(choice("decimal", quoted(&config.decimal.to_string()), why));
+    }
     if !config.columns.is_empty() {
         let why = match table.form {
             Form::Csv { named: true } => "as the first record has them: no record of a stream is a header",
@@ -95,6 +105,7 @@ pub(super) fn of(table: &Table, tried: &[Tried]) -> Guess {
         choices.push(rivals.sensor());
     }
     choices.push(rivals.time());
+    choices.extend(rivals.time_format());
     if let Some(unit) = unit(config) {
         choices.push(choice("time_unit", quoted(unit.0), unit.1.into()));
     }
@@ -155,11 +166,16 @@ fn shape(table: &Table, rivals: &Rivals<'_>) -> Choice {
 }
 
 fn sensors(best: &Tried) -> Choice {
-    let left_out: Vec<String> =
-        best.candidate.left_out.iter().take(6).map(|(name, why)| format!("`{}` ({why})", shown(name))).collect();
-    let why = match left_out.as_slice() {
-        [] => "each field that is a number".to_owned(),
-        _ => format!("each field that is a number, without {}", left_out.join(", ")),
+    const SHOWN_MAX: usize = 12;
+    let left_out = &best.candidate.left_out;
+    let shown: Vec<String> =
+        left_out.iter().take(SHOWN_MAX).map(|(name, why)| format!("`{}` ({why})", shown(name))).collect();
+    let why = match left_out.len() {
+        0 => "each field that is a number".to_owned(),
+        all if all > SHOWN_MAX => {
+            format!("each field that is a number, without {} and {} others", shown.join(", "), all - SHOWN_MAX)
+        }
+        _ => format!("each field that is a number, without {}", shown.join(", ")),
     };
     choice("sensors", list(&best.config().sensors), why)
 }

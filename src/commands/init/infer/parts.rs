@@ -28,7 +28,7 @@ pub(super) fn times<'a>(fields: &'a Fields, samples: &[Sample], base: &'a Config
         let share = field.time_share(fields.rows);
         let content = match field.form() {
             Some((Form::Calendar, _)) if share >= 0.3 => 24,
-            Some((Form::Epoch(_), _)) if share >= 0.3 => 20,
+            Some((Form::Epoch(_) | Form::Pattern(_), _)) if share >= 0.3 => 20,
             // Small numbers under the name of a time: since a start that nobody knows.
             _ if named >= 30 && field.is_number() && share_of(field, fields) >= 0.5 => -30,
             _ => continue,

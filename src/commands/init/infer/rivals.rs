@@ -4,7 +4,7 @@ use ingest::decode::{Config, Path};
 
 use super::fields::{DISTINCT_MAX, Field, Form, moment};
 use super::guess::{Choice, Other, choice, shown};
-use super::{Table, Tried};
+use super::{Table, Tried, times};
 use crate::commands::init::lines::{list, quoted};
 
 /// Others that are told of, for each part.
@@ -83,6 +83,7 @@ impl Rivals<'_> {
             time: other.time.clone(),
             time_property: other.time_property.clone(),
             time_unit: other.time_unit,
+            time_format: other.time_format.clone(),
             sensors: other.sensors.clone(),
             ..config.clone()
         };
@@ -105,6 +106,21 @@ impl Rivals<'_> {
         let others = self
             .others(same, |other, _| Some((format!("value = {}", path_value(&other.value)), numbers(&other.value))));
         Choice { others, ..choice("value", path_value(&config.value), numbers(&config.value)) }
+    }
+
+    /// How times are written, where that is neither RFC 3339 nor a number.
+    pub(super) fn time_format(&self) -> Option<Choice> {
+        let format = self.best().config().time_format.as_deref()?;
+        let field = self.field(&self.best().config().time)?;
+        let (best, others) = field.fits.best()?;
+        let why = times::why(best, &others, &shown(&field.example));
+        let other = |index: &usize| Other {
+            setting: format!("time_format = {}", quoted(&times::pattern(*index))),
+            why: "every time of the sample can be read so too".into(),
+            equal: true,
+        };
+        let others = others.iter().take(OTHERS_MAX).map(other).collect();
+        Some(Choice { others, ..choice("time_format", quoted(format), why) })
     }
 
     /// Others that read as much and differ in one part only: `with` takes that part from them into the best.
@@ -144,6 +160,7 @@ impl Rivals<'_> {
                 let moment = moment(&field.example, unit).map(crate::wall::text).unwrap_or_default();
                 format!("numbers like `{example}`: {moment}")
             }
+            Some((Form::Pattern(_), true)) => format!("times like `{example}`"),
             Some((_, false)) => format!("times of more than one form, like `{example}`"),
             None => format!(
                 "numbers like `{example}`, taken as seconds since 1970: is that so, or do they count from a start?"

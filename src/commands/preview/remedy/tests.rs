@@ -45,6 +45,11 @@ fn what_the_record_shows_is_said() {
     says(&json, Reason::MissingField, &absent("sensor"), r#"{"device":"d","ts":1,"a":1,"b":2}"#, "shape = \"wide\"");
     says(&csv, Reason::MissingField, &absent("device"), "d,s", "check the paths");
     says(&json, Reason::TooDeep, "", "", "depth_max");
+    let value = "`value` is `1,5`: not a finite number; with a decimal comma? set `decimal = \",\"`";
+    says(&json, Reason::BadValue, value, "", "set `ingest.decode.decimal = \",\"`");
+    says(&json, Reason::BadValue, "`value` is `off`: not a finite number", "", "only finite numbers are values");
+    let wide = Config { shape: Shape::Wide, ..Config::default() };
+    says(&wide, Reason::WrongType, "`o` is an object, not a number", "", "add it to `ingest.decode.ignore`");
 }
 
 #[test]

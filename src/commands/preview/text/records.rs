@@ -1,8 +1,8 @@
 //! Records in columns, as they come.
 
 use super::{Columns, INDENT, LINES_MAX, Text, WIDTH, padded, series, time, value, window_name};
+use crate::commands::output::escaped;
 use crate::commands::preview::record::Shown;
-use crate::commands::preview::remedy::escaped;
 use crate::terminal::words::{columns, fit, plural, wrap};
 
 /// Readings of one record that are shown; a wide one may have hundreds.
@@ -32,7 +32,7 @@ impl Text {
 
     fn make_room(&mut self, shown: &Shown) {
         let columns_ = &mut self.columns;
-        columns_.place = columns_.place.max(shown.place().len());
+        columns_.place = columns_.place.max(columns(&shown.place()));
         for event in shown.events.iter().take(READINGS_MAX) {
             columns_.time = columns_.time.max(time(event.time_us).len());
             columns_.series = columns_.series.max(columns(&series(&event.device, Some(&event.sensor))));

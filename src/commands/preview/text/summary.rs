@@ -3,9 +3,8 @@
 use types::Status;
 
 use super::{LINES_MAX, Text, WIDTH};
-use crate::commands::output::grouped;
+use crate::commands::output::{escaped, grouped};
 use crate::commands::preview::models::Models;
-use crate::commands::preview::remedy::escaped;
 use crate::commands::preview::summary::Summary;
 use crate::terminal::words::{fit, plural, wrap};
 
@@ -80,13 +79,15 @@ impl Text {
         }
         for (reason, refusals) in &summary.refused {
             let example = &refusals.example;
-            let of = format!("{}:{}", example.partition, example.position);
             let count = grouped(refusals.count);
-            row(reason, &format!("{count} refused, like {of}: {}", escaped(&example.detail)), &[]);
+            row(reason, &format!("{count} refused, like {}: {}", example.place, escaped(&example.detail)), &[]);
             if !example.payload.is_empty() {
                 row("", &fit(&example.payload, WIDTH - 2 - name_width), &[]);
             }
             row("", "", std::slice::from_ref(&refusals.remedy));
+        }
+        for (number, said) in summary.left_out.said().iter().enumerate() {
+            row(if number == 0 { "left out" } else { "" }, said, &[]);
         }
         if let Some(wrong) = &summary.wrong_unit {
             row("times", "in a unit that is too fine", std::slice::from_ref(wrong));

@@ -3,8 +3,8 @@
 use types::Status;
 
 use super::{INDENT, LINES_MAX, Text, WIDTH, figure, full_window_name, padded, series};
+use crate::commands::output::escaped;
 use crate::commands::output::grouped;
-use crate::commands::preview::remedy::escaped;
 use crate::commands::preview::window::Window;
 use crate::terminal::words::{columns, measure, plural, wrap};
 
