@@ -164,11 +164,13 @@ fn what_cannot_be_read_is_told_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     fs::write(folder.join("empty.csv"), "").unwrap();
-    fs::write(folder.join("noise.bin"), [0xff, 0xfe, 0, 1, 2, b'\n', 0x80].repeat(100)).unwrap();
+    fs::write(folder.join("noise.bin"), [1, 0xff, 0xfe, 0, 2, b'\n', 0x80].repeat(100)).unwrap();
+    fs::write(folder.join("wide.txt"), [0xff, 0xfe, b'a', 0, b';', 0, b'\n', 0]).unwrap();
     fs::write(folder.join("line.json"), "x".repeat(40 << 20)).unwrap();
     for (file, told) in [
         ("empty.csv", "there are no records in the sample"),
         ("noise.bin", "neither JSON nor rows of CSV"),
+        ("wide.txt", "UTF-16"),
         ("line.json", "neither JSON nor rows of CSV"),
         ("nowhere.csv", "there is no `nowhere.csv`"),
         ("kafka://broker", "names no topic"),
