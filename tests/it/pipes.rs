@@ -118,3 +118,23 @@ fn output_that_cannot_be_written_is_a_failure_and_a_reader_that_left_is_none() {
     drop(left.stdout.take());
     assert!(left.wait().unwrap().success());
 }
+
+#[test]
+fn simulated_records_are_piped_as_they_are_written_to_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let simulate = |out: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_atalaia"));
+        command.args(["simulate", "--devices", "3", "--duration", "30min", "--format", "csv", "--out", out]);
+        command.current_dir(folder.path());
+        command
+    };
+    let piped = simulate("-").output().unwrap();
+    let told = String::from_utf8_lossy(&piped.stderr);
+    assert!(piped.status.success() && told.contains("standard output"), "{told}");
+    assert!(simulate("readings.csv").output().unwrap().status.success());
+    let written = fs::read(folder.path().join("readings.csv")).unwrap();
+    assert!(written.len() > 1000 && written == piped.stdout, "{} and {} bytes", written.len(), piped.stdout.len());
+    let mut left = simulate("-").stdout(Stdio::piped()).spawn().unwrap();
+    drop(left.stdout.take());
+    assert!(left.wait().unwrap().success(), "whoever reads may stop early");
+}
