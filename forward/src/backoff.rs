@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The first wait, at most.
-const FIRST: Duration = Duration::from_millis(500);
+const FIRST: Duration = Duration::from_millis(100);
 /// The longest, and the steady one where somebody has to act.
 const LONGEST: Duration = Duration::from_secs(30);
 /// A receiver may ask for more than that, but not for ever.
@@ -39,8 +39,8 @@ mod tests {
     #[test]
     fn waits_double_to_a_bound() {
         let mut backoff = Backoff::default();
-        let waits: Vec<u128> = (0..9).map(|_| backoff.step(false, 1.0).as_millis()).collect();
-        assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
+        let waits: Vec<u128> = (0..10).map(|_| backoff.step(false, 1.0).as_millis()).collect();
+        assert_eq!(waits, [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000]);
         assert_eq!(backoff.failed(false, 0.5, None), LONGEST / 2);
         let mut anew = Backoff::default();
         assert_eq!(anew.step(true, 1.0), LONGEST, "where waiting does not help it is tried seldom");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::fleet::{self, Fleet, SECOND, start};
 use crate::support::{Atalaia, Azurite, Hook, Judge, Kafka, Topic, http, wait};
 
-const FLEET: Fleet = Fleet { devices: 40, sensors: 2, every: SECOND };
+const FLEET: Fleet = Fleet { devices: 12, sensors: 2, every: SECOND };
 
 fn to(command: Atalaia, topic: &Topic, hook: &str) -> Atalaia {
     command
@@ -130,7 +130,7 @@ fn receivers_are_asked_without_an_event() {
     let (readings, anomalies, hook) = (kafka.topic(1), kafka.topic(2), Hook::start(0));
     let folder = tempfile::tempdir().expect("a temporary folder");
     let validate = |topic: &Topic, hook: &str| {
-        let validate = Atalaia::new("validate").arg("--online").set_all(readings.settings());
+        let validate = fleet::eager("validate").arg("--online").set_all(readings.settings());
         to(validate, topic, hook).set("sink.url", folder.path().display())
     };
     let text = validate(&anomalies, &hook.url()).run().success().stdout;

@@ -169,7 +169,7 @@ async fn after_a_failure_it_waits_and_goes_on_where_it_was() {
     let turn = follower.turn(&heads(0)).await;
     assert_eq!(turn.commits, 1);
     let wait = turn.wait.expect("a pause");
-    assert!(wait.as_millis() >= 250 && wait.as_millis() <= 500, "{wait:?}");
+    assert!(wait.as_millis() >= 50 && wait.as_millis() <= 100, "{wait:?}");
     follower.turn(&heads(0)).await;
     assert_eq!(stage.0.borrow().failures, 1, "nothing is sent within it");
     tokio::time::advance(wait).await;

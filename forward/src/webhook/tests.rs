@@ -118,7 +118,7 @@ async fn secrets_go_into_headers_and_are_read_anew() {
     }
     std::fs::remove_file(file.path()).unwrap();
     let failure = webhook.send(&[event("a")]).await.unwrap_err();
-    assert!(failure.is_stuck && failure.reason.contains("bearer_token"), "a missing secret loses nothing: {failure:?}");
+    assert!(failure.is_stuck && failure.reason.contains("x-api-key"), "a missing secret loses nothing: {failure:?}");
 }
 
 #[tokio::test]
