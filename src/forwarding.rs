@@ -151,8 +151,8 @@ impl Following<'_> {
         let Some(follower) = follower else { return std::future::pending().await };
         loop {
             let turn = follower.turn(&self.heads()).await;
-            let is_busy = turn.commits > 0 && turn.wait.is_none();
-            sleep(if is_busy { BREATH } else { LOOK_EVERY }).await;
+            let until_next = if turn.commits > 0 { turn.wait.unwrap_or(BREATH) } else { LOOK_EVERY };
+            sleep(until_next.min(LOOK_EVERY)).await;
         }
     }
 
