@@ -3,6 +3,7 @@
 pub mod cli;
 mod commands;
 pub mod core_dumps;
+mod forwarding;
 mod http;
 mod memory;
 pub mod paint;

@@ -54,6 +54,7 @@ pub fn hints(error: &anyhow::Error) -> Vec<String> {
             .or_else(|| cause.downcast_ref::<score::Error>().and_then(score::Error::hint))
             .or_else(|| cause.downcast_ref::<store::Error>().and_then(store::Error::hint))
             .or_else(|| cause.downcast_ref::<sink::Error>().and_then(sink::Error::hint))
+            .or_else(|| cause.downcast_ref::<forward::Error>().and_then(forward::Error::hint))
             .or_else(|| parts(cause).1);
         if let Some(hint) = hint
             && !hints.contains(&hint)

@@ -5,17 +5,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each crate of the workspace with those that it may name.
-const MAY_NAME: [(&str, &[&str]); 9] = [
+const MAY_NAME: [(&str, &[&str]); 10] = [
     ("types", &[]),
     ("store", &["types"]),
     ("ingest", &["types", "store"]),
     ("aggregate", &["types"]),
     ("score", &["types", "store"]),
     ("sink", &["types", "store"]),
+    ("forward", &["types", "store"]),
     // Judges the event hubs source from outside: it shares nothing with it.
     ("tests/event-hubs", &[]),
-    ("config", &["types", "store", "ingest", "aggregate", "score", "sink"]),
-    (".", &["types", "store", "ingest", "aggregate", "score", "sink", "config"]),
+    ("config", &["types", "store", "ingest", "aggregate", "score", "sink", "forward"]),
+    (".", &["types", "store", "ingest", "aggregate", "score", "sink", "forward", "config"]),
 ];
 
 /// What a pure crate neither depends on nor calls: clocks, files, networks, threads, chance.

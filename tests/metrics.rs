@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const PAGE: &str = "docs/metrics.md";
 
 /// Stages in the order of the flow, with what the page says over their table.
-const STAGES: [(&str, &str); 4] = [
+const STAGES: [(&str, &str); 5] = [
     (
         "ingest",
         "Records as they come, and what they were decoded to. Rebalances and broker errors are of Kafka; connections, links, thefts, management, tokens and ownership of Azure Event Hubs.",
@@ -18,9 +18,10 @@ const STAGES: [(&str, &str); 4] = [
     ("aggregate", "What is held in windows at present."),
     ("score", "Models, and the rows that they judged."),
     ("sink", "What became durable, and how long that took."),
+    ("forward", "Anomalies on their way to receivers; there only with `[forward]`."),
 ];
 
-const LABELS: [(&str, &str); 11] = [
+const LABELS: [(&str, &str); 12] = [
     ("dataset", "`predictions`, `late` or `quarantine`"),
     (
         "kind",
@@ -39,6 +40,7 @@ const LABELS: [(&str, &str); 11] = [
         "partition",
         "number of the partition; 0 for files. Gauges of a partition that was given up disappear, until it is gained again",
     ),
+    ("receiver", "of anomalies: `kafka` or `webhook`"),
     (
         "reason",
         "why a record or reading was refused, as in the column `reason` of the quarantine; of ignored cells `empty`, `ignore`, `unlisted`, `nameless` or `repeated`",
@@ -206,7 +208,9 @@ fn metrics() -> BTreeMap<String, Metric> {
 
 fn gather() -> Found {
     let mut found = Found::default();
-    for folder in ["src", "ingest/src", "aggregate/src", "score/src", "sink/src", "store/src", "config/src"] {
+    for folder in
+        ["src", "ingest/src", "aggregate/src", "score/src", "sink/src", "forward/src", "store/src", "config/src"]
+    {
         walk(&root().join(folder), &mut found);
     }
     found

@@ -6,6 +6,7 @@
 mod check;
 mod error;
 mod file;
+pub mod forwarding;
 mod load;
 pub mod otlp;
 mod overrides;
@@ -44,6 +45,7 @@ pub struct Config {
     pub score: score::Config,
     pub models: Models,
     pub sink: sink::Config,
+    pub forward: forward::Config,
     pub storage: store::Config,
     pub telemetry: telemetry::Config,
     pub run: run::Config,
@@ -67,6 +69,7 @@ impl Default for Config {
             score: score::Config::default(),
             models: Models::default(),
             sink: sink::Config::default(),
+            forward: forward::Config::default(),
             storage: store::Config::default(),
             telemetry: telemetry::Config::default(),
             run: run::Config::default(),

@@ -4,6 +4,7 @@
 //! settings that disagree and ends with what to do.
 
 mod event_hubs;
+mod forwarding;
 mod input;
 mod output;
 mod telemetry;
@@ -53,6 +54,7 @@ pub fn validate(config: &Config) -> Verdict {
     models(config, &mut verdict);
     output::sink(&config.sink, &config.ingest, &mut verdict);
     urls(config, &mut verdict);
+    forwarding::rules(config, &mut verdict);
     output::storage("storage", &config.storage, &mut verdict);
     if let Some(storage) = &config.models.storage {
         output::storage("models.storage", storage, &mut verdict);

@@ -293,4 +293,11 @@ STORAGE = Dashboard(
     ],
 )
 
+STORAGE.rows.append(("Forwarding of anomalies", [
+    lines("Lag by receiver", [(f"max by (receiver) (atalaia_forward_lag_seconds{{{S}}})", "{{receiver}}")], "Age of the oldest commit whose anomalies a receiver has not acknowledged: seconds. Empty where `[forward]` is off.", "Rising: the receiver is away or slow.", unit="s", steps={None: "green", 600: "red"}, runbook="AtalaiaForwardBehind"),
+    lines("Anomalies acknowledged", [(f"sum by (receiver) (rate(atalaia_forward_events_total{{{S}}}{RATE}))", "{{receiver}}")], "Events a second, those that were sent again included.", unit="ops"),
+    lines("Failures", [(f"sum by (receiver) (increase(atalaia_forward_retries_total{{{S}}}{LONG}))", "{{receiver}}: again"), (f"sum by (receiver) (increase(atalaia_forward_refused_total{{{S}}}{LONG}))", "{{receiver}}: refused"), (f"sum by (receiver) (increase(atalaia_forward_lost_rows_total{{{S}}}{LONG}))", "{{receiver}}: rows gone")],
+          "Within an hour: what was to be sent again, and what did not reach a receiver at all. None, or few of the first.", "The log has the receiver's words.", runbook="AtalaiaForwardLoss"),
+]))
+
 DASHBOARDS = [OVERVIEW, PIPELINE, MODELS, STORAGE]

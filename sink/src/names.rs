@@ -113,6 +113,11 @@ pub(crate) fn complete_to(folder: &str) -> String {
     format!("{folder}/complete_to")
 }
 
+/// How far a receiver was told of a partition's anomalies.
+pub(crate) fn cursor(folder: &str, receiver: &str) -> String {
+    format!("{folder}/forwarded/{receiver}")
+}
+
 /// Says that a partition of this pipeline has a log: one that is gone is not begun anew.
 pub(crate) fn marker(partition: &PartitionId) -> String {
     format!("{}-{}", partition.topic, partition.index)

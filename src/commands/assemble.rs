@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 
 use super::input::Sources;
 use super::progress::{self, Unit};
-use crate::pipeline::{self, Cadence, Ending, Guards, Job, Progress, SystemClock};
+use crate::forwarding;
+use crate::pipeline::{self, Cadence, Ending, Guards, Job, Keeper, Progress, SystemClock};
 use crate::reload::{self, ModelPlace, Reload};
 use crate::runtime::Runtime;
 use crate::shutdown::Shutdown;
@@ -88,7 +89,10 @@ impl Assembly {
     ) -> anyhow::Result<()> {
         sources.agree_on_shards(&self.sinks)?;
         self.sinks.watch_drain();
-        pipeline::run(job, sources.sources, &self.sinks, progress, shutdown)
+        let work = |keeper: &dyn Keeper| pipeline::run(job, sources.sources, keeper, progress, shutdown);
+        // A job that has come to its end by itself tells of everything; a service is only ever stopped.
+        let is_done = || !matches!(job.ending, Ending::Never) && !shutdown.requested();
+        forwarding::beside((&self.config, &self.sinks, self.runtime.handle()), progress, work, is_done)
     }
 }
 

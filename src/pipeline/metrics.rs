@@ -28,6 +28,7 @@ pub(crate) fn describe() {
     ingest::describe_metrics();
     score::metrics::describe();
     sink::describe_metrics();
+    forward::describe_metrics();
     describe_counter!("atalaia_ingest_records_total", Unit::Count, "Records taken from the source");
     describe_counter!("atalaia_ingest_bytes_total", Unit::Bytes, "Bytes of keys and payloads taken from the source");
     describe_counter!("atalaia_ingest_readings_total", Unit::Count, "Readings decoded");

@@ -46,6 +46,9 @@ mod tutorial;
 // Event Hubs: Microsoft's client on one side, rows on the other.
 mod event_hubs;
 
+// Anomalies as events: to a topic and to a webhook.
+mod forward;
+
 // Commands that look at what is committed, and mend what keeps it from going on.
 mod state;
 

@@ -1,9 +1,10 @@
 //! For commands that look after a pipeline: what its logs and datasets hold, read without taking anything over; and a new
 //! beginning where going on is not possible. What they decide is theirs; what is written is written by the same protocol.
 //!
-//! What is asked of [`Sinks`] blocks: not for async tasks.
+//! What is asked of [`Sinks`] blocks: not for async tasks. What a follower of the log asks does not.
 
 mod datasets;
+mod follow;
 mod fresh;
 mod survey;
 

@@ -15,6 +15,7 @@ use super::source;
 use crate::commands::assemble;
 use crate::commands::input::BROKER_TIMEOUT;
 use crate::commands::output::grouped;
+use crate::forwarding;
 use crate::runtime::Runtime;
 use crate::terminal::words::{plural, seconds};
 use crate::wall;
@@ -46,6 +47,13 @@ pub(super) fn checks(config: Config) -> anyhow::Result<Vec<Check>> {
     if !config.score.models.is_empty() {
         let within = config.score.load_timeout.duration() + GRACE;
         checks.push(of(&config, &runtime, "models", within, models));
+    }
+    if config.forward.kafka.topic.is_some() {
+        checks.push(of(&config, &runtime, "forward.kafka", BROKER_TIMEOUT + GRACE, topic));
+    }
+    if config.forward.webhook.url.is_some() {
+        let within = config.forward.webhook.timeout.duration() + GRACE;
+        checks.push(of(&config, &runtime, "forward.webhook", within, webhook));
     }
     for (name, address) in [("metrics", &config.telemetry.metrics), ("status", &config.telemetry.status)] {
         if address != "off" {
@@ -94,6 +102,22 @@ fn models(config: &Config, runtime: &Runtime) -> anyhow::Result<Said> {
             remedy: "`atalaia models verify` or the log names them; `score.on_bad_model` allows it".into(),
         },
     })
+}
+
+/// Whether the topic for anomalies is there. Nothing is sent.
+fn topic(config: &Config, _: &Runtime) -> anyhow::Result<Said> {
+    match forwarding::kafka(config)? {
+        Some(kafka) => Ok(Said::Fine(kafka.check(BROKER_TIMEOUT)?)),
+        None => Ok(Said::Fine("off".into())),
+    }
+}
+
+/// Whether somebody answers where anomalies are posted. No event is sent.
+fn webhook(config: &Config, runtime: &Runtime) -> anyhow::Result<Said> {
+    match forwarding::webhook(config)? {
+        Some(webhook) => Ok(Said::Fine(runtime.block_on(webhook.check())?)),
+        None => Ok(Said::Fine("off".into())),
+    }
 }
 
 /// One that cannot be used stops the load: how many others could?

@@ -17,9 +17,22 @@ pub(super) fn sections(config: &Config) -> Vec<Finding> {
         Finding::of("aggregate", windows(config)),
         Finding::ok("score", models(&config.score)),
         Finding::ok("sink", results(&config.sink)),
+        Finding::ok("forward", receivers(&config.forward)),
         Finding::ok("telemetry", listeners(&config.telemetry)),
         Finding::ok("run", process(&config.run)),
     ]
+}
+
+fn receivers(forward: &forward::Config) -> String {
+    let kafka = forward.kafka.topic.as_ref().map(|topic| format!("topic `{topic}` on `{}`", forward.kafka.brokers));
+    // Without a query, which may be secret.
+    let webhook = forward.webhook.url.as_deref().and_then(|url| url.split('?').next()).map(|url| format!("`{url}`"));
+    let named: Vec<String> = kafka.into_iter().chain(webhook).collect();
+    if named.is_empty() {
+        "off: nobody is told of anomalies".into()
+    } else {
+        format!("anomalies to {}", named.join(" and "))
+    }
 }
 
 fn decoding(decode: &ingest::decode::Config) -> String {

@@ -10,6 +10,7 @@ pub(crate) mod blobs;
 pub(crate) mod collector;
 pub(crate) mod counting;
 pub(crate) mod fleet;
+pub(crate) mod hook;
 pub(crate) mod http;
 pub(crate) mod hub;
 pub(crate) mod judge;
@@ -19,6 +20,7 @@ pub(crate) mod wait;
 
 pub(crate) use binary::{Atalaia, Outcome, Running};
 pub(crate) use blobs::{Azurite, Container};
+pub(crate) use hook::Hook;
 pub(crate) use hub::Hub;
 pub(crate) use judge::Judge;
 pub(crate) use topic::{Kafka, Message, Topic};

@@ -10,6 +10,7 @@ TARGET = {"job": "atalaia", "instance": "a:9464"}
 JOB = {"job": "atalaia"}
 PARTITION = {**TARGET, "partition": "3"}
 OPERATION = {**TARGET, "operation": "put"}
+RECEIVER = {**TARGET, "receiver": "webhook"}
 
 
 @dataclass
@@ -90,6 +91,7 @@ above("AtalaiaReadingPaused", TARGET, "atalaia_ingest_paused_partitions", 0, 1, 
 above("AtalaiaModelsUnavailable", TARGET, "atalaia_score_models_unavailable", 0, 1, 0, bad=8, after=5)
 above("AtalaiaModelReloadFailed", TARGET, "atalaia_score_reload_failing", 0, 1, [0, lambda minute: minute % 5 == 0], bad=10, after=5)
 above("AtalaiaNotReady", TARGET, "atalaia_process_ready", 1, 0, [1, lambda minute: minute % 9 == 0], bad=15, after=5)
+above("AtalaiaForwardBehind", RECEIVER, "atalaia_forward_lag_seconds", 0, 601, [599, lambda minute: minute % 5 * 700], bad=15)
 above("AtalaiaTargetDown", TARGET, "up", 1, 0, [1, lambda minute: minute % 4 == 0], bad=10, after=5)
 above(
     "AtalaiaMemoryNearBudget", TARGET, "process_resident_memory_bytes", 1e9, 1.81e9, 1.79e9,
@@ -143,6 +145,9 @@ errors, requests = at(OPERATION, "atalaia_sink_storage_errors_total", kind="time
 CASES["AtalaiaStorageErrors"] = Case(
     OPERATION, {errors: count(0, 3.2), requests: count(60, 60)}, [{errors: 2.9}, {errors: 0.58, requests: 1}], bad=30
 )
+
+refused, lost = (at(RECEIVER, f"atalaia_forward_{what}_total") for what in ("refused", "lost_rows"))
+CASES["AtalaiaForwardLoss"] = Case(RECEIVER, {refused: count(0, 0), lost: count(0, 0.2)}, [{lost: 0}], before=10, bad=10, after=75)
 
 suspects = at(TARGET, "atalaia_ingest_rejects_total", reason="crash_suspect")
 others = at(TARGET, "atalaia_ingest_rejects_total", reason="not_json")
