@@ -141,11 +141,28 @@ fn begin<R: BufRead>(mut reader: R, length: u64) -> io::Result<(Vec<u8>, Rewound
     Ok((start.clone(), Cursor::new(start).chain(reader)))
 }
 
-/// The same, and what fails meanwhile fails again in its place.
-fn peek<R: BufRead>(mut reader: R, length: u64) -> (Vec<u8>, Rewound<R>) {
+/// The same; a failure meanwhile is kept for its place, since decompressors tell it once and then seem to be at their end.
+fn peek<R: BufRead>(mut reader: R, length: u64) -> (Vec<u8>, impl BufRead + use<R>) {
     let mut start = Vec::new();
-    let _ = reader.by_ref().take(length).read_to_end(&mut start);
-    (start.clone(), Cursor::new(start).chain(reader))
+    let failure = reader.by_ref().take(length).read_to_end(&mut start).err();
+    (start.clone(), Cursor::new(start).chain(Kept(failure).chain(reader)))
+}
+
+/// Fails once, if at all.
+struct Kept(Option<io::Error>);
+
+impl Read for Kept {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+impl BufRead for Kept {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.0.take().map_or(Ok(&[]), Err)
+    }
+
+    fn consume(&mut self, _: usize) {}
 }
 
 struct Counted {

@@ -194,6 +194,13 @@ fn failures_name_the_file_and_the_remedy() {
         assert!(message.contains("data in `PATH` break off or are damaged near byte"), "{message}");
         assert!(hint.contains("copy the file anew"));
     }
+    // What a small one says is said while its kind is looked for.
+    let mut small = gzip(line(1).as_bytes());
+    *small.last_mut().expect("a length") ^= 1;
+    for (name, packed) in [("s.gz", small.clone()), ("m.gz", [small, gzip(&many)].concat())] {
+        let (_, message, _) = failure(&file(name, &packed), &json);
+        assert!(message.contains("data in `PATH` break off or are damaged near byte"), "{name}: {message}");
+    }
 
     let header = file("h.csv", b"Device,sensor,TS,val\n1,2,3,4\n");
     let (_, message, hint) = failure(&header, &csv);
