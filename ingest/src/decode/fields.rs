@@ -79,6 +79,8 @@ fn no_value(plan: &Plan, name: &str, field: Field, buffers: Buffers<'_>) -> Reje
     let (Field::Number(text) | Field::Text(text)) = field else {
         let mut reject = unusable(field, name, "a number");
         if plan.takes_all() && reject.reason == Reason::WrongType {
+            // One reason for all that is no number, so that words and truth values by turns are one run in quarantine.
+            reject.reason = Reason::BadValue;
             reject.detail.push_str(NO_SENSOR);
         }
         return reject;

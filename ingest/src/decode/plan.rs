@@ -97,6 +97,11 @@ impl Plan {
             id_bytes_max: config.id_bytes_max,
             fields_max: config.fields_max,
         };
+        // A payload may still have the fields that something else stands for: they are no sensors.
+        let outside = [(Role::Device, plan.outside.has_device()), (Role::Time, plan.outside.has_time())];
+        for (role, _) in outside.into_iter().filter(|(_, is_outside)| *is_outside) {
+            plan.ignored.extend(plan.paths[role as usize].first().cloned());
+        }
         plan.delimiter = u8::try_from(config.delimiter)
             .ok()
             .filter(|byte| byte.is_ascii() && !matches!(byte, b'"' | b'\r' | b'\n' | 0))

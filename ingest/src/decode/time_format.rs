@@ -37,7 +37,7 @@ impl TimeFormat {
     /// Why it is no pattern of a time.
     pub(super) fn new(pattern: &str) -> Result<TimeFormat, String> {
         let mut pieces = Vec::new();
-        let mut bytes = pattern.bytes();
+        let mut bytes = pattern.trim_matches([' ', '\t']).bytes();
         while let Some(byte) = bytes.next() {
             pieces.push(match (byte, if byte == b'%' { bytes.next() } else { None }) {
                 (b'%', Some(letter)) => Piece::of(letter).ok_or_else(|| unknown(letter))?,
@@ -50,6 +50,9 @@ impl TimeFormat {
         if date.iter().any(|part| has(part) != 1) {
             return Err("it has to name year (`%Y`), month (`%m`) and day (`%d`), each once".into());
         }
+        if [Piece::Minute, Piece::Second, Piece::Zone].iter().any(|part| has(&[*part]) > 1) {
+            return Err("it names a part of the time twice".into());
+        }
         if has(&[Piece::Hour, Piece::Hour12]) > 1 || has(&[Piece::Hour12]) != has(&[Piece::HalfOfDay]) {
             return Err("the hour is `%H`, or `%I` with `%p`".into());
         }
@@ -60,7 +63,7 @@ impl TimeFormat {
         let mut rest = text.trim_matches([' ', '\t']).as_bytes();
         let mut parts = Parts::default();
         let mut afternoon = None;
-        for piece in &self.pieces {
+        for (at, piece) in self.pieces.iter().enumerate() {
             match piece {
                 Piece::Byte(byte) => rest = rest.strip_prefix(&[*byte]).ok_or(Fault::Pattern)?,
                 Piece::Year => parts.year = number(&mut rest, 4, 4)?,
@@ -73,10 +76,17 @@ impl TimeFormat {
                 Piece::Minute => parts.minute = number(&mut rest, 2, 2)?,
                 Piece::Second => {
                     parts.second = number(&mut rest, 2, 2)?;
-                    (parts.fraction, rest) = time::fraction(rest, b".,")?;
+                    let next = self.pieces.get(at + 1);
+                    let is_mark = |mark: &u8| b".,".contains(mark) && next != Some(&Piece::Byte(*mark));
+                    if rest.first().is_some_and(is_mark) && rest.get(1).is_some_and(u8::is_ascii_digit) {
+                        (parts.fraction, rest) = time::fraction(rest, b".,")?;
+                    }
                 }
                 Piece::Zone => {
                     let end = rest.iter().position(|byte| !zone_byte(*byte)).unwrap_or(rest.len());
+                    if end == 0 {
+                        return Err(Fault::Pattern);
+                    }
                     parts.offset = time::offset(&rest[..end])?;
                     rest = &rest[end..];
                 }
@@ -168,6 +178,11 @@ mod tests {
             ("%m/%d/%y %I:%M:%S%p", "08/28/18 12:00:05AM", Ok(T - 82_800_000_000)),
             ("%d/%b/%Y:%H:%M:%S %z", "29/Aug/2018:01:00:05 +0200", Ok(T)),
             ("%Y%m%dT%H%M%S%z", "20180828T230005Z", Ok(T)),
+            ("%Y-%m-%d %H:%M:%S%z", "2018-08-28 23:00:05", Err(Fault::Pattern)),
+            ("%H:%M:%S, %d.%m.%Y", "23:00:05, 28.08.2018", Ok(T)),
+            ("%H:%M:%S, %d.%m.%Y", "23:00:05.25, 28.08.2018", Ok(T + 250_000)),
+            ("%H:%M:%S,%d.%m.%Y", "23:00:05,28.08.2018", Ok(T)),
+            (" %d.%m.%Y ", "28.08.2018", Ok(T - 82_805_000_000)),
             ("%d/%m/%Y", "28/08/2018", Ok(T - 82_805_000_000)),
             ("100%% %Y-%m-%d %H:%M", "100% 2018-08-28 23:00", Ok(T - 5_000_000)),
             ("%d.%m.%Y", "28.08.18", Err(Fault::Pattern)),
@@ -193,6 +208,7 @@ mod tests {
             ("%d.%m.%Y %d", "it has to name year"),
             ("%d.%m.%Y %I:%M", "the hour is"),
             ("%d.%m.%Y %Q", "it has `%Q`"),
+            ("%d.%m.%Y %H:%M:%M", "it names a part of the time twice"),
             ("%d.%m.%Y %", "it ends with a `%`"),
         ] {
             let error = TimeFormat::new(pattern).expect_err(pattern);

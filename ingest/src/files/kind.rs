@@ -52,8 +52,8 @@ const KINDS: &[(&[u8], Proof, Kind)] = &[
     (b"Rar!", Proof::Unprintable(4), Kind { name: "a RAR archive", advice: UNPACK }),
     // Only within what was decompressed already.
     (b"\x1f\x8b", Proof::None, Kind { name: "compressed twice", advice: "unpack it once: `zcat IN > OUT`" }),
-    (b"\xff\xfe", Proof::None, Kind { name: "text in UTF-16", advice: UTF_16 }),
-    (b"\xfe\xff", Proof::None, Kind { name: "text in UTF-16", advice: UTF_16 }),
+    (b"\xff\xfe", Proof::Holds(b"\0"), Kind { name: "text in UTF-16", advice: UTF_16 }),
+    (b"\xfe\xff", Proof::Holds(b"\0"), Kind { name: "text in UTF-16", advice: UTF_16 }),
     (
         b"<!DO",
         Proof::None,
@@ -80,7 +80,8 @@ enum Proof {
 
 /// What these first bytes are of, if it is nothing that can be read.
 pub(super) fn of(start: &[u8]) -> Option<Kind> {
-    if start.get(257..262) == Some(b"ustar") {
+    // A text may have the word there, and no zero byte.
+    if start.get(257..262) == Some(b"ustar") && start[..257].contains(&0) {
         return Some(Kind { name: "a tar archive", advice: UNPACK });
     }
     let fits = |(begins, proof, _): &&(&[u8], Proof, Kind)| start.starts_with(begins) && proof.holds(start);
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn kinds_are_told_and_texts_are_none() {
-        let mut tar = vec![b'a'; 600];
+        let mut tar = [&b"data.csv"[..], &[0; 600]].concat();
         tar[257..262].copy_from_slice(b"ustar");
         for (start, name) in [
             (&b"\x89PNG\r\n\x1a\n"[..], "a picture (PNG)"),

@@ -21,8 +21,8 @@ fn wide_rows_without_a_list() {
         &[("b", 1.0)],
         &[
             &format!("bad_value: `note` is `ok`: not a finite number{advice}"),
-            &format!("wrong_type: `t` is a boolean, not a number{advice}"),
-            &format!("wrong_type: `o` is an object, not a number{advice}"),
+            &format!("bad_value: `t` is a boolean, not a number{advice}"),
+            &format!("bad_value: `o` is an object, not a number{advice}"),
         ],
     );
     check(
