@@ -26,7 +26,7 @@ impl Lost {
         let count = self.samples.len();
         let is_text = self.samples.iter().all(|sample| is_text(&sample.payload));
         let is_too_many = count * 2 > of || names_columns && self.first == 1;
-        (is_text && is_too_many).then(|| Unknown::Encoding { count, of, first: self.first })
+        (is_text && is_too_many).then_some(Unknown::Encoding { count, of, first: self.first })
     }
 
     pub(super) fn said(&self, of: usize) -> String {

@@ -50,6 +50,15 @@ pub(super) fn nothing(table: &Table, tried: &[Tried]) -> Unknown {
             "have the sender send that array, with device and time in each element, or one record for each element"
                 .to_owned(),
         )
+    } else if let Some(field) = commas(fields).filter(|field| field.telling_commas == 0) {
+        (
+            format!(
+                "`{}` is `{}`: whether that comma stands between thousands or before a fraction does not show",
+                shown(&field.name()),
+                shown(&field.example)
+            ),
+            "have the sender leave it out, or write a point; or set `ingest.decode.decimal` in a configuration of your own".to_owned(),
+        )
     } else if let Some(field) = commas(fields) {
         (
             format!(

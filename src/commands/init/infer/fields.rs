@@ -59,6 +59,8 @@ pub(super) struct Field {
     pub(super) foreign_times: usize,
     /// Texts like `21,5`, where they are no numbers, and numbers as text with a point.
     pub(super) decimal_commas: usize,
+    /// Those whose comma is not before three digits, as between thousands.
+    pub(super) telling_commas: usize,
     pub(super) decimal_points: usize,
     pub(super) arrays: usize,
     last: Option<f64>,
@@ -107,7 +109,8 @@ impl Fields {
         };
         let commas: usize = self.all.iter().map(|field| field.decimal_commas).sum();
         let points: usize = self.all.iter().map(|field| field.decimal_points).sum();
-        commas > points && self.all.iter().any(holds)
+        let is_told = self.all.iter().any(|field| field.telling_commas > 0);
+        is_told && commas > points && self.all.iter().any(holds)
     }
 }
 
@@ -153,7 +156,11 @@ impl Field {
             self.see_time(Form::Calendar);
         } else {
             self.foreign_times += usize::from(looks_like_a_time(text) && !self.fits.see(text));
-            self.decimal_commas += usize::from(number_with_comma(text).is_some());
+            let is_number = number_with_comma(text).is_some();
+            self.decimal_commas += usize::from(is_number);
+            // Three digits may be thousands.
+            let behind = text.trim_end().rsplit(',').next().map_or(0, str::len);
+            self.telling_commas += usize::from(is_number && behind != 3);
         }
         self.note(text);
     }
