@@ -10,6 +10,7 @@ use config::Config;
 use score::{ModelKey, ModelSet, Summary};
 use strsim::damerau_levenshtein;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use crate::reload::ModelPlace;
 use crate::report;
@@ -17,38 +18,73 @@ use crate::report;
 /// What is known of the models.
 pub(super) enum Models {
     NotConfigured(Arc<ModelSet>),
-    Loading(JoinHandle<anyhow::Result<Option<Arc<ModelSet>>>>),
+    Loading(Loading),
     There(Arc<ModelSet>),
     Unusable { stand_in: Arc<ModelSet>, problem: String, hints: Vec<String> },
+}
+
+type Loaded = anyhow::Result<Option<Arc<ModelSet>>>;
+
+/// A thread that reads them. Dropped before it has, it is stopped and waited for: the runtime must not end under it.
+pub(super) struct Loading {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<Loaded>>,
+}
+
+impl Loading {
+    fn begin(mut place: ModelPlace, runtime: Handle) -> anyhow::Result<Loading> {
+        let (stop, stopped) = oneshot::channel::<()>();
+        // Not a task: laying out many models would keep an I/O thread from its work.
+        let load = move || {
+            let none_yet = ModelSet::empty();
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = stopped => Ok(None),
+                    loaded = place.newer(&none_yet) => loaded,
+                }
+            })
+        };
+        let thread = thread::Builder::new().name("models".into()).spawn(load).context("start a thread")?;
+        Ok(Loading { stop: Some(stop), thread: Some(thread) })
+    }
+
+    fn wait(mut self) -> Loaded {
+        let loaded = self.thread.take().map_or(Ok(Ok(None)), JoinHandle::join);
+        loaded.unwrap_or_else(|_| Err(anyhow::anyhow!("reading the models ended in a panic: this is a bug")))
+    }
+}
+
+impl Drop for Loading {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        // A panic has been told by the thread itself.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
 }
 
 impl Models {
     /// Begins to read them.
     pub(super) fn begin(config: &Config, runtime: &Handle) -> anyhow::Result<Models> {
-        let mut place = match ModelPlace::open(config) {
+        let place = match ModelPlace::open(config) {
             Ok(Some(place)) => place,
             Ok(None) => return Ok(Models::NotConfigured(none())),
             Err(error) => return Ok(Models::unusable(&error)),
         };
-        let runtime = runtime.clone();
-        // Not a task: laying out many models would keep an I/O thread from its work.
-        let load = move || runtime.block_on(place.newer(&ModelSet::empty()));
-        Ok(Models::Loading(thread::Builder::new().name("models".into()).spawn(load).context("start a thread")?))
+        Ok(Models::Loading(Loading::begin(place, runtime.clone())?))
     }
 
     pub(super) fn are_loading(&self) -> bool {
-        matches!(self, Models::Loading(thread) if !thread.is_finished())
+        matches!(self, Models::Loading(Loading { thread: Some(thread), .. }) if !thread.is_finished())
     }
 
     /// Waits for them.
     pub(super) fn set(&mut self) -> Arc<ModelSet> {
         if matches!(self, Models::Loading(_))
-            && let Models::Loading(thread) = std::mem::replace(self, Models::NotConfigured(none()))
+            && let Models::Loading(loading) = std::mem::replace(self, Models::NotConfigured(none()))
         {
-            *self = match thread.join() {
-                Ok(Ok(set)) => Models::There(set.unwrap_or_else(none)),
-                Ok(Err(error)) => Models::unusable(&error),
-                Err(_) => Models::unusable(&anyhow::anyhow!("reading the models ended in a panic: this is a bug")),
+            *self = match loading.wait() {
+                Ok(set) => Models::There(set.unwrap_or_else(none)),
+                Err(error) => Models::unusable(&error),
             };
         }
         match self {
