@@ -29,7 +29,8 @@ Examples:
 
 Exit status:
   0    stopped by SIGTERM or SIGINT; with --until-idle: everything was read and is durable
-  1    it failed, or its configuration cannot be run: the message says what, where and what to do
+  1    it failed, or its configuration cannot be run: the message says what, where and what to do;
+       with --until-idle also: all that was read was refused, and is in quarantine
   2    a mistake on the command line
   130  stopped by a signal before it had begun, by a second signal, or, with --until-idle,
        before everything was read
@@ -110,10 +111,14 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         files = counts.files,
         "stopped"
     );
-    if let Some(hint) = score::hint(&counts, &progress.refused()).filter(|_| args.until_idle) {
+    let refused = progress.refused();
+    if let Some(hint) = score::hint(&counts, &refused).filter(|_| args.until_idle) {
         warn!("{hint}");
     }
     // A service that is stopped has done what it was asked for, and a job that was to read everything has not.
-    let is_cut_short = args.until_idle && shutdown.requested();
-    Ok(if is_cut_short { ExitCode::from(STOPPED) } else { ExitCode::SUCCESS })
+    Ok(match args.until_idle {
+        true if shutdown.requested() => ExitCode::from(STOPPED),
+        true if score::nothing_usable(&counts, &refused).is_some() => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    })
 }

@@ -29,7 +29,8 @@ Examples:
 
 Exit status:
   0    everything was read and is durable
-  1    it failed: run again, it goes on where the last commit ended
+  1    it failed: run again, it goes on where the last commit ended; or all of the input was
+       refused, and is in quarantine
   130  stopped by a signal: what was read until then is durable")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -97,7 +98,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             out.finish()?;
         }
     }
-    Ok(if shutdown.requested() { ExitCode::from(STOPPED) } else { ExitCode::SUCCESS })
+    Ok(match shutdown.requested() {
+        true => ExitCode::from(STOPPED),
+        false if nothing_usable(&counts, &refused).is_some() => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    })
 }
 
 /// A clock that all devices share makes the rows of one depend on the others.
@@ -166,13 +171,13 @@ fn nothing_new(counts: &Counts) -> Option<String> {
     let nothing_new = counts.records == 0 && counts.rows == 0 && counts.resumed > 0;
     nothing_new.then(|| {
         "nothing is new: everything was read by an earlier run, and its rows stay as they are, judged by the models in their column `model_set`; \
-         to score the same input again, with other models, take another `sink.url` or another `pipeline` name"
+         to score the same input again, with other models or settings, take another place, as in `--set sink.url=out2`, or another `pipeline` name"
             .to_owned()
     })
 }
 
 /// What to say of an input that became no windows because all of it was refused.
-fn nothing_usable(counts: &Counts, refused: &[(Reason, u64)]) -> Option<String> {
+pub(super) fn nothing_usable(counts: &Counts, refused: &[(Reason, u64)]) -> Option<String> {
     let (reason, _) = refused.first().filter(|_| counts.accepted() == 0)?;
     Some(format!(
         "nothing was usable, mostly because of `{}`: {}; `atalaia preview` shows record by record what is refused",
@@ -201,7 +206,7 @@ mod tests {
     #[test]
     fn a_run_that_found_nothing_new_says_so() {
         let again = Counts { resumed: 1, ..Counts::default() };
-        assert!(hint(&again, &[]).is_some_and(|hint| hint.contains("`sink.url`")));
+        assert!(hint(&again, &[]).is_some_and(|hint| hint.contains("sink.url=out2")));
         for other in [
             Counts::default(),
             Counts { records: 1, readings: 1, ..again },

@@ -79,14 +79,14 @@ fn a_job_of_which_nothing_is_usable_says_why() {
     let line = "{\"device\":\"d\",\"sensor\":\"s\",\"ts\":\"noon\",\"value\":1}\n";
     fs::write(&file, line.repeat(5000) + "no\n").unwrap();
     let results = folder.path().join("results");
-    let job = atalaia("score", &file, &results).args(["--format", "json"]).run().success();
+    let job = atalaia("score", &file, &results).args(["--format", "json"]).run().status_is(1);
     let shown = &job.json_lines()[0];
     assert_eq!(shown["refused"], json!({ "bad_time": 5000, "invalid_json": 1 }));
     assert!(shown["hint"].as_str().expect("a hint").contains("`atalaia preview`"), "{shown}");
     assert_eq!(job.stderr.matches("are refused").count(), 1, "said once: {}", job.stderr);
     assert!(job.stderr.contains("noon"), "{}", job.stderr);
 
-    let job = atalaia("score", &file, &folder.path().join("others")).run().success();
+    let job = atalaia("score", &file, &folder.path().join("others")).run().status_is(1);
     assert!(job.stdout.contains("5,001: 5,000 bad_time, 1 invalid_json"), "{}", job.stdout);
     assert!(job.stdout.lines().last().expect("lines").starts_with("nothing was usable"), "{}", job.stdout);
 }
