@@ -174,7 +174,7 @@ mod tests {
     fn data_has_every_column_by_its_name_and_exact_numbers() {
         for severity in [0.1 + 0.2, 1e-300, 5e-324, 1.797_693_134_862_315_7e308, -0.0, 123_456_789.123_456_79] {
             let row = Prediction { severity: Some(severity), ..Prediction::new("d", 7, true) };
-            let event = &events(&[row.clone()])[0];
+            let event = &events(std::slice::from_ref(&row))[0];
             assert_eq!(event, &events(&[row])[0], "the same row, the same bytes");
             let read: serde_json::Value = serde_json::from_slice(&event.body).unwrap();
             let data = &read["data"];

@@ -11,10 +11,13 @@ use axum::response::IntoResponse;
 
 use super::*;
 
+/// To a body that contains this text: a status, and after how many seconds to ask again.
+type Answer = (&'static str, u16, &'static str);
+
 #[derive(Clone, Default)]
 struct Server {
-    /// What it answers to a body that contains the text; else 200.
-    answers: Arc<Mutex<VecDeque<(&'static str, u16, &'static str)>>>,
+    /// Else 200.
+    answers: Arc<Mutex<VecDeque<Answer>>>,
     asked: Arc<Mutex<Vec<(Method, HeaderMap, String)>>>,
 }
 

@@ -35,7 +35,7 @@ async fn turn(world: &World, process: &mut Process) -> Option<Turn> {
 /// What was wrong after a run of this seed, if anything.
 async fn run(seed: u64, guards: Guards) -> Result<(), String> {
     let world = World::new(seed);
-    let from = if seed % 2 == 0 { Begin::Earliest } else { Begin::Latest };
+    let from = if seed.is_multiple_of(2) { Begin::Earliest } else { Begin::Latest };
     world.commit(None);
     let mut owners: Vec<Process> = vec![start(&world, from, guards)];
     for _ in 0..STEPS {
