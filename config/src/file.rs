@@ -53,10 +53,14 @@ fn missing(path: &FilePath) -> Error {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(FilePath::new("."));
     let wanted = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let mut there: Vec<(usize, String)> = Vec::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten().take(LOOKED_AT_MAX) {
+    // Neither folders nor pipes, which nobody may write to.
+    let is_named = |entry: &std::fs::DirEntry| {
+        entry.path().extension().is_some_and(|end| end == "toml" || end == "json")
+            && entry.path().metadata().is_ok_and(|metadata| metadata.is_file())
+    };
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten().filter(is_named).take(LOOKED_AT_MAX) {
         let found = entry.path();
-        let is_named = found.extension().is_some_and(|end| end == "toml" || end == "json");
-        if is_named && is_configuration(&found) {
+        if is_configuration(&found) {
             let name = entry.file_name().to_string_lossy().to_lowercase();
             let shown = if path.parent().is_some_and(|parent| parent.as_os_str().is_empty()) {
                 FilePath::new(&entry.file_name()).display().to_string()

@@ -74,6 +74,7 @@ fn urls(config: &Config, verdict: &mut Verdict) {
         ("sink.late", sink.late.as_ref(), &config.storage),
         ("sink.quarantine", sink.quarantine.as_ref(), &config.storage),
         ("sink.state", sink.state.as_ref(), &config.storage),
+        ("sink.runs", sink.runs.as_ref(), &config.storage),
         ("score.models", Some(&config.score.models), models),
         ("telemetry.logs", config.telemetry.logs.as_ref(), &config.storage),
         ("ingest.event_hubs.ownership.url", ownership.filter(|url| url.contains("://")), &config.storage),

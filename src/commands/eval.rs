@@ -33,7 +33,7 @@ use windows::{Dataset, Judge, Score};
 ///
 /// Labels are a column of a CSV file of rows (`datetime;…;anomaly`), or intervals, in CSV (columns `from` and `to`, if need be `device` and
 /// `sensor`) or JSON ({"windows": [[from, to], …]}, also below names of devices). With a column of labels, rows are counted, and each is
-/// judged by a window as --causal says; with intervals, windows are counted, and one that overlaps an interval should be an alarm.
+/// judged by a window as --causal says; with intervals, windows are counted, and one that overlaps an interval, whose ends belong to it, should be an alarm.
 /// Labels without a sensor are of the whole device: an alarm of any of its series is one. What has no score is no alarm.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

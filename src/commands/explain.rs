@@ -134,13 +134,15 @@ fn find_row(args: &Args, config: &Config, runtime: &Runtime) -> anyhow::Result<R
     {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let near = config::nearest(sensor, names.iter().copied());
-        let meant =
-            near.map_or_else(|| format!("it has {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
+        let meant = near.map_or_else(
+            || format!("it has {}", escaped(&names.join(", "))),
+            |near| format!("did you mean `{}`?", escaped(near)),
+        );
         bail!("`{device}` has no window of `{sensor}` at {moment}\n{meant}");
     }
     if args.sensor.is_none() && names.len() > 1 {
         let names: Vec<String> = names.into_iter().collect();
-        bail!("`{device}` has several windows at {moment}: of {}\nname one with --sensor", names.join(", "));
+        bail!("`{device}` has several windows at {moment}: of {}\nname one with --sensor", escaped(&names.join(", ")));
     }
     // Readings from several partitions make several rows; one with an alarm is what is asked about.
     rows.sort_by_key(|row| (!row.is_anomaly, row.decision.is_none()));

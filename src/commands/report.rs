@@ -139,8 +139,8 @@ pub(crate) fn write(order: &Order<'_>, config: &Config, runtime: &Runtime) -> an
     place.of(part);
     let gathered = gather::gather(&place, part, truth, runtime)?;
     if gathered.truth.as_ref().is_some_and(|truth| !truth.is_about_these && !truth.is_empty()) {
-        tracing::warn!(
-            "no device of the labels is among the predictions: correct the names, or name it as DEVICE=FILE"
+        bail!(
+            "no device of the labels is among the predictions\ncorrect the names, or name the device as --labels DEVICE=FILE"
         );
     }
     let predictions = place.predictions.as_ref().map_or(place.shown.as_str(), |dataset| &dataset.place);

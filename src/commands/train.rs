@@ -137,6 +137,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let runtime = Runtime::new()?;
     let shutdown = Shutdown::on_signals(runtime.handle());
     let to = store::open(&args.to, config.model_storage()).context("open the place of the models")?;
+    if to.local_root.as_ref().is_some_and(|root| root.is_file()) {
+        bail!("`{}` is a file: models go into a folder\nname another place with `--to`", args.to);
+    }
     runtime.block_on(store::check_writable(&to)).context("try the place of the models")?;
     let job =
         Job { args: &args, options: args.train.options(), config: &config, runtime: &runtime, shutdown: &shutdown };
@@ -149,7 +152,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if models.is_empty() {
-        bail!("{}", nothing(&lines, windows, left_out));
+        bail!("{}", nothing(&lines, windows, left_out, read));
     }
     let trained = models.len();
     existing::keep(existing, &mut models, &mut lines);
@@ -313,10 +316,10 @@ fn nothing_to_do(args: &Args, existing: &BTreeMap<ModelKey, Model>) -> anyhow::R
 }
 
 /// Why there is no model at all.
-fn nothing(lines: &[Line], windows: u64, left_out: LeftOut) -> String {
+fn nothing(lines: &[Line], windows: u64, left_out: LeftOut, read: Read) -> String {
     let failure = lines.iter().find_map(|line| line.failure.as_deref());
     let because = match failure {
-        _ if windows == 0 => format!("no whole window was left ({})", left_out.text()),
+        _ if windows == 0 => format!("no whole window was left ({}) {}", left_out.text(), read.text()),
         Some(failure) => format!("{} keys, none with a model; of the first one: {failure}", lines.len()),
         None => "no key of the history is to be trained".into(),
     };

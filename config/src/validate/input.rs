@@ -16,6 +16,10 @@ pub(super) fn source(ingest: &Config, verdict: &mut Verdict) {
     match ingest.source {
         SourceKind::Kafka => kafka(&ingest.kafka, verdict),
         SourceKind::EventHubs => event_hubs::check(&ingest.event_hubs, verdict),
+        SourceKind::Files if ingest.files.path.starts_with("file://") => verdict.refuse(
+            "ingest.files.path",
+            "`ingest.files.path` is a URL: write the path alone, without `file://`",
+        ),
         SourceKind::Files if ingest.files.path.contains("://") => verdict.refuse(
             "ingest.files.path",
             "`ingest.files.path` is a URL, but files are read from this machine: copy them first, or mount the store; or let its tool write them \
@@ -63,6 +67,8 @@ fn kafka(kafka: &ingest::kafka::Config, verdict: &mut Verdict) {
     }
     let without_port = |broker: &&str| !broker.is_empty() && !broker.contains("://") && !has_port(broker);
     if let Some(broker) = kafka.brokers.split(',').map(str::trim).find(without_port) {
+        // A password may stand before the host.
+        let broker = broker.rsplit('@').next().unwrap_or_default();
         let host =
             broker.split(':').next().filter(|host| !host.is_empty() && !broker.starts_with('[')).unwrap_or("HOST");
         verdict.refuse(

@@ -5,6 +5,7 @@ use std::io::BufRead;
 use std::path::Path;
 use std::sync::Arc;
 
+use tracing::warn;
 use types::{PartitionId, Position};
 
 use super::avro::AvroFile;
@@ -251,6 +252,10 @@ fn header(opened: &mut Opened, framer: &mut Framer, plan: &Plan) -> Result<Optio
     if let Some((setting, name)) = plan.lacks(&columns) {
         let near = nearest(name, columns.iter().cloned());
         return Err(Error::NoColumn { path: path.clone(), setting, name: name.to_owned(), near, columns });
+    }
+    for (setting, name) in plan.missing(&columns) {
+        let near = nearest(name, columns.iter().cloned()).join(", ");
+        warn!(file = %path.display(), column = name, near, "`ingest.decode.{setting}` names a column that the file does not have: nothing is read of it");
     }
     if let Some(name) = plan.ambiguous(&columns) {
         return Err(problem(format!("`{name}` stands in it twice")));

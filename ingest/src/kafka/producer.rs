@@ -72,7 +72,14 @@ impl Producer {
             topic = topic.set(key, value);
         }
         let options = AdminOptions::new().request_timeout(Some(timeout)).operation_timeout(Some(timeout));
-        let outcomes = block_on(admin.create_topics([&topic], &options)).map_err(|error| failed(&error))?;
+        let outcomes =
+            block_on(admin.create_topics([&topic], &options)).map_err(|error| match error.rdkafka_error_code() {
+                // Of the client, not of a broker: there was none to ask.
+                Some(RDKafkaErrorCode::OperationTimedOut) => {
+                    failed(&KafkaError::Global(RDKafkaErrorCode::AllBrokersDown))
+                }
+                _ => failed(&error),
+            })?;
         let is_new = match outcomes.into_iter().next() {
             Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => false,
             Some(Err((_, code))) => return Err(failed(&KafkaError::Global(code))),

@@ -62,8 +62,8 @@ impl Document<'_> {
         if self.is_given("score.models") {
             lines.entry(Entry::text("models", models));
         } else {
-            let why = format!("none yet; make them: atalaia train -c {name} --to models, and write \"models\" here");
-            lines.entry(Entry::text("models", "").why(&why));
+            let why = format!("made by: atalaia train -c {name} --to models; empty: windows without scores");
+            lines.entry(Entry::text("models", "models").why(&why));
         }
         self.features(&mut lines);
         section(&mut lines, &given, "score");

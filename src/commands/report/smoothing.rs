@@ -29,7 +29,8 @@ impl Smoothing {
         let (Some(decision), Some(severity)) = (row.decision, row.severity) else { return };
         let scale = (-severity).exp_m1();
         let rho = decision / scale;
-        if scale.abs() < SCALE_MIN || !rho.is_finite() {
+        // Far out, too, many severities mean one decision.
+        if scale.abs() < SCALE_MIN || 1.0 + scale < SCALE_MIN || !rho.is_finite() {
             return;
         }
         let is_known = self.rhos.len() < SERIES_MAX || self.rhos.contains_key(&series);

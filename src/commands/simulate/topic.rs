@@ -93,13 +93,17 @@ impl Outlet for Topic {
     }
 
     fn whereabouts(&self) -> Whereabouts {
-        let Config { brokers, topic, allow_plaintext, properties, .. } = &self.config;
+        let Config { brokers, topic, allow_plaintext, properties, secrets, .. } = &self.config;
         let mut next = format!("atalaia init --sample {} --brokers {}", shell_word(topic), shell_word(brokers));
         if *allow_plaintext {
             next.push_str(" --set ingest.kafka.allow_plaintext=true");
         }
         for (name, value) in properties {
             next.push_str(&format!(" --set {}", shell_word(&format!("ingest.kafka.properties.{name}={value}"))));
+        }
+        for (name, place) in secrets {
+            let setting = format!("ingest.kafka.secrets.{name}={}", place.reference());
+            next.push_str(&format!(" --set {}", shell_word(&setting)));
         }
         Whereabouts { place: format!("topic {topic} on {brokers}"), next: Some(next) }
     }

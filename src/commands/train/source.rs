@@ -14,6 +14,7 @@ use types::{Micros, PartitionId, Reading};
 use super::exclude::Excluded;
 use super::history::History;
 use crate::commands::input;
+use crate::commands::output::grouped;
 use crate::commands::progress::Counter;
 use crate::runtime::Runtime;
 use crate::shutdown::Shutdown;
@@ -63,6 +64,17 @@ pub(crate) struct Read {
     pub(crate) readings: u64,
     /// Records and readings that were refused, late or malformed.
     pub(crate) refused: u64,
+}
+
+impl Read {
+    /// For the question why so little came of it.
+    pub(super) fn text(self) -> String {
+        let Read { records, readings, refused } = self;
+        let [records, readings, refused] = [records, readings, refused].map(grouped);
+        format!(
+            "of {records} records with {readings} readings, {refused} refused; `--since` and `--until` bound what counts"
+        )
+    }
 }
 
 /// Reads the source to its end.
