@@ -59,6 +59,9 @@ pub(crate) fn begin(
     Ok((models, Some(reload)))
 }
 
+/// Advice, on a line of its own.
+const MADE_BY: &str = "\nare there none yet? `atalaia train -c FILE --to PLACE` makes them from history";
+
 // === impl ModelPlace ===
 
 impl ModelPlace {
@@ -88,9 +91,12 @@ impl ModelPlace {
         let newer = self.place.newer(older, left, shown).await;
         if newer.is_err() {
             // Says what is wrong with the place itself, where that is so; loading only says what the service answered.
-            store::check(&self.location).await.context("open the place of the models")?;
+            let checked = store::check(&self.location).await;
+            let is_missing = matches!(checked, Err(store::Error::FolderMissing { .. }));
+            checked.context(format!("open the place of the models{}", if is_missing { MADE_BY } else { "" }))?;
         }
-        newer.with_context(|| format!("load the models from `{}`", self.name))
+        let are_none = matches!(newer, Err(score::Error::NoModels { .. }));
+        newer.with_context(|| format!("load the models from `{}`{}", self.name, if are_none { MADE_BY } else { "" }))
     }
 
     /// The first set; none if the store does not answer for so long.

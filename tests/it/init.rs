@@ -55,7 +55,7 @@ fn from_a_file_to_rows() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     sample(folder);
-    let told = init(folder).args(["--sample", "readings.jsonl"]).run().success().stdout;
+    let told = init(folder).args(["--sample", "readings.jsonl", "--set", "score.models="]).run().success().stdout;
     assert!(told.contains("120 of 121 records decode into 120 readings of 2 devices, 1 sensor"), "{told}");
     assert!(told.contains("1 refused as bad_value (record 41: `val` is `n/a`"), "{told}");
     assert!(told.contains("atalaia preview -c pipeline.toml"), "{told}");
@@ -95,7 +95,7 @@ fn from_a_topic_to_rows() {
     let folder = folder.path();
     let told = init(folder)
         .args(["--sample", &topic.name, "--brokers", &topic.brokers, "-o", "plant.toml"])
-        .args(["--set", "ingest.kafka.properties.\"fetch.wait.max.ms\"=50"])
+        .args(["--set", "ingest.kafka.properties.\"fetch.wait.max.ms\"=50", "--set", "score.models="])
         .run()
         .success()
         .stdout;
@@ -186,7 +186,7 @@ fn a_device_that_only_the_service_names_is_found_in_files_of_capture() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let capture = Path::new(env!("CARGO_MANIFEST_DIR")).join("ingest/tests/avro/capture-0.avro");
-    init(folder).arg("--sample").arg(&capture).run().success();
+    init(folder).arg("--sample").arg(&capture).args(["--set", "score.models="]).run().success();
     let text = fs::read_to_string(folder.join("pipeline.toml")).unwrap();
     assert!(text.contains("\ndevice_property = \"iothub-connection-device-id\""), "{text}");
     Atalaia::new("score").current_dir(folder).args(["-c", "pipeline.toml"]).run().success();
@@ -218,6 +218,9 @@ fn an_export_of_a_spreadsheet_loses_no_cell() {
     let folder = folder.path();
     fs::copy(root.join("tests/data/init/european.csv"), folder.join("export.csv")).unwrap();
     let told = init(folder).args(["--sample", "export.csv"]).run().success().stdout;
+    let early = Atalaia::new("score").current_dir(folder).args(["-c", "pipeline.toml"]).run().status_is(1);
+    assert!(early.stderr.contains("atalaia train"), "no rows before there are models: {}", early.stderr);
+    assert!(!folder.join("out/state").exists(), "and nothing is read");
     assert!(told.contains("10 of 10 records decode into 18 readings of 2 devices, 2 sensors; 1 refused"), "{told}");
     let text = fs::read_to_string(folder.join("pipeline.toml")).unwrap();
     assert!(text.contains("`Zustand` (words)"), "{text}");
@@ -230,6 +233,7 @@ fn an_export_of_a_spreadsheet_loses_no_cell() {
 
     let score = |set: &[&str]| {
         let job = Atalaia::new("score").current_dir(folder).args(["-c", "pipeline.toml", "--format", "json"]);
+        let job = job.args(["--set", "score.models="]);
         json(&set.iter().fold(job, |job, set| job.args(["--set", set])).run().success())["counts"].clone()
     };
     // Twenty cells of sensors, of which one is empty and one `n/a`; ten of words.

@@ -73,7 +73,7 @@ fn brings_rows(service: Atalaia, azurite: &Azurite, container: &Container) -> Ru
 #[test]
 fn dashboards_and_alerts_ask_for_metrics_that_exist() {
     let mut sources = String::new();
-    for folder in ["src", "ingest/src", "aggregate/src", "score/src", "sink/src"] {
+    for folder in ["src", "ingest/src", "aggregate/src", "score/src", "sink/src", "forward/src"] {
         gather(&root().join(folder), &mut sources);
     }
     let asked_for = metrics_asked_for();

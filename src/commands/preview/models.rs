@@ -95,16 +95,7 @@ impl Models {
 
     fn unusable(error: &anyhow::Error) -> Models {
         let stand_in = Arc::new(ModelSet::unavailable());
-        let mut hints = report::hints(error);
-        let are_none = error.chain().any(|cause| {
-            let of_store = cause.downcast_ref::<store::Error>();
-            let of_models = cause.downcast_ref::<score::Error>();
-            of_store.is_some_and(|error| matches!(error, store::Error::FolderMissing { .. }))
-                || of_models.is_some_and(|error| matches!(error, score::Error::NoModels { .. }))
-        });
-        if are_none {
-            hints.insert(0, "are there none yet? `atalaia train -c FILE --to PLACE` makes them from history".into());
-        }
+        let hints = report::hints(error);
         Models::Unusable { stand_in, problem: report::chain(error), hints }
     }
 }
