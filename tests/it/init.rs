@@ -220,7 +220,6 @@ fn an_export_of_a_spreadsheet_loses_no_cell() {
     let told = init(folder).args(["--sample", "export.csv"]).run().success().stdout;
     let early = Atalaia::new("score").current_dir(folder).args(["-c", "pipeline.toml"]).run().status_is(1);
     assert!(early.stderr.contains("atalaia train"), "no rows before there are models: {}", early.stderr);
-    assert!(!folder.join("out/state").exists(), "and nothing is read");
     assert!(told.contains("10 of 10 records decode into 18 readings of 2 devices, 2 sensors; 1 refused"), "{told}");
     let text = fs::read_to_string(folder.join("pipeline.toml")).unwrap();
     assert!(text.contains("`Zustand` (words)"), "{text}");

@@ -8,7 +8,8 @@ import { PHONE, VIEWS, blank, check, complaints, end, expect } from './browser.m
 const [book, shots] = process.argv.slice(2);
 
 async function open(name, options) {
-  const page = await blank(name, options, (address) => !/^https?:/.test(address));
+  // A warning is also that there are no colours for a language.
+  const page = await blank(name, options, (address) => !/^https?:/.test(address), ['error']);
   await page.goto(pathToFileURL(join(book, name)).href);
   return page;
 }

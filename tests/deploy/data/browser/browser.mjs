@@ -34,10 +34,10 @@ export function expect(holds, why) {
 }
 
 /** A page that was not opened yet. Its complaints are kept: of the console, of scripts, and requests that are not `allowed` (a function of the address). */
-export async function blank(name, options, allowed) {
+export async function blank(name, options, allowed, levels = ['error', 'warning']) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
-  page.on('console', (message) => ['error', 'warning'].includes(message.type()) && complaints.push(`${name}: ${message.text()}`));
+  page.on('console', (message) => levels.includes(message.type()) && complaints.push(`${name}: ${message.text()}`));
   page.on('pageerror', (error) => complaints.push(`${name}: ${error.message}`));
   page.on('dialog', (dialog) => complaints.push(`${name}: a dialog: ${dialog.message()}`) && dialog.dismiss());
   page.on('request', (request) => allowed(request.url()) || complaints.push(`${name} asks ${request.url()}`));
