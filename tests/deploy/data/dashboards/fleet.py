@@ -9,10 +9,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -45,6 +47,8 @@ emulator = true
 endpoint = "{azurite}"
 [run]
 workers = 2
+[forward.webhook]
+url = "{hook}"
 """
 
 PROMETHEUS = """
@@ -54,6 +58,20 @@ scrape_configs:
   - job_name: atalaia
     file_sd_configs: [{{ files: ["{targets}"], refresh_interval: 1s }}]
 """
+
+
+class Hook(BaseHTTPRequestHandler):
+    """Takes anomalies, and does nothing with them."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
 
 
 class Fleet:
@@ -67,7 +85,10 @@ class Fleet:
         container = f"watched-{os.getpid()}"
         blobs = [os.environ["ATALAIA_TEST_PYTHON"], "-B", ROOT / "tests/services/blobs.py", "create", self.azurite, container]
         subprocess.run(blobs, check=True, stdout=subprocess.DEVNULL)
-        pipeline = PIPELINE.format(kafka=self.kafka, container=container, azurite=self.azurite)
+        self.hook = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+        threading.Thread(target=self.hook.serve_forever, daemon=True).start()
+        hook = f"http://127.0.0.1:{self.hook.server_port}/anomalies"
+        pipeline = PIPELINE.format(kafka=self.kafka, container=container, azurite=self.azurite, hook=hook)
         self.config = self.written("pipeline.toml", pipeline)
         self.registry = f"az://{container}/models"
         self.targets = self.written("targets.json", "[]")
@@ -89,6 +110,7 @@ class Fleet:
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
+        self.hook.shutdown()
 
     def lives_through_a_day(self):
         """In two minutes: history, models, readings, a second instance, newer models."""
