@@ -101,7 +101,7 @@ impl Cli {
     /// Runs the command that was asked for.
     ///
     /// # Errors
-    /// Whatever stopped it; [`crate::report::print`] shows it.
+    /// Whatever stopped it; [`crate::failure::print`] shows it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         if self.global.quiet {
             telemetry::be_quiet();

@@ -3,6 +3,7 @@
 pub mod cli;
 mod commands;
 pub mod core_dumps;
+pub mod failure;
 mod forwarding;
 mod http;
 mod memory;
@@ -11,7 +12,6 @@ pub mod pipeline;
 mod probes;
 pub mod process;
 mod reload;
-pub mod report;
 mod runtime;
 mod scrape;
 mod settings;

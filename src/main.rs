@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use atalaia::{cli, core_dumps, report};
+use atalaia::{cli, core_dumps, failure};
 
 /// In place of the C library's for librdkafka as well: its threads allocate what our workers give back.
 #[global_allocator]
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     match cli::Cli::read().run() {
         Ok(status) => status,
         Err(error) => {
-            report::print(&error);
+            failure::print(&error);
             ExitCode::FAILURE
         }
     }

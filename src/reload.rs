@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
 use crate::runtime::Runtime;
-use crate::{memory, report, wall};
+use crate::{failure, memory, wall};
 
 /// How soon it is tried again while there are no models at all.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
@@ -59,8 +59,13 @@ pub(crate) fn begin(
     Ok((models, Some(reload)))
 }
 
-/// Advice, on a line of its own.
-const MADE_BY: &str = "\nare there none yet? `atalaia train -c FILE --to PLACE` makes them from history";
+/// Advice for a place without models, on a line of its own.
+fn made_by(place: &str) -> &'static str {
+    match place.contains("atalaia-demo") {
+        true => "\n`atalaia demo` makes its models, in the folder in which it is started: run it first",
+        false => "\nare there none yet? `atalaia train -c FILE --to PLACE` makes them from history",
+    }
+}
 
 // === impl ModelPlace ===
 
@@ -93,10 +98,12 @@ impl ModelPlace {
             // Says what is wrong with the place itself, where that is so; loading only says what the service answered.
             let checked = store::check(&self.location).await;
             let is_missing = matches!(checked, Err(store::Error::FolderMissing { .. }));
-            checked.context(format!("open the place of the models{}", if is_missing { MADE_BY } else { "" }))?;
+            let advice = if is_missing { made_by(&self.name) } else { "" };
+            checked.context(format!("open the place of the models{advice}"))?;
         }
         let are_none = matches!(newer, Err(score::Error::NoModels { .. }));
-        newer.with_context(|| format!("load the models from `{}`{}", self.name, if are_none { MADE_BY } else { "" }))
+        let advice = if are_none { made_by(&self.name) } else { "" };
+        newer.with_context(|| format!("load the models from `{}`{advice}", self.name))
     }
 
     /// The first set; none if the store does not answer for so long.
@@ -106,7 +113,7 @@ impl ModelPlace {
         loop {
             let problem = match self.newer(&empty).await {
                 Ok(loaded) => return Ok(loaded),
-                Err(error) if may_pass(&error) => report::chain(&error),
+                Err(error) if may_pass(&error) => failure::chain(&error),
                 Err(error) => return Err(error),
             };
             let left = at_most.saturating_sub(begun.elapsed());
@@ -231,7 +238,7 @@ impl Watch {
             }
             Err(error) => {
                 score::metrics::reload_failed();
-                let (problem, hint) = (report::chain(&error), report::hints(&error).join("; "));
+                let (problem, hint) = (failure::chain(&error), failure::hints(&error).join("; "));
                 error!(problem, hint, set = in_use.id(), "newer models cannot be used: those in use stay");
             }
         }

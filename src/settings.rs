@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
 use crate::commands::ConfigArgs;
-use crate::{report, telemetry};
+use crate::{failure, telemetry};
 
 const RELOADS: &str = "atalaia_config_reloads_total";
 
@@ -66,11 +66,11 @@ impl Settings {
         let config = match self.args.read() {
             Ok(config) => config,
             Err(problem) => {
-                let hint = report::hints(&problem).join("; ");
+                let hint = failure::hints(&problem).join("; ");
                 error!(
                     hint,
                     "SIGHUP: the configuration cannot be used, and nothing has changed: {}",
-                    report::chain(&problem)
+                    failure::chain(&problem)
                 );
                 return "failed";
             }
@@ -79,7 +79,7 @@ impl Settings {
         let (now, later): (Vec<_>, Vec<_>) = changed.iter().partition(|setting| ADJUSTABLE.contains(&setting.as_str()));
         if !now.is_empty() {
             if let Err(problem) = telemetry::adjust(&config.telemetry) {
-                error!("SIGHUP: nothing has changed: {}", report::chain(&problem));
+                error!("SIGHUP: nothing has changed: {}", failure::chain(&problem));
                 return "failed";
             }
             self.in_force.telemetry.log.clone_from(&config.telemetry.log);

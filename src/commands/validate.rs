@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use self::show::Show;
 use super::{ConfigArgs, Format};
-use crate::report;
+use crate::failure;
 
 /// Checks a configuration and says what it amounts to
 ///
@@ -99,7 +99,7 @@ impl Finding {
     }
 
     fn problem(about: &str, error: &anyhow::Error) -> Self {
-        Finding { remedies: report::hints(error), ..Finding::new(about, Verdict::Problem, report::chain(error)) }
+        Finding { remedies: failure::hints(error), ..Finding::new(about, Verdict::Problem, failure::chain(error)) }
     }
 
     fn of(about: &str, outcome: anyhow::Result<String>) -> Self {

@@ -32,7 +32,7 @@ pub(super) use self::open::{NotHandedOver, Opening};
 use self::skew::Skew;
 use self::vitals::Vitals;
 use super::{Counts, Job, Keeper, Progress, metrics};
-use crate::report;
+use crate::failure;
 use crate::telemetry::trace;
 use crate::wall;
 
@@ -189,8 +189,8 @@ impl Task<'_> {
             }
             Err(refusal) => {
                 let refusal = anyhow::Error::new(refusal);
-                let hints = report::hints(&refusal).join("; ");
-                error!(partition = %self.partition, hint = hints, "cannot drain: {}", report::chain(&refusal));
+                let hints = failure::hints(&refusal).join("; ");
+                error!(partition = %self.partition, hint = hints, "cannot drain: {}", failure::chain(&refusal));
                 self.looked_for_drain_at = Some(now + REFUSED_DRAIN);
             }
         }

@@ -13,7 +13,7 @@ use super::board::POST_EVERY;
 use super::opening::{Openings, Step};
 use super::task::{NotHandedOver, Opening, Task, Turn};
 use super::{Counts, Ending, Finish, Job, Keeper, PartitionStatus, Progress};
-use crate::report;
+use crate::failure;
 use crate::shutdown::Shutdown;
 
 /// How long a poll may wait: bounds how late a timer of a task can be.
@@ -248,7 +248,7 @@ impl<'a> Worker<'a> {
     fn failed(&mut self, partition: PartitionId, error: anyhow::Error) -> anyhow::Result<()> {
         let now = self.job.clock.now();
         if may_heal(&error) {
-            let why = report::chain(&error);
+            let why = failure::chain(&error);
             warn!(%partition, error = why, "the partition cannot be taken over yet, retrying");
             self.progress.board.claiming(self.number, &partition, Some(why));
             self.openings.add_later(partition, now);
@@ -257,10 +257,10 @@ impl<'a> Worker<'a> {
         if self.job.ending != Ending::Never {
             return Err(error).with_context(|| format!("partition `{partition}`"));
         }
-        let hint = report::hints(&error).join("; ");
+        let hint = failure::hints(&error).join("; ");
         self.progress.board.claiming(self.number, &partition, None);
-        error!(%partition, hint, "the partition is halted: {}", report::chain(&error));
-        self.progress.board.halted(self.number, &partition, &format!("{}; {hint}", report::chain(&error)));
+        error!(%partition, hint, "the partition is halted: {}", failure::chain(&error));
+        self.progress.board.halted(self.number, &partition, &format!("{}; {hint}", failure::chain(&error)));
         self.openings.halt(partition, now);
         Ok(())
     }

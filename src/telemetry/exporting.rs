@@ -23,7 +23,7 @@ use super::copies::{self, Line};
 use super::otlp::{self, Exporter};
 use super::pump::{self, Queue};
 use super::wire::{Signal, Wire};
-use crate::report;
+use crate::failure;
 
 /// So long at most the end of the process waits for the rest to be sent.
 const FLUSH_MAX: Duration = Duration::from_secs(2);
@@ -181,9 +181,9 @@ fn note(message: String, fields: Vec<(&'static str, Value)>) {
 
 /// The error that ends the process: on standard error `report` shows it.
 pub(crate) fn failed(error: &anyhow::Error) {
-    let hints = report::hints(error).join("; ");
+    let hints = failure::hints(error).join("; ");
     let fields = if hints.is_empty() { Vec::new() } else { vec![("hint", Value::StringValue(hints))] };
-    note(report::chain(error), fields);
+    note(failure::chain(error), fields);
 }
 
 /// Sends the rest, within a bound; from then on nothing is sent any more.

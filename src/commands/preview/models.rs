@@ -12,8 +12,8 @@ use strsim::damerau_levenshtein;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use crate::failure;
 use crate::reload::ModelPlace;
-use crate::report;
 
 /// What is known of the models.
 pub(super) enum Models {
@@ -95,8 +95,8 @@ impl Models {
 
     fn unusable(error: &anyhow::Error) -> Models {
         let stand_in = Arc::new(ModelSet::unavailable());
-        let hints = report::hints(error);
-        Models::Unusable { stand_in, problem: report::chain(error), hints }
+        let hints = failure::hints(error);
+        Models::Unusable { stand_in, problem: failure::chain(error), hints }
     }
 }
 

@@ -12,7 +12,7 @@ use super::inquiry::Inquiry;
 use super::{Common, Desk, time, time_or_none};
 use crate::commands::output::{Output, grouped};
 use crate::commands::{Format, progress};
-use crate::{pipeline, report, wall};
+use crate::{failure, pipeline, wall};
 
 mod show;
 
@@ -135,7 +135,7 @@ fn ask_source(desk: &Desk, survey: &mut Survey) {
         Ok(())
     });
     if let Err(error) = asked {
-        survey.unasked = Some(report::chain(&error));
+        survey.unasked = Some(failure::chain(&error));
     }
 }
 
@@ -166,7 +166,7 @@ fn is_no_partition(error: &ingest::Error) -> bool {
 impl Found {
     fn trouble(&mut self, error: impl std::error::Error + Send + Sync + 'static) {
         let error = anyhow::Error::new(error);
-        self.problems.push(Problem { text: report::chain(&error), remedies: report::hints(&error) });
+        self.problems.push(Problem { text: failure::chain(&error), remedies: failure::hints(&error) });
     }
 
     fn lag(&self) -> Option<i64> {

@@ -25,7 +25,7 @@ use self::service::{Asking, Said};
 use self::view::View;
 use super::output::Output;
 use super::{Format, progress};
-use crate::report;
+use crate::failure;
 use crate::runtime::Runtime;
 use crate::shutdown::Shutdown;
 use crate::terminal::{self, Key, Screen, Theme};
@@ -93,7 +93,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut view = View::of(&args.url);
     let mut raw = Vec::new();
     for (number, (url, said)) in args.url.iter().zip(said).enumerate() {
-        let said = said.map_err(|error| report::chain(&error));
+        let said = said.map_err(|error| failure::chain(&error));
         raw.push(instance(url, &said));
         view.take(number, 0.0, said.map(|said| said.documents));
     }

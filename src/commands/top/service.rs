@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 
 use super::documents::{Documents, NAMES};
-use crate::{http, report};
+use crate::{failure, http};
 
 /// For each document; a service that is well answers in milliseconds.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
@@ -79,7 +79,7 @@ impl Asking {
             let sender = sender.clone();
             let ask_again = move || {
                 while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-                    let said = ask(&url).map_err(|error| report::chain(&error));
+                    let said = ask(&url).map_err(|error| failure::chain(&error));
                     if sender.send((number, said)).is_err() {
                         return;
                     }

@@ -215,7 +215,7 @@ mod tests {
         config.score.models = models.display().to_string();
         let runtime = Runtime::new().unwrap();
         let error = super::models(&config, &runtime).expect_err("one is bad");
-        let text = crate::report::chain(&error);
+        let text = crate::failure::chain(&error);
         assert!(text.starts_with("1 file cannot be used, 15 models can: ") && text.contains("model_99_1"), "{text}");
         config.score.on_bad_model = OnBadModel::Skip;
         let said = super::models(&config, &runtime).unwrap();

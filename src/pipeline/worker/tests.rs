@@ -97,7 +97,7 @@ fn forestalled(name: &str, ending: Ending) -> anyhow::Result<()> {
 #[test]
 fn a_job_whose_last_commit_is_forestalled_is_not_done_and_a_service_that_stops_leaves_it_at_that() {
     let error = forestalled("a-job", Ending::WhenRead { close: Close::Due, partitions: 1 }).unwrap_err();
-    let (said, hints) = (report::chain(&error), report::hints(&error));
+    let (said, hints) = (failure::chain(&error), failure::hints(&error));
     assert_eq!(said, "partition `t-0`: another owner has taken the partition over before the last commit");
     assert!(hints[0].starts_with("run the job again"), "{hints:?}");
     forestalled("a-service", Ending::Never).unwrap();
