@@ -41,7 +41,7 @@ pub(crate) fn describe() {
     describe_counter!(
         IGNORED_CELLS,
         Unit::Count,
-        "Cells of wide records that are neither readings nor refused, by why: a sensor's and `empty`, by `ignore`, `unlisted` in `sensors`, `nameless`, or `repeated` behind"
+        "Cells of wide records that are neither readings nor refused, by why: a sensor's and `empty`, by `ignore`, `unlisted` in `sensors`, `nameless`, `repeated` behind, or `nested` in an object beside device or time"
     );
     describe_counter!("atalaia_aggregate_late_total", Unit::Count, "Readings whose window was already closed");
     describe_gauge!("atalaia_aggregate_open_windows", Unit::Count, "Windows that hold data and are open, by partition");

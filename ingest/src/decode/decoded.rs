@@ -40,11 +40,13 @@ pub enum Ignored {
     Nameless,
     /// Another field of the same name stands behind it, and the last one counts.
     Repeated,
+    /// It stands beside device or time in an object within the record, where no sensor is looked for.
+    Nested,
 }
 
 impl Ignored {
-    pub const ALL: [Ignored; 5] =
-        [Ignored::Empty, Ignored::Named, Ignored::Unlisted, Ignored::Nameless, Ignored::Repeated];
+    pub const ALL: [Ignored; 6] =
+        [Ignored::Empty, Ignored::Named, Ignored::Unlisted, Ignored::Nameless, Ignored::Repeated, Ignored::Nested];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -54,6 +56,7 @@ impl Ignored {
             Ignored::Unlisted => "unlisted",
             Ignored::Nameless => "nameless",
             Ignored::Repeated => "repeated",
+            Ignored::Nested => "nested",
         }
     }
 }

@@ -237,8 +237,11 @@ impl Walk<'_> {
             }
             if let Some(role) = ends {
                 fields[role as usize] = self.field(token);
-            } else if hit == 0 && level == 0 && self.plan.shape == Shape::Wide {
-                self.sensor(key, token);
+            } else if hit == 0 && self.plan.shape == Shape::Wide {
+                match level {
+                    0 => self.sensor(key, token),
+                    _ => self.scratch.ignore(Text::Record(key.span), Ignored::Nested),
+                }
             }
             scanner.skip(token)?;
         }
@@ -257,16 +260,19 @@ impl Walk<'_> {
         } else {
             key.span.of(self.record)
         };
-        let (mut hit, mut ends) = (0, None);
+        let (mut hit, mut ends, mut again) = (0, None, false);
         for role in Role::ALL {
             let path = self.plan.path(role);
             if wanted & 1 << role as u8 != 0 && path.get(level).is_some_and(|part| part == name) {
                 hit |= 1 << role as u8;
-                fields[role as usize] = Field::Absent;
+                again |= std::mem::take(&mut fields[role as usize]) != Field::Absent;
                 if path.len() == level + 1 {
                     ends = Some(role);
                 }
             }
+        }
+        if again && self.plan.shape == Shape::Wide {
+            self.scratch.ignore(Text::Record(key.span), Ignored::Repeated);
         }
         (hit, ends)
     }

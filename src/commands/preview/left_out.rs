@@ -69,6 +69,7 @@ impl LeftOut {
                 Ignored::Unlisted => format!("{cells} of columns that are not in `sensors`: {names}"),
                 Ignored::Nameless => format!("{cells} of columns without a name"),
                 Ignored::Repeated => format!("{cells} with another one of the same name behind, which counts: {names}"),
+                Ignored::Nested => format!("{cells} beside device or time in an inner object: {names}"),
             });
         }
         if !self.unread.is_empty() {

@@ -60,6 +60,20 @@ fn what_is_ignored_is_told_of_whole_records_only() {
 }
 
 #[test]
+fn a_device_or_time_that_comes_twice_and_what_stands_beside_it_are_told() {
+    let mut free = wide(&[]);
+    let twice = r#"{"device":7,"ts":1514764800,"a":1,"device":8,"ts":1514764801,"device":9}"#;
+    assert_eq!(ignored(&mut free, twice), "device:repeated ts:repeated device:repeated");
+    let inner = Config { shape: Shape::Wide, device: "meta.id".into(), ..Config::default() };
+    let mut inner = decoder(inner);
+    let row = r#"{"meta":{"id":7,"site":{"x":1},"fw":2},"ts":1514764800,"a":1}"#;
+    check(&mut inner, row, &[("a", 1.0)], &[]);
+    assert_eq!(ignored(&mut inner, row), "site:nested fw:nested");
+    let again = r#"{"meta":{"id":7},"ts":1514764800,"a":1,"meta":{"id":7}}"#;
+    assert_eq!(ignored(&mut inner, again), "meta:repeated");
+}
+
+#[test]
 fn decimal_commas() {
     let columns: Vec<String> = ["device", "ts", "temp", "flow"].map(str::to_owned).to_vec();
     let csv = Config { format: Format::Csv, shape: Shape::Wide, delimiter: ';', columns, ..Config::default() };
