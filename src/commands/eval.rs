@@ -19,10 +19,11 @@ use config::Config;
 use serde_json::json;
 use types::Micros;
 
-use super::output::{Output, grouped};
+use super::output::{Output, escaped, grouped};
 use super::predictions::Predictions;
 use super::{Format, PartialConfig, progress, time};
 use crate::runtime::Runtime;
+use crate::wall;
 use bounds::Bounds;
 use judge::{Causal, Part, Rules};
 use labels::{Columns, Labels};
@@ -140,6 +141,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         );
     }
     let shown = Shown { tracks, rules, are_rows: are_rows.unwrap_or_default() };
+    for doubt in shown.doubts() {
+        tracing::warn!("{doubt}");
+    }
     for file in &args.plot {
         plot::write(file, &shown).with_context(|| format!("write the plot `{}`", file.display()))?;
     }
@@ -195,6 +199,33 @@ fn print(args: &Args, shown: &Shown) -> anyhow::Result<ExitCode> {
 }
 
 impl Shown {
+    /// What makes the figures say nothing, though they are right.
+    fn doubts(&self) -> Vec<String> {
+        let judged = || self.tracks.iter().flat_map(|track| &track.judged);
+        let mut doubts = Vec::new();
+        if judged().all(|judged| judged.score.is_none()) {
+            doubts.push(
+                "nothing that is evaluated has a score, so that nothing can be an alarm: the column `status` says why. \
+                 Without models `atalaia train` makes some"
+                    .to_owned(),
+            );
+        }
+        let labelled = || self.tracks.iter().flat_map(|track| &track.intervals);
+        if let (Some(first), Some(last)) = (labelled().map(|own| own.0).min(), labelled().map(|own| own.1).max())
+            && judged().all(|judged| !judged.is_positive)
+        {
+            let start = judged().map(|judged| judged.start).min().unwrap_or_default();
+            let end = judged().map(|judged| judged.end).max().unwrap_or_default();
+            let [first, last, start, end] = [first, last, start, end].map(wall::text);
+            doubts.push(format!(
+                "no window touches any of the {} labelled intervals, which lie between {first} and {last}; the windows lie between {start} and \
+                 {end}. Compare years, time zones and names",
+                grouped(labelled().count() as u64)
+            ));
+        }
+        doubts
+    }
+
     fn causal(&self) -> &'static str {
         match self.rules.causal {
             Causal::Strict => "strict",
@@ -251,7 +282,16 @@ fn pairs(args: &Args, config: &Config, runtime: &Runtime) -> anyhow::Result<Vec<
     }
     let pair = |(index, predictions): (usize, Predictions)| {
         let mut dataset = Dataset::default();
-        predictions.rows(runtime, |row| dataset.add(row))?;
+        let pipelines = predictions.rows(runtime, |row| dataset.add(row))?;
+        if let Some([one, other]) = pipelines.overlapping() {
+            tracing::warn!(
+                "`{}` holds rows of several pipelines about the same time, such as `{}` and `{}`: they are judged together, and a window is \
+                 an alarm if any of them says so",
+                predictions.place,
+                escaped(one),
+                escaped(other)
+            );
+        }
         if dataset.rows == 0 {
             bail!("no rows in `{}`", predictions.place);
         }

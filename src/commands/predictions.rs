@@ -1,6 +1,8 @@
 //! Rows of `predictions` from any folder or URL, whoever wrote them: what was scored is evaluated, explained and watched by
 //! commands that need no pipeline.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, bail};
 use arrow::array::{Array, AsArray, BooleanArray, Float64Array, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Float64Type, TimestampMicrosecondType};
@@ -145,9 +147,48 @@ impl Predictions {
         })
     }
 
-    /// Shows every row.
-    pub(crate) fn rows(&self, runtime: &Runtime, mut show: impl FnMut(Row<'_>)) -> anyhow::Result<()> {
-        self.watched(runtime, |file| rows(file, &mut show))
+    /// Shows every row; gives the pipelines that wrote them.
+    pub(crate) fn rows(&self, runtime: &Runtime, mut show: impl FnMut(Row<'_>)) -> anyhow::Result<Pipelines> {
+        let mut pipelines = Pipelines::default();
+        self.watched(runtime, |file| {
+            let pipeline = file.footer.pipeline.clone();
+            let mut span = None;
+            rows(file, &mut |row| {
+                let (first, end) = span.unwrap_or((row.start, row.end));
+                span = Some((row.start.min(first), row.end.max(end)));
+                show(row);
+            })?;
+            pipelines.add(pipeline, span);
+            Ok(())
+        })?;
+        Ok(pipelines)
+    }
+}
+
+/// Who wrote rows, with the time that they span.
+#[derive(Debug, Default)]
+pub(crate) struct Pipelines(BTreeMap<String, (Micros, Micros)>);
+
+impl Pipelines {
+    fn add(&mut self, name: Option<String>, span: Option<(Micros, Micros)>) {
+        if let (Some(name), Some((first, end))) = (name, span) {
+            let own = self.0.entry(name).or_insert((first, end));
+            *own = (own.0.min(first), own.1.max(end));
+        }
+    }
+
+    /// Two that speak of the same time: a window may have a row of each.
+    pub(crate) fn overlapping(&self) -> Option<[&str; 2]> {
+        let mut spans: Vec<_> = self.0.iter().map(|(name, (first, end))| (*first, *end, name.as_str())).collect();
+        spans.sort_unstable();
+        let mut longest = *spans.first()?;
+        for next in spans.into_iter().skip(1) {
+            if next.0 < longest.1 {
+                return Some([longest.2, next.2]);
+            }
+            longest = next;
+        }
+        None
     }
 }
 
@@ -216,5 +257,23 @@ impl<'a> Columns<'a> {
             status: self.status.value(row),
             model_key: text(self.model_key, row),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pipelines_of_one_time_are_told_from_those_of_one_day_each() {
+        let of = |spans: &[(&str, Micros, Micros)]| {
+            let mut pipelines = Pipelines::default();
+            spans.iter().for_each(|(name, first, end)| pipelines.add(Some((*name).to_owned()), Some((*first, *end))));
+            pipelines.overlapping().map(|names| names.map(str::to_owned))
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[("a", 0, 5), ("a", 5, 9)]), None, "one");
+        assert_eq!(of(&[("b", 10, 20), ("a", 0, 10), ("c", 20, 30)]), None, "one after the other");
+        assert_eq!(of(&[("b", 9, 20), ("a", 0, 10), ("c", 20, 30)]), Some(["a".to_owned(), "b".to_owned()]));
     }
 }

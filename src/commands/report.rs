@@ -143,6 +143,9 @@ pub(crate) fn write(order: &Order<'_>, config: &Config, runtime: &Runtime) -> an
             "no device of the labels is among the predictions\ncorrect the names, or name the device as --labels DEVICE=FILE"
         );
     }
+    if let Some(doubt) = unseen(&gathered) {
+        tracing::warn!("{doubt}");
+    }
     let predictions = place.predictions.as_ref().map_or(place.shown.as_str(), |dataset| &dataset.place);
     let predictions = from_anywhere(predictions);
     let models = Some(config.score.models.as_str()).filter(|models| !models.is_empty()).map(from_anywhere);
@@ -160,6 +163,22 @@ pub(crate) fn write(order: &Order<'_>, config: &Config, runtime: &Runtime) -> an
     std::fs::write(order.output, page).with_context(|| format!("write the report `{shown}`"))?;
     let file = order.output.canonicalize().with_context(|| format!("find the report `{shown}`"))?;
     Ok(Written { file: order.output.to_owned(), url: file_url(&file), gathered })
+}
+
+/// Labels of which no window was there at all: of a silence that is right, and mostly a year or a sensor is wrong.
+fn unseen(gathered: &Gathered) -> Option<String> {
+    let truth = gathered.truth.as_ref()?;
+    let all = truth.all();
+    if all.stretches == 0 || all.unseen < all.stretches {
+        return None;
+    }
+    let (first, last) = truth.span()?;
+    let [first, last, start, end] = [first, last, gathered.census.first, gathered.census.end].map(wall::text);
+    Some(format!(
+        "no window touches any of the {} labelled stretches, which lie between {first} and {last}; the windows lie between {start} and {end}. \
+         Compare years, time zones and names of sensors",
+        grouped(all.stretches)
+    ))
 }
 
 /// The commands on the page are given wherever its reader stands: a folder by its whole path, a URL as it is.
@@ -190,8 +209,12 @@ impl Args {
 impl Written {
     fn summary(&self) -> String {
         let Gathered { census, plan, refused, .. } = &self.gathered;
+        let pipelines = match census.pipelines.len() {
+            0 | 1 => String::new(),
+            count => format!(" of {count} pipelines"),
+        };
         let mut text = format!(
-            "{} windows of {} devices, {} anomalies, {} late readings, {} quarantined",
+            "{} windows{pipelines} of {} devices, {} anomalies, {} late readings, {} quarantined",
             grouped(census.rows),
             grouped(plan.device_count),
             grouped(census.anomalies),
@@ -202,6 +225,15 @@ impl Written {
             let share = |share: Option<f64>| share.map_or("–".to_owned(), |share| format!("{:.1} %", 100.0 * share));
             // Writing to a text cannot fail.
             let _ = write!(text, "; precision {}, recall {}", share(truth.precision()), share(truth.recall()));
+            let all = truth.all();
+            if all.unseen > 0 {
+                let _ = write!(
+                    text,
+                    "; {} of {} labelled stretches touch no window",
+                    grouped(all.unseen),
+                    grouped(all.stretches)
+                );
+            }
         }
         text
     }
@@ -218,6 +250,9 @@ impl Written {
             "statuses": census.statuses,
             "late": refused.late_readings(),
             "quarantined": refused.quarantined(),
+            "pipelines": census.pipelines,
+            "labelled": truth.as_ref().map(|truth| truth.all().stretches),
+            "labelled_unseen": truth.as_ref().map(|truth| truth.all().unseen),
             "precision": truth.as_ref().and_then(Truth::precision),
             "recall": truth.as_ref().and_then(Truth::recall),
         })

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
-use score::{Feature, Kernel, Model, ModelKey, Statistic, Step};
+use score::{Feature, Kernel, Model, ModelKey, Statistic, Step, Threshold};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -174,6 +174,16 @@ fn bounds_decide_the_exit_status_and_plots_are_written() {
     let outcome = judged(&format!("1,11,{line}")).status_is(1);
     assert!(outcome.stderr.contains("the labels name `1/11`, the predictions `1/1`"), "{}", outcome.stderr);
 
+    // Figures that say nothing, of another year or without any score, are called that.
+    let outcome = judged("1,1,2017-08-28T23:00:00Z,2017-08-28T23:01:00Z\n").success();
+    let expected = "no window touches any of the 1 labelled intervals, which lie between 2017-08-28T23:00:00Z and";
+    assert!(outcome.stderr.contains(expected), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("has a score"), "of the other series: {}", outcome.stderr);
+    fs::write(&mistyped, "ts,device,sensor,anomaly\n2018-08-28T23:30:00Z,2,3,1\n").expect("it is ours");
+    let of_rows = Atalaia::new("eval").arg("--labels").arg(&mistyped).arg("--predictions").arg(&predictions);
+    let outcome = of_rows.run().success();
+    assert!(outcome.stderr.contains("nothing that is evaluated has a score"), "{}", outcome.stderr);
+
     let outcome = eval(folder.path()).args(["--from", "2030-01-01T00:00:00Z"]).run().status_is(1);
     assert!(outcome.stderr.contains("nothing is left to evaluate"), "{}", outcome.stderr);
 }
@@ -219,21 +229,51 @@ fn registry(folder: &Path, models: &[Model]) -> PathBuf {
     place
 }
 
+/// The readings, judged by the model; gives the configuration.
+fn judged(folder: &Path, model: &Model) -> PathBuf {
+    let models = registry(folder, std::slice::from_ref(model));
+    let input = folder.join("readings.jsonl");
+    let line = |(time, value)| format!("{{\"device\":\"d\",\"sensor\":\"s\",\"ts\":{time},\"value\":{value}}}\n");
+    fs::write(&input, readings().into_iter().map(line).collect::<String>()).expect("it is ours");
+    let config = folder.join("pipeline.toml");
+    let text = format!(
+        "[ingest]\nsource = \"files\"\nfiles.path = {input:?}\n[aggregate]\nwindow = \"1m\"\n[score]\nmodels = {models:?}\n[sink]\nurl = {:?}\n",
+        folder.join("out")
+    );
+    fs::write(&config, text).expect("it is ours");
+    Atalaia::new("score").arg("-c").arg(&config).run().success();
+    config
+}
+
+#[test]
+fn a_verdict_that_smoothing_carried_over_is_told_from_a_windows_own() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let threshold = Threshold { value: 0.5, how: "a test".into(), smoothing: 3 };
+    let model = Model { threshold: Some(threshold), ..three_features("2020-01-01T00:00:00Z") };
+    let config = judged(folder.path(), &model);
+    let explain = |window: i64| {
+        let start = (START + window * WINDOW).to_string();
+        Atalaia::new("explain").arg("-c").arg(&config).args(["--device", "d", "--window", &start])
+    };
+    // The peak is in the fourth window, and the mean of three windows holds it for the fifth.
+    for (window, is_anomaly, is_turned, expected) in [
+        (2, false, false, "  normal\n"),
+        (3, true, false, "  an anomaly\n"),
+        (4, true, true, "  an anomaly by the windows before it: alone this one would be normal\n"),
+    ] {
+        let shown = json_of(explain(window));
+        let verdict = (&shown["row"]["is_anomaly"], &shown["turned_by_windows_before"]);
+        assert_eq!(verdict, (&json!(is_anomaly), &json!(is_turned)), "{window}: {shown}");
+        let text = explain(window).run().success().stdout;
+        assert!(text.contains(expected), "{window}: {text}");
+    }
+}
+
 #[test]
 fn a_verdict_is_explained_as_by_hand() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let model = three_features("2020-01-01T00:00:00Z");
-    let models = registry(folder.path(), std::slice::from_ref(&model));
-    let input = folder.path().join("readings.jsonl");
-    let line = |(time, value)| format!("{{\"device\":\"d\",\"sensor\":\"s\",\"ts\":{time},\"value\":{value}}}\n");
-    fs::write(&input, readings().into_iter().map(line).collect::<String>()).expect("it is ours");
-    let config = folder.path().join("pipeline.toml");
-    let text = format!(
-        "[ingest]\nsource = \"files\"\nfiles.path = {input:?}\n[aggregate]\nwindow = \"1m\"\n[score]\nmodels = {models:?}\n[sink]\nurl = {:?}\n",
-        folder.path().join("out")
-    );
-    fs::write(&config, text).expect("it is ours");
-    Atalaia::new("score").arg("-c").arg(&config).run().success();
+    let config = judged(folder.path(), &model);
 
     let explain = || Atalaia::new("explain").arg("-c").arg(&config).args(["--device", "d"]);
     let start = START + 3 * WINDOW;

@@ -1,6 +1,6 @@
 //! An explanation for people and for scripts.
 
-use score::Explanation;
+use score::{Contribution, Explanation, Judgement};
 use serde_json::json;
 
 use super::row::Row;
@@ -13,10 +13,12 @@ pub(super) fn text(row: &Row, found: &Found, explanation: &Explanation) -> anyho
     let of = row.sensor.as_deref().map_or_else(|| row.device.clone(), |sensor| format!("{}/{sensor}", row.device));
     out.line(format_args!("`{}` from {} to {}", escaped(&of), wall::text(row.start), wall::text(row.end)));
     let now = explanation.judgement;
-    let verdict = match (row.status.as_str(), row.is_anomaly) {
-        ("scored", true) => "an anomaly".to_owned(),
-        ("scored", false) => "normal".to_owned(),
-        (status, _) => format!("not scored (`{status}`)"),
+    let verdict = match (row.status.as_str(), row.is_anomaly, turned(row, found, explanation)) {
+        ("scored", true, false) => "an anomaly".to_owned(),
+        ("scored", true, true) => "an anomaly by the windows before it: alone this one would be normal".to_owned(),
+        ("scored", false, false) => "normal".to_owned(),
+        ("scored", false, true) => "normal by the windows before it: alone this one would be an anomaly".to_owned(),
+        (status, ..) => format!("not scored (`{status}`)"),
     };
     let mut table = vec![
         ("verdict", verdict),
@@ -37,39 +39,50 @@ pub(super) fn text(row: &Row, found: &Found, explanation: &Explanation) -> anyho
     }
     out.table(&table);
     if !explanation.sensors.is_empty() {
-        let header = ["sensor", "decision as expected", "moved by", "severity as expected"].map(str::to_owned);
-        let rows = explanation.sensors.iter().map(|of| {
-            [
-                escaped(&of.sensor),
-                number(Some(of.usual.decision)),
-                format!("{:+.4e}", of.usual.decision - now.decision),
-                number(of.usual.severity),
-            ]
-        });
-        aligned(&mut out, std::iter::once(header).chain(rows).collect());
+        sensors(&mut out, explanation);
         out.line("");
     }
     match &explanation.contributions {
         None => {
             out.line("this model does not begin by subtracting means: what is usual for a feature is not known, and none can be explained");
         }
-        Some(contributions) => {
-            let header =
-                ["feature", "value", "mean", "decision at mean", "moved by", "severity at mean"].map(str::to_owned);
-            let rows = contributions.iter().map(|c| {
-                [
-                    c.feature.to_string(),
-                    number(Some(c.value)),
-                    number(Some(c.mean)),
-                    number(Some(c.usual.decision)),
-                    format!("{:+.4e}", c.usual.decision - now.decision),
-                    number(c.usual.severity),
-                ]
-            });
-            aligned(&mut out, std::iter::once(header).chain(rows).collect());
-        }
+        Some(all) => contributions(&mut out, all, now),
     }
     out.finish()
+}
+
+fn sensors(out: &mut Output, explanation: &Explanation) {
+    let header = ["sensor", "decision as expected", "moved by", "severity as expected"].map(str::to_owned);
+    let rows = explanation.sensors.iter().map(|of| {
+        [
+            escaped(&of.sensor),
+            number(Some(of.usual.decision)),
+            format!("{:+.4e}", of.usual.decision - explanation.judgement.decision),
+            number(of.usual.severity),
+        ]
+    });
+    aligned(out, std::iter::once(header).chain(rows).collect());
+}
+
+fn contributions(out: &mut Output, all: &[Contribution], now: Judgement) {
+    let header = ["feature", "value", "mean", "decision at mean", "moved by", "severity at mean"].map(str::to_owned);
+    let rows = all.iter().map(|c| {
+        [
+            c.feature.to_string(),
+            number(Some(c.value)),
+            number(Some(c.mean)),
+            number(Some(c.usual.decision)),
+            format!("{:+.4e}", c.usual.decision - now.decision),
+            number(c.usual.severity),
+        ]
+    });
+    aligned(out, std::iter::once(header).chain(rows).collect());
+}
+
+/// Whether the windows before it made another verdict of this one than it would have alone.
+fn turned(row: &Row, found: &Found, explanation: &Explanation) -> bool {
+    let alone = explanation.judgement.severity.zip(explanation.threshold).map(|(own, limit)| own > limit);
+    row.status == "scored" && found.standing != Standing::Other && alone.is_some_and(|alone| alone != row.is_anomaly)
 }
 
 fn aligned<const N: usize>(out: &mut Output, rows: Vec<[String; N]>) {
@@ -99,9 +112,9 @@ fn model(row: &Row, found: &Found) -> String {
 
 pub(super) fn json(row: &Row, found: &Found, explanation: &Explanation) -> anyhow::Result<()> {
     let now = explanation.judgement;
-    let moved = |usual: &score::Judgement| usual.severity.zip(now.severity).map(|(usual, now)| usual - now);
+    let moved = |usual: &Judgement| usual.severity.zip(now.severity).map(|(usual, now)| usual - now);
     let contributions = explanation.contributions.as_ref().map(|contributions| {
-        let one = |c: &score::Contribution| {
+        let one = |c: &Contribution| {
             json!({
                 "feature": c.feature.to_string(), "value": c.value, "mean": c.mean,
                 "decision": c.usual.decision, "severity": c.usual.severity,
@@ -132,6 +145,7 @@ pub(super) fn json(row: &Row, found: &Found, explanation: &Explanation) -> anyho
             "scored_the_row": found.standing != Standing::Other,
         },
         "decision": now.decision, "severity": now.severity, "threshold": explanation.threshold,
+        "turned_by_windows_before": turned(row, found, explanation),
         "sensors": sensors, "contributions": contributions,
     }));
     out.finish()

@@ -128,8 +128,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let has_file = args.place.config.has_file();
         let predictions = Predictions::find(args.predictions.as_deref(), has_file, &config, &runtime)
             .context("find the predictions (--no-predictions does without)")?;
-        seen =
-            recent(args.since.micros(), |show| predictions.rows(&runtime, show)).context("read the predictions")?.rows;
+        seen = recent(args.since.micros(), |show| predictions.rows(&runtime, show).map(drop))
+            .context("read the predictions")?
+            .rows;
     }
     for model in set.iter() {
         let key = (model.device.map(str::to_owned), model.sensor.map(str::to_owned));

@@ -295,6 +295,7 @@ fn alarms_are_held_against_labels_by_kind() {
     let (figures, page) = report(folder.path(), &Asked { labels: &labels, ..EVERYTHING }).expect("a report");
     // Of four alarms, 10, 11 and 40 touch a stretch; of four stretches two were found.
     assert_eq!((&figures["precision"], &figures["recall"]), (&json!(0.75), &json!(0.5)));
+    assert_eq!((&figures["labelled"], &figures["labelled_unseen"]), (&json!(4), &json!(1)));
     let truth = Truth::read(&labels, None, None).expect("labels");
     assert!(!truth.is_empty());
     for expected in [
@@ -305,6 +306,35 @@ fn alarms_are_held_against_labels_by_kind() {
         "<td class=\"number\">8 min</td>",
     ] {
         assert!(page.contains(expected), "{expected}");
+    }
+}
+
+#[test]
+fn labels_of_another_year_or_sensor_are_called_that() {
+    let folder = tempfile::tempdir().expect("a folder");
+    predictions(folder.path(), "a", &[Given::new("a", "s", 0, 2.0), Given::new("a", "s", 1, 0.0)]);
+    let labels = folder.path().join("truth.csv");
+    let said = |line: &str| {
+        fs::write(&labels, format!("device,sensor,start,end\n{line}\n")).expect("a file");
+        let order = Order {
+            url: Some(&folder.path().display().to_string()),
+            output: &folder.path().join("report.html"),
+            labels: &[labels.display().to_string()],
+            since: None,
+            until: None,
+            command: "atalaia report".into(),
+        };
+        let written = write(&order, &Config::default(), &Runtime::new().expect("a runtime")).expect("a report");
+        (unseen(&written.gathered), written.summary())
+    };
+    let (doubt, summary) = said("a,s,1970-01-01T00:01:00Z,1970-01-01T00:02:00Z");
+    assert_eq!(doubt, None);
+    assert!(summary.ends_with("; precision 100.0 %, recall 100.0 %"), "{summary}");
+    for line in ["a,s,1971-01-01T00:01:00Z,1971-01-01T00:02:00Z", "a,t,1970-01-01T00:01:00Z,1970-01-01T00:02:00Z"] {
+        let (doubt, summary) = said(line);
+        let doubt = doubt.expect("no window touches the label");
+        assert!(doubt.contains("lie between 1970-01-01T00:00:00Z and 1970-01-01T00:10:00Z"), "{doubt}");
+        assert!(summary.ends_with("; 1 of 1 labelled stretches touch no window"), "{summary}");
     }
 }
 

@@ -142,6 +142,12 @@ impl Truth {
         Kind::of("all", &self.stretches.iter().collect::<Vec<_>>())
     }
 
+    /// From the first beginning to the last end.
+    pub(super) fn span(&self) -> Option<(Micros, Micros)> {
+        let intervals = || self.stretches.iter().map(|stretch| &stretch.interval);
+        Some((intervals().map(|own| own.from).min()?, intervals().map(|own| own.to).max()?))
+    }
+
     /// Share of alarms that touch a stretch.
     pub(super) fn precision(&self) -> Option<f64> {
         (self.alarms > 0).then(|| self.true_alarms as f64 / self.alarms as f64)
