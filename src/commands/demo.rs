@@ -87,7 +87,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let fleet = Fleet::new(&config.ingest.simulated)?;
     let watch = Watch::begin(live, &fleet, &shutdown);
     let begun = Instant::now();
-    let Some(models) = learn::train(&config, &runtime, &watch, &shutdown)? else { return Ok(ExitCode::from(STOPPED)) };
+    let Some(models) = learn::train(&config, &runtime, &watch, &shutdown)? else { return stopped(&args, watch) };
     let trained = begun.elapsed().as_secs_f64();
 
     let is_paced = config.ingest.simulated.speed > 0.0;
@@ -103,7 +103,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let streamed = begun.elapsed().as_secs_f64();
     shutdown.only_ending();
     if shutdown.requested() {
-        return Ok(ExitCode::from(STOPPED));
+        return stopped(&args, watch);
     }
 
     watch.judging();
@@ -124,6 +124,17 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Who leaves a live view is back at the prompt, and should know where he stands.
+fn stopped(args: &Args, watch: Watch) -> anyhow::Result<ExitCode> {
+    watch.end();
+    if args.format == super::Format::Text {
+        let mut out = Output::new();
+        out.line("stopped before its end: `atalaia demo` begins anew, `atalaia demo --fast` is over sooner");
+        out.finish()?;
+    }
+    Ok(ExitCode::from(STOPPED))
+}
+
 /// All that was injected. Of an outage only the window in which it began is touched: that one closes without the readings that
 /// come later, and those are in `late`; the windows after it are whole, if late. Who reads labels takes their ends as part of
 /// them, so this one ends just before the next window begins.
@@ -134,7 +145,7 @@ fn truth(fleet: &Fleet, width: Micros) -> Vec<Episode> {
     truth.retain(|fault| fault.to > begins);
     truth.extend(fleet.outages(begins, Micros::MAX).into_iter().map(|outage| {
         let next_window = outage.from - outage.from.rem_euclid(width) + width;
-        Episode { to: outage.to.min(next_window - 1000), ..outage }
+        Episode { to: outage.to.min(next_window - 1000).max(outage.from), ..outage }
     }));
     truth.sort_by(|a, b| (a.from, &a.device).cmp(&(b.from, &b.device)));
     truth

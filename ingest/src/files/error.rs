@@ -65,7 +65,7 @@ impl Error {
                 "set it to a file, a folder, a glob like `data/*.csv.gz`, or `-` for standard input".into()
             }
             Error::Missing { near, .. } if near.is_empty() => {
-                "check `ingest.files.path`: relative paths begin at the working folder".into()
+                "relative paths begin at the working folder; the configuration names it in `ingest.files.path`".into()
             }
             Error::Missing { near, .. } => format!("did you mean {}?", list(near)),
             Error::Glob { .. } => "write `[[]` for a literal bracket, `**` only between slashes".into(),

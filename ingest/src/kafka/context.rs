@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rdkafka::client::{ClientContext, OAuthToken};
@@ -21,6 +21,9 @@ use tracing::{debug, error, info, warn};
 use super::quiet::Quiet;
 use super::{Config, Tokens, errors, metrics};
 use crate::Trouble;
+
+/// Each worker has a consumer, and the brokers tell all of them the same.
+static QUIET: LazyLock<Quiet> = LazyLock::new(Quiet::default);
 
 /// A change of the assignment, in the order it came.
 #[derive(Debug)]
@@ -41,7 +44,6 @@ pub(super) struct Context {
     cut_off: Mutex<Option<Instant>>,
     /// What the group gave us, with its lag where that is known: others' lag is not ours to tell.
     ours: Mutex<BTreeMap<i32, Option<i64>>>,
-    pub(super) quiet: Quiet,
     tokens: Tokens,
 }
 
@@ -77,7 +79,7 @@ impl Context {
     /// Counts an error that is retried, and logs it unless its kind was logged just now.
     pub(super) fn transient(&self, kind: &str, reason: &str) {
         metrics::broker_error(kind);
-        if let Some(suppressed) = self.quiet.admit(kind, Instant::now()) {
+        if let Some(suppressed) = QUIET.admit(kind, Instant::now()) {
             warn!(kind, reason, suppressed, "broker error, retrying");
         }
     }
@@ -129,11 +131,12 @@ impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.served.fetch_add(1, Ordering::Relaxed);
         // The group's own memory of positions serves lag displays only: losing a note of it in a rebalance is nothing to act on.
-        if matches!(level, RDKafkaLogLevel::Debug) || facility == "COMMITFAIL" {
+        // That a connection failed is an error too, and told as that.
+        if matches!(level, RDKafkaLogLevel::Debug) || matches!(facility, "COMMITFAIL" | "FAIL") {
             debug!(target: "librdkafka", facility, "{message}");
             return;
         }
-        let Some(suppressed) = self.quiet.admit(facility, Instant::now()) else { return };
+        let Some(suppressed) = QUIET.admit(facility, Instant::now()) else { return };
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
                 error!(target: "librdkafka", facility, suppressed, "{message}");

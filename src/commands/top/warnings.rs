@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::documents::{Documents, Partition};
 use super::view::{Instance, View};
+use crate::commands::grouped;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -63,10 +64,16 @@ fn of_instance(instance: &Instance) -> Vec<Warning> {
         let files = format!("{} model files are left out", models.skipped);
         warn(Weight::Care, files, "they cannot be used: `atalaia models verify` says why".into());
     }
-    if said.throughput.quarantined.last().is_some_and(|refused| *refused > 0)
-        && let Some(reason) = said.quarantine.reasons.first()
-    {
-        warn(Weight::Care, format!("records are refused, mostly as {}", reason.reason), reason.remedy.clone());
+    let last = |steps: &[u64]| steps.last().copied().unwrap_or_default();
+    let (refused, records) = (last(&said.throughput.quarantined), last(&said.throughput.records));
+    if let Some(reason) = said.quarantine.reasons.first().filter(|_| refused > 0) {
+        let what = format!(
+            "records are refused, {} of the last {}, mostly as {}",
+            grouped(refused),
+            grouped(records),
+            reason.reason
+        );
+        warn(Weight::Care, what, reason.remedy.clone());
     }
     found
 }

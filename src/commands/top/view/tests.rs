@@ -93,7 +93,7 @@ fn what_is_wrong_is_said_once_and_the_worst_first() {
         warnings(&view).into_iter().map(|warning| (warning.weight, warning.what)).collect();
     let expected = [
         (Weight::Bad, "readings/3 is halted"),
-        (Weight::Care, "records are refused, mostly as invalid_json"),
+        (Weight::Care, "records are refused, 7 of the last 120,000, mostly as invalid_json"),
         (Weight::Care, "host-1/4711 is not ready"),
         (Weight::Care, "2 model files are left out"),
     ];
