@@ -4,7 +4,9 @@ use super::{Gathered, close_table, open, open_table};
 use crate::commands::markup::Safe;
 use crate::commands::output::grouped;
 use crate::commands::ranking::Score;
+use crate::commands::report::bins::round_numbers;
 use crate::commands::report::census::Census;
+use crate::commands::report::sketch::Histogram;
 use crate::commands::report::svg::{self, HEIGHT, Hover, Plot, WIDTH, put};
 use crate::commands::report::text::{figure, fixed, name, percent, plural};
 
@@ -24,39 +26,10 @@ fn scores(out: &mut String, gathered: &Gathered) {
         out.push_str("<p class=\"nothing\">No window was scored; the table of statuses says why.</p></section>\n");
         return;
     }
-    let bins = histogram.bins.len();
-    let most = histogram.bins.iter().map(|[normal, alarms]| normal + alarms).max().unwrap_or_default();
-    let y = |count: u64| svg::log_y(count as f64, most as f64);
-    // An alarm's part of a bar stands on top, as large as its share of the bar.
-    let parts: Vec<(f64, f64)> = (histogram.bins.iter())
-        .map(|[normal, alarms]| {
-            let top = y(normal + alarms);
-            let share = *normal as f64 / (normal + alarms).max(1) as f64;
-            (top, HEIGHT - (HEIGHT - top) * share)
-        })
-        .collect();
-    let normal: Vec<(f64, f64)> = parts.iter().map(|(_, middle)| (HEIGHT, *middle)).collect();
-    let alarms: Vec<(f64, f64)> = parts.iter().map(|(top, middle)| (*middle, *top)).collect();
     let share = |number: f64| (number - histogram.low) / (histogram.high - histogram.low);
     let has_threshold = plan.score != Score::Severity;
     let threshold = Some(share(0.0)).filter(|at| has_threshold && (0.0..=1.0).contains(at));
-    let mut paths = vec![("windows", svg::bars(&normal, 0.84)), ("anomalies", svg::bars(&alarms, 0.84))];
-    paths.extend(threshold.map(|at| ("limit", format!("M{:.1} 0V100", at * WIDTH))));
-    let scale = svg::Scale { low: histogram.low, high: histogram.high };
-    let (numbers, places) = crate::commands::report::bins::round_numbers(scale.low, scale.high, 6);
-    let ticks = numbers.iter().map(|number| (fixed(*number, places), share(*number))).collect();
-    let cells = (0..bins).map(|bin| {
-        let [normal, alarms] = histogram.bins[bin];
-        if normal + alarms == 0 {
-            return String::new();
-        }
-        let edges = match bin {
-            0 if histogram.below > 0 => format!("up to {}", figure(histogram.edge(1))),
-            last if last + 1 == bins && histogram.above > 0 => format!("{} or more", figure(histogram.edge(last))),
-            bin => format!("{} to {}", figure(histogram.edge(bin)), figure(histogram.edge(bin + 1))),
-        };
-        format!("{edges}|{}|{alarms}", normal + alarms)
-    });
+    let (numbers, places) = round_numbers(histogram.low, histogram.high, 6);
     let label = format!(
         "Distribution of {}: {} scored, {} of them anomalous{}",
         plan.score.describe(),
@@ -69,16 +42,59 @@ fn scores(out: &mut String, gathered: &Gathered) {
         out.push_str("<li><span class=\"swatch limit\"></span>threshold</li>");
     }
     out.push_str("</ul>");
+    let most = histogram.bins.iter().map(|[normal, alarms]| normal + alarms).max().unwrap_or_default();
+    let [normal, alarms] = bars(histogram, most);
+    let mut paths = vec![("windows", normal), ("anomalies", alarms)];
+    paths.extend(threshold.map(|at| ("limit", format!("M{:.1} 0V100", at * WIDTH))));
     let plot = Plot {
         label,
         class: "tall-plot",
         numbers: svg::decades(most),
-        ticks,
+        ticks: numbers.iter().map(|number| (fixed(*number, places), share(*number))).collect(),
         paths,
-        hover: Hover { axis: None, say: "{0}: {1} windows, {2} anomalous", cells: cells.collect() },
+        hover: Hover { axis: None, say: "{0}: {1} windows, {2} anomalous", cells: said(histogram) },
         ..Plot::default()
     };
     plot.draw(out);
+    caption(out, gathered);
+}
+
+/// Those of usual windows and, on top of them, those of alarms: an alarm's part is as large as its share of the bar.
+fn bars(histogram: &Histogram, most: u64) -> [String; 2] {
+    let y = |count: u64| svg::log_y(count as f64, most as f64);
+    let parts: Vec<(f64, f64)> = (histogram.bins.iter())
+        .map(|[normal, alarms]| {
+            let top = y(normal + alarms);
+            let share = *normal as f64 / (normal + alarms).max(1) as f64;
+            (top, HEIGHT - (HEIGHT - top) * share)
+        })
+        .collect();
+    let normal: Vec<(f64, f64)> = parts.iter().map(|(_, middle)| (HEIGHT, *middle)).collect();
+    let alarms: Vec<(f64, f64)> = parts.iter().map(|(top, middle)| (*middle, *top)).collect();
+    [svg::bars(&normal, 0.84), svg::bars(&alarms, 0.84)]
+}
+
+/// What is said of each bar.
+fn said(histogram: &Histogram) -> Vec<String> {
+    let bins = histogram.bins.len();
+    let cell = |bin: usize| {
+        let [normal, alarms] = histogram.bins[bin];
+        if normal + alarms == 0 {
+            return String::new();
+        }
+        let edges = match bin {
+            0 if histogram.below > 0 => format!("up to {}", figure(histogram.edge(1))),
+            last if last + 1 == bins && histogram.above > 0 => format!("{} or more", figure(histogram.edge(last))),
+            bin => format!("{} to {}", figure(histogram.edge(bin)), figure(histogram.edge(bin + 1))),
+        };
+        format!("{edges}|{}|{alarms}", normal + alarms)
+    };
+    (0..bins).map(cell).collect()
+}
+
+fn caption(out: &mut String, gathered: &Gathered) {
+    let Gathered { plan, course, census, .. } = gathered;
+    let histogram = &course.scores;
     put(out, format_args!("<figcaption>Across: {}. Up: windows, on a logarithmic scale.", Safe(plan.score.describe())));
     if plan.score != Score::Decision {
         out.push_str(smoothing(census));
