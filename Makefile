@@ -17,7 +17,7 @@ TESTED = $$(realpath $${CARGO_TARGET_DIR:-target}/debug/atalaia)
 help: ## list the recipes
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
-demo: ## the whole pipeline in one process, on a simulated fleet: half a minute, once it is built (minutes)
+demo: ## the whole pipeline in one process, on a simulated fleet: half a minute, once it is built (half an hour on two cores, minutes on many)
 	@scripts/need build && cargo run --release --locked -- demo
 
 test: ## every test, against real Kafka and blob storage and judged by pandas, Polars and DuckDB; then three minutes of chaos
