@@ -85,7 +85,7 @@ impl<'a> Many<'a> {
     /// readings by the element's place.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (u32, Reading<'a>)> + use<'a> {
         let buffers = self.buffers;
-        self.items.iter().map(move |(index, item)| (*index, item.reading(buffers)))
+        self.items.iter().map(move |(index, item)| (*index, item.reading(&buffers)))
     }
 
     /// Refused elements with their index in the record; the others still count.
@@ -97,7 +97,7 @@ impl<'a> Many<'a> {
     /// Cells that are neither readings nor refused: their fields' names, and why.
     pub fn ignored(&self) -> impl ExactSizeIterator<Item = (&'a str, Ignored)> + use<'a> {
         let buffers = self.buffers;
-        self.ignored.iter().map(move |(name, why)| (name.of(buffers), *why))
+        self.ignored.iter().map(move |(name, why)| (name.of(&buffers), *why))
     }
 
     /// The same without names.
@@ -145,7 +145,7 @@ pub(super) enum Text {
 
 impl Text {
     #[inline]
-    pub(super) fn of(self, buffers: Buffers<'_>) -> &str {
+    pub(super) fn of<'a>(self, buffers: &Buffers<'a>) -> &'a str {
         match self {
             Text::Record(span) => span.of(buffers.record),
             Text::Scratch(span) => span.of(buffers.scratch),
@@ -167,7 +167,7 @@ pub(super) struct Item {
 
 impl Item {
     #[inline]
-    pub(super) fn reading(self, buffers: Buffers<'_>) -> Reading<'_> {
+    pub(super) fn reading<'a>(self, buffers: &Buffers<'a>) -> Reading<'a> {
         Reading { device: self.device.of(buffers), sensor: self.sensor.of(buffers), time: self.time, value: self.value }
     }
 }

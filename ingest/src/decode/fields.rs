@@ -36,7 +36,7 @@ impl Field {
 }
 
 /// A device id or a sensor's name.
-pub(super) fn id(plan: &Plan, role: Role, field: Field, buffers: Buffers<'_>) -> Result<Text, Reject> {
+pub(super) fn id(plan: &Plan, role: Role, field: Field, buffers: &Buffers<'_>) -> Result<Text, Reject> {
     if role == Role::Device && plan.outside.has_device() {
         return Ok(Text::Device);
     }
@@ -50,7 +50,7 @@ pub(super) fn id(plan: &Plan, role: Role, field: Field, buffers: Buffers<'_>) ->
     }
 }
 
-pub(super) fn time(plan: &Plan, field: Field, buffers: Buffers<'_>) -> Result<Micros, Reject> {
+pub(super) fn time(plan: &Plan, field: Field, buffers: &Buffers<'_>) -> Result<Micros, Reject> {
     let (text, read) = match field {
         Field::Number(text) => (text.of(buffers), plan.time_of_number(text.of(buffers))),
         Field::Text(text) => (text.of(buffers), plan.time_of_text(text.of(buffers))),
@@ -64,7 +64,7 @@ pub(super) fn time(plan: &Plan, field: Field, buffers: Buffers<'_>) -> Result<Mi
 
 /// The value in the field of this name.
 #[inline]
-pub(super) fn value(plan: &Plan, name: &str, field: Field, buffers: Buffers<'_>) -> Result<f64, Reject> {
+pub(super) fn value(plan: &Plan, name: &str, field: Field, buffers: &Buffers<'_>) -> Result<f64, Reject> {
     let read = match field {
         Field::Number(text) => number::finite(text.of(buffers)),
         Field::Text(text) => number::of_text(text.of(buffers), plan.decimal),
@@ -75,7 +75,7 @@ pub(super) fn value(plan: &Plan, name: &str, field: Field, buffers: Buffers<'_>)
 
 /// Apart, so that values do not pay for what is said of others.
 #[cold]
-fn no_value(plan: &Plan, name: &str, field: Field, buffers: Buffers<'_>) -> Reject {
+fn no_value(plan: &Plan, name: &str, field: Field, buffers: &Buffers<'_>) -> Reject {
     let (Field::Number(text) | Field::Text(text)) = field else {
         let mut reject = unusable(field, name, "a number");
         if plan.takes_all() && reject.reason == Reason::WrongType {
@@ -101,7 +101,7 @@ fn no_value(plan: &Plan, name: &str, field: Field, buffers: Buffers<'_>) -> Reje
 const NO_SENSOR: &str = "; no sensor? name it in `ignore`, or list `sensors`";
 
 /// Whether there is nothing in the field of a sensor.
-pub(super) fn is_empty(field: Field, buffers: Buffers<'_>) -> bool {
+pub(super) fn is_empty(field: Field, buffers: &Buffers<'_>) -> bool {
     match field {
         Field::Null => true,
         Field::Text(text) => text.of(buffers).bytes().all(|byte| matches!(byte, b' ' | b'\t')),

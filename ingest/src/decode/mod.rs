@@ -164,7 +164,7 @@ impl Decoder {
                 if format == Format::Json {
                     self.templates.learn(&self.plan, record, &fields);
                 }
-                Decoded::One(item.reading(buffers))
+                Decoded::One(item.reading(&buffers))
             }
             Ok(Outcome::Many) => {
                 let Scratch { items, rejects, ignored, .. } = &self.scratch;

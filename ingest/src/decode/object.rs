@@ -145,7 +145,7 @@ impl Walk<'_> {
 
     fn long(&self, fields: [Field; 4]) -> Result<Item, Reject> {
         let [device, sensor, time, value] = fields;
-        let buffers = self.buffers();
+        let buffers = &self.buffers();
         Ok(Item {
             device: fields::id(self.plan, Role::Device, device, buffers)?,
             sensor: fields::id(self.plan, Role::Sensor, sensor, buffers)?,
@@ -162,14 +162,14 @@ impl Walk<'_> {
     fn time(&self, field: Field) -> Result<Micros, Reject> {
         match self.time {
             Some(time) => Ok(time),
-            None => fields::time(self.plan, field, self.buffers()),
+            None => fields::time(self.plan, field, &self.buffers()),
         }
     }
 
     /// Turns the row whose sensors' fields lie in the scratch into readings.
     fn wide(&mut self, fields: [Field; 4]) -> Result<(), Reject> {
         let [device, _, time, _] = fields;
-        let device = fields::id(self.plan, Role::Device, device, self.buffers())?;
+        let device = fields::id(self.plan, Role::Device, device, &self.buffers())?;
         let time = self.time(time)?;
         if self.plan.sensors.is_empty() {
             self.wide_found(device, time)
@@ -184,15 +184,15 @@ impl Walk<'_> {
         }
         for at in 0..self.scratch.found.len() {
             let Found { name, field, .. } = self.scratch.found[at];
-            if !matches!(field, Field::Number(_)) && fields::is_empty(field, self.buffers()) {
+            if !matches!(field, Field::Number(_)) && fields::is_empty(field, &self.buffers()) {
                 self.scratch.ignore(name, Ignored::Empty);
                 continue;
             }
-            let text = name.of(self.buffers());
+            let text = name.of(&self.buffers());
             let read = match text.len() {
                 0 => Err(Reject::new(Reason::MissingField, "a sensor's name is empty")),
                 length if length > self.plan.id_bytes_max => Err(fields::too_long(self.plan, text, length)),
-                _ => fields::value(self.plan, text, field, self.buffers()),
+                _ => fields::value(self.plan, text, field, &self.buffers()),
             };
             match read {
                 Ok(value) => self.scratch.item(Item { device, sensor: name, time, value }),
@@ -291,7 +291,7 @@ impl Walk<'_> {
             Text::Record(key.span)
         };
         if listed {
-            let Some(slot) = self.plan.slot(name.of(self.buffers())) else {
+            let Some(slot) = self.plan.slot(name.of(&self.buffers())) else {
                 self.scratch.ignore(name, Ignored::Unlisted);
                 return;
             };
@@ -301,14 +301,14 @@ impl Walk<'_> {
             }
             return;
         }
-        if self.plan.ignores(name.of(self.buffers())) {
+        if self.plan.ignores(name.of(&self.buffers())) {
             self.scratch.ignore(name, Ignored::Named);
             return;
         }
         let field = self.field(token);
-        let text = name.of(self.buffers());
+        let text = name.of(&self.buffers());
         let hash = self.plan.hash(text);
-        let known = self.scratch.found.iter().position(|f| f.hash == hash && f.name.of(self.buffers()) == text);
+        let known = self.scratch.found.iter().position(|f| f.hash == hash && f.name.of(&self.buffers()) == text);
         match known {
             Some(at) => {
                 self.scratch.found[at].field = field;
@@ -357,7 +357,7 @@ pub(super) fn wide_slots(
         if field == Field::Absent {
             continue;
         }
-        let buffers = Buffers::reading(record, &scratch.text);
+        let buffers = &Buffers::reading(record, &scratch.text);
         if !matches!(field, Field::Number(_)) && fields::is_empty(field, buffers) {
             scratch.ignore(Text::Name(slot as u32), Ignored::Empty);
             continue;

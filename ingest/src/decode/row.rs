@@ -75,7 +75,7 @@ pub(super) fn decode(
     cells: &mut Vec<Text>,
 ) -> Result<Outcome, Reject> {
     split(record, plan.delimiter, &mut scratch.text, cells)?;
-    let buffers = Buffers { names: &plan.sensors, ..Buffers::reading(record, &scratch.text) };
+    let buffers = &Buffers::reading(record, &scratch.text);
     if let Some(surplus) = cells.get(columns.names.len()..)
         && surplus.iter().any(|cell| !cell.of(buffers).is_empty())
     {
@@ -129,7 +129,7 @@ fn wide_cells(
     for &(at, _) in &columns.sensors {
         let Some(text) = cells.get(at) else { continue };
         let (name, field) = (&columns.names[at], Field::Text(*text));
-        let buffers = Buffers::reading(record, &scratch.text);
+        let buffers = &Buffers::reading(record, &scratch.text);
         if fields::is_empty(field, buffers) {
             scratch.ignore(Text::Column(at as u32), Ignored::Empty);
             continue;
@@ -147,7 +147,7 @@ fn wide_cells(
 pub(crate) fn header(line: &str, delimiter: u8) -> Result<Vec<String>, Reject> {
     let (mut scratch, mut cells) = (String::new(), Vec::new());
     split(line, delimiter, &mut scratch, &mut cells)?;
-    let buffers = Buffers::reading(line, &scratch);
+    let buffers = &Buffers::reading(line, &scratch);
     Ok(cells.iter().map(|cell| cell.of(buffers).to_owned()).collect())
 }
 

@@ -111,7 +111,7 @@ fn calendar(text: &[u8]) -> Result<Micros, Fault> {
     if wrong != 0 || !marks || !matches!(head[10], b'T' | b't' | b' ') {
         return Err(Fault::Form);
     }
-    let (fraction, zone) = fraction(tail, b".")?;
+    let (fraction, zone) = fraction(tail, |mark| mark == b'.')?;
     let offset = offset(zone)?;
     Parts { year: century * 100 + year, month, day, hour, minute, second, fraction, offset }.micros()
 }
@@ -132,7 +132,8 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    #[inline]
+    // The hot path: as a call it costs a twentieth of a record.
+    #[inline(always)]
     pub(super) fn micros(self) -> Result<Micros, Fault> {
         let Parts { year, month, day, hour, minute, second, fraction, offset } = self;
         let days = days(year, month, day).ok_or(Fault::Date)?;
@@ -170,11 +171,8 @@ fn days(year: u32, month: u32, day: u32) -> Option<Micros> {
 
 /// Microseconds of a fraction after one of these marks, if there is one, and what follows it.
 #[inline]
-pub(super) fn fraction<'a>(tail: &'a [u8], marks: &[u8]) -> Result<(u32, &'a [u8]), Fault> {
-    let Some((mark, digits)) = tail.split_first() else { return Ok((0, tail)) };
-    if !marks.contains(mark) {
-        return Ok((0, tail));
-    }
+pub(super) fn fraction(tail: &[u8], is_mark: impl Fn(u8) -> bool) -> Result<(u32, &[u8]), Fault> {
+    let Some((_, digits)) = tail.split_first().filter(|(mark, _)| is_mark(**mark)) else { return Ok((0, tail)) };
     let (mut micros, mut unit, mut length) = (0, 100_000, 0);
     for byte in digits {
         let digit = byte.wrapping_sub(b'0');

@@ -79,7 +79,7 @@ impl TimeFormat {
                     let next = self.pieces.get(at + 1);
                     let is_mark = |mark: &u8| b".,".contains(mark) && next != Some(&Piece::Byte(*mark));
                     if rest.first().is_some_and(is_mark) && rest.get(1).is_some_and(u8::is_ascii_digit) {
-                        (parts.fraction, rest) = time::fraction(rest, b".,")?;
+                        (parts.fraction, rest) = time::fraction(rest, |mark| matches!(mark, b'.' | b','))?;
                     }
                 }
                 Piece::Zone => {
