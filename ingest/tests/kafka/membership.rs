@@ -168,6 +168,23 @@ fn a_named_member_that_comes_back_moves_nobody() {
     }
 }
 
+/// A run that fails before it reads, of its models or its store, is no member that the next one has to wait for.
+#[test]
+fn who_never_polls_is_no_member() {
+    let Some(brokers) = brokers("ATALAIA_TEST_KAFKA") else { return };
+    let config = config(&brokers, "unpolled");
+    create(&config, 2);
+    let mut member = KafkaSource::new(&config, 0, Bound::Unbounded, 64).unwrap();
+    contract::gain(&mut member, 2);
+    let unpolled = KafkaSource::new(&config, 1, Bound::Unbounded, 64).unwrap();
+    let until = Instant::now() + Duration::from_secs(4);
+    while Instant::now() < until {
+        undisturbed(&mut member);
+    }
+    drop(unpolled);
+    undisturbed(&mut member);
+}
+
 fn undisturbed(source: &mut KafkaSource) {
     let event = source.poll(POLL).unwrap();
     assert!(matches!(event, Polled::Idle), "a member that comes back moves others: {event:?}");

@@ -45,6 +45,8 @@ pub struct KafkaSource {
     consumer: Arc<BaseConsumer<Context>>,
     /// Whether the group says which partitions are ours.
     is_member: bool,
+    /// Whether the group has heard of us.
+    has_joined: bool,
     fetch: FetchQueue,
     /// The headers to read; none: they are not looked at.
     names: Option<Names>,
@@ -73,7 +75,8 @@ pub struct KafkaSource {
 }
 
 impl KafkaSource {
-    /// Joins the group; partitions are gained while polling. Brokers that are away are told of in the log and waited for.
+    /// Joins the group with the first poll: who fails before it has begun to read would leave a member behind that the next start
+    /// waits for. Partitions are gained while polling. Brokers that are away are told of in the log and waited for.
     ///
     /// `batch_records`: records per batch at most.
     ///
@@ -81,8 +84,6 @@ impl KafkaSource {
     /// If a setting is refused.
     pub fn new(config: &Config, worker: usize, bound: Bound, batch_records: usize) -> Result<KafkaSource, Error> {
         let mut source = Self::apart(config, worker, bound, batch_records)?;
-        let subscribed = source.consumer.subscribe(&[&config.topic]);
-        subscribed.map_err(|error| errors::of_action(config, "join the group", &error))?;
         source.is_member = true;
         Ok(source)
     }
@@ -121,6 +122,7 @@ impl KafkaSource {
             fetch: FetchQueue::new(Arc::clone(&consumer), length_max),
             consumer,
             is_member: false,
+            has_joined: false,
             names: None,
             traces: false,
             inquirer: Inquirer::new(config.clone()),
@@ -155,6 +157,13 @@ impl KafkaSource {
     /// Unreachable, wrong credentials, untrusted certificate, no such topic, no permission: each its own.
     pub fn check(config: &Config, timeout: Duration) -> Result<TopicInfo, Error> {
         check::check(config, timeout)
+    }
+
+    fn join(&mut self) -> Result<(), Error> {
+        let subscribed = self.consumer.subscribe(&[&self.config.topic]);
+        subscribed.map_err(|error| errors::of_action(&self.config, "join the group", &error))?;
+        self.has_joined = true;
+        Ok(())
     }
 
     /// What is ready now, membership first.
@@ -253,6 +262,9 @@ impl Source for KafkaSource {
     fn poll(&mut self, wait: Duration) -> Result<Polled, Error> {
         let deadline = Instant::now() + wait;
         let mut slice = Duration::ZERO;
+        if self.is_member && !self.has_joined {
+            self.join()?;
+        }
         loop {
             if let Some(ready) = self.ready() {
                 return Ok(ready);
