@@ -16,7 +16,9 @@ pub(crate) struct Finding {
     pub(crate) device: String,
     /// None: of the whole device.
     pub(crate) sensor: Option<String>,
-    pub(crate) window_end: Micros,
+    pub(crate) window_start: Micros,
+    /// Its window began on the day that everybody thinks of.
+    pub(crate) is_today: bool,
     pub(crate) decision: Option<f64>,
     pub(crate) severity: Option<f64>,
     pub(crate) threshold: Option<f64>,
@@ -32,7 +34,7 @@ pub(crate) struct Top {
 }
 
 const COLUMNS: [Column<Finding>; 6] = [
-    Column { head: "end", width: Width::Text(8), rank: 2, cell: |f, theme| Span::styled(f.time(), theme.dim()) },
+    Column { head: "window", width: Width::Text(11), rank: 2, cell: |f, theme| Span::styled(f.time(), theme.dim()) },
     Column {
         head: "device",
         width: Width::Text(NAME_WIDTH_MAX),
@@ -56,8 +58,13 @@ const COLUMNS: [Column<Finding>; 6] = [
 ];
 
 impl Finding {
+    /// As `explain --window` takes it, but for the day and the zone.
     fn time(&self) -> String {
-        moment(self.window_end).chars().skip(11).collect()
+        let moment = moment(self.window_start);
+        match self.is_today {
+            true => moment.chars().skip(11).collect(),
+            false => moment.chars().skip(5).take(11).collect(),
+        }
     }
 
     fn times_threshold(&self) -> Option<f64> {
@@ -96,7 +103,8 @@ fn example(device: &str, times: f64) -> Finding {
     Finding {
         device: device.into(),
         sensor: Some("temperature".into()),
-        window_end: 1_769_925_600_000_000,
+        window_start: 1_769_925_600_000_000,
+        is_today: true,
         decision: Some(-0.31),
         severity: Some(1.5 * times),
         threshold: Some(1.5),
@@ -115,24 +123,30 @@ mod tests {
 
     #[test]
     fn a_finding_says_what_there_is_room_for() {
-        let of_device =
-            Finding { sensor: None, severity: None, threshold: None, top_feature: None, ..example("d", 0.0) };
+        let of_device = Finding {
+            sensor: None,
+            severity: None,
+            threshold: None,
+            top_feature: None,
+            is_today: false,
+            ..example("d", 0.0)
+        };
         let list = [example("pump-7", 1.25), example("pump-12\u{1b}[2J", 9.0), of_device];
         assert_eq!(
             drawn(&list, 100),
             "\
-end       device       sensor       severity         top feature
-06:00:00  pump-7       temperature  ▌         1.25×  std_pop 4.20, usually 0.31
-06:00:00  pump-12�[2J  temperature  ███▉      9.00×  std_pop 4.20, usually 0.31
-06:00:00  d            (device)     ▌         -0.31"
+window       device       sensor       severity         top feature
+06:00:00     pump-7       temperature  ▌         1.25×  std_pop 4.20, usually 0.31
+06:00:00     pump-12�[2J  temperature  ███▉      9.00×  std_pop 4.20, usually 0.31
+02-01 06:00  d            (device)     ▌         -0.31"
         );
         assert_eq!(
             drawn(&list, 34),
             "\
-end       device       severity
-06:00:00  pump-7       ▌
-06:00:00  pump-12�[2J  ███▉
-06:00:00  d            ▌"
+window       device       severity
+06:00:00     pump-7       ▌
+06:00:00     pump-12�[2J  ███▉
+02-01 06:00  d            ▌"
         );
         assert_eq!(drawn(&list, 7), "device\npump-7\npump-1…\nd");
         assert_eq!(drawn(&[], 5), "none…");

@@ -153,7 +153,7 @@ fn lists(frame: &mut Frame<'_>, area: Rect, view: &View, theme: Theme) {
         (area, None)
     };
     let width = left.width as usize;
-    let mut lines = vec![rule("newest anomalies", width, theme.plain(), theme)];
+    let mut lines = vec![rule("newest anomalies, by start of window", width, theme.plain(), theme)];
     let shown: Vec<_> = view.newest.iter().take(left.height.saturating_sub(1).into()).cloned().collect();
     lines.extend(findings(&shown, false, width, theme));
     frame.render_widget(Paragraph::new(lines), left);

@@ -174,7 +174,9 @@ fn finding(anomaly: Anomaly) -> Finding {
     Finding {
         device: anomaly.device,
         sensor: anomaly.sensor,
-        window_end: anomaly.window_end,
+        window_start: anomaly.window_start,
+        // Its day stands above.
+        is_today: true,
         decision: anomaly.decision,
         severity: anomaly.severity,
         threshold: anomaly.threshold,

@@ -115,7 +115,7 @@ pub(super) struct Anomaly {
     pub(super) device: String,
     pub(super) sensor: Option<String>,
     #[serde(deserialize_with = "time")]
-    pub(super) window_end: Option<Micros>,
+    pub(super) window_start: Option<Micros>,
     pub(super) decision: Option<f64>,
     pub(super) severity: Option<f64>,
     pub(super) threshold: Option<f64>,

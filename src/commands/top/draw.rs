@@ -61,7 +61,7 @@ pub(super) fn compose(view: &View, width: usize, height: usize, theme: Theme) ->
     lines.extend(partitions);
     let left = height.saturating_sub(lines.len());
     if left >= 2 {
-        lines.push(rule("newest anomalies", width, theme.plain(), theme));
+        lines.push(rule("newest anomalies, by start of window", width, theme.plain(), theme));
         let most = if view.keys { left - 1 } else { FINDINGS_MAX };
         let shown = &found[..found.len().min(most)];
         lines.extend(findings(shown, false, width, theme));

@@ -161,7 +161,8 @@ impl View {
         let mut all: Vec<&Anomaly> = self.said().flat_map(|said| &said.anomalies.anomalies).collect();
         // Those of one service come in this order; a stable sort merges them.
         all.sort_by_key(|anomaly| std::cmp::Reverse(anomaly.scored_at));
-        all.into_iter().map(finding).collect()
+        let today = self.said().filter_map(|said| said.status.now).max().map(day);
+        all.into_iter().map(|anomaly| finding(anomaly, today)).collect()
     }
 
     /// Reasons of refusals, the most frequent first.
@@ -176,7 +177,11 @@ impl View {
     }
 }
 
-fn finding(anomaly: &Anomaly) -> Finding {
+fn day(time: Micros) -> i64 {
+    time.div_euclid(86_400_000_000)
+}
+
+fn finding(anomaly: &Anomaly, today: Option<i64>) -> Finding {
     let top = anomaly
         .top_feature
         .as_ref()
@@ -184,7 +189,8 @@ fn finding(anomaly: &Anomaly) -> Finding {
     Finding {
         device: anomaly.device.clone(),
         sensor: anomaly.sensor.clone(),
-        window_end: anomaly.window_end.unwrap_or(0),
+        window_start: anomaly.window_start.unwrap_or(0),
+        is_today: anomaly.window_start.map(day) == today,
         decision: anomaly.decision,
         severity: anomaly.severity,
         threshold: anomaly.threshold,
