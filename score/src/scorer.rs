@@ -252,6 +252,7 @@ impl Scorer {
         let mut severity = entry
             .has_severity
             .then(|| severity(&shape, self.set.lanes(), &self.scratch.z, start, sum, entry.intercept));
+        let own = severity;
         if entry.smoothing > 1
             && let Some(severity) = &mut severity
         {
@@ -266,7 +267,9 @@ impl Scorer {
         scores.severity[row] = severity;
         scores.threshold[row] = entry.threshold;
         scores.is_anomaly[row] = is_anomaly;
-        if is_anomaly && entry.inputs > 1 && entry.is_centred {
+        // Where only the windows before it make it one, no feature of its own does.
+        let is_its_own = entry.threshold.zip(own).is_none_or(|(threshold, own)| own > threshold);
+        if is_anomaly && is_its_own && entry.inputs > 1 && entry.is_centred {
             scores.top_feature[row] = self.top_feature(job, model);
         }
     }

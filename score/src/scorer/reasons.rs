@@ -36,6 +36,10 @@ impl Scorer {
         if entry.inputs < 2 || !entry.is_centred {
             return None;
         }
+        let own = || severity(&shape, self.set.lanes(), &self.scratch.z, start, sum, entry.intercept);
+        if entry.threshold.filter(|_| entry.has_severity).is_some_and(|threshold| own() <= threshold) {
+            return None;
+        }
         let best = self.most_moved(job, model)?;
         let entry = self.set.entry(model);
         let variants = &self.scratch.variants;

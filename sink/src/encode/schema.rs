@@ -145,7 +145,7 @@ const PREDICTIONS: &[Column] = &[
     optional(
         "top_feature",
         "string",
-        "the feature that moved the decision most; null unless an anomaly of several features",
+        "the feature that moved the decision most; null unless an anomaly of several features, and where only the windows before it make it one",
     ),
     optional("model_key", "string", "model that scored the row; null if none did"),
     optional("model_set", "string", "set the model belongs to; null if no model was found"),
