@@ -15,7 +15,7 @@ pub enum Error {
     Template { template: String, problem: &'static str },
     #[error("the name `{file}` fits `{template}` in two ways: as `{first}` and as `{second}`")]
     Ambiguous { file: String, template: String, first: Box<ModelKey>, second: Box<ModelKey> },
-    #[error("no model in `{place}`: none of its {files} files fits `{template}`{example}")]
+    #[error("no model in `{place}`: {}", none_fits(*files, template, example))]
     NoModels { place: String, template: String, files: usize, example: String },
     #[error("`{place}` holds a registry (`{registry}`) and scikit-learn files (`{file}`)")]
     Mixed { place: String, registry: String, file: String },
@@ -72,6 +72,13 @@ pub enum Kind {
     Retry,
     /// The configuration or the models must change.
     Input,
+}
+
+fn none_fits(files: usize, template: &str, example: &str) -> String {
+    match files {
+        0 => "it is empty".to_owned(),
+        files => format!("none of its {files} files fits `{template}`{example}"),
+    }
 }
 
 impl Error {

@@ -149,7 +149,7 @@ impl Loader<'_> {
             return Ok((Names::Template(Template::parse(self.config.template(), self.config.key)?), None));
         }
         let location: Path = self.prefix.parts().chain(Path::from(mapping.as_str()).parts()).collect();
-        let failed = |source| Error::Store { action: "read", place: location.to_string(), source };
+        let failed = |source| Error::Store { action: "read", place: self.shown(&location), source };
         let read = self.store.get(&location).await.map_err(failed)?;
         let meta = read.meta.clone();
         let bytes = read.bytes().await.map_err(failed)?;

@@ -132,8 +132,8 @@ impl Loader<'_> {
         match (found.parts.first(), found.files.first()) {
             (Some(registry), Some((_, file))) => Err(Error::Mixed {
                 place: place(),
-                registry: registry.location.to_string(),
-                file: file.location.to_string(),
+                registry: self.shown(&registry.location),
+                file: self.shown(&file.location),
             }),
             (None, None) => Err(Error::NoModels {
                 place: place(),
@@ -169,15 +169,15 @@ impl Loader<'_> {
     }
 
     pub(crate) async fn read_file(&self, key: ModelKey, meta: ObjectMeta) -> Result<Model, Error> {
-        let file = meta.location.to_string();
+        let file = self.shown(&meta.location);
         if meta.size > import::BYTES_MAX as u64 {
             return Err(Error::FileSize { file, bytes: meta.size, max: import::BYTES_MAX as u64 });
         }
         let bytes = self.get(&meta.location).await?;
         let read = import::read(&bytes, key).and_then(|imported| imported.named_by(&self.config.feature_names));
-        let mut model = read.map_err(|refused| Error::File { file: file.clone(), source: Box::new(refused) })?;
+        let mut model = read.map_err(|refused| Error::File { file, source: Box::new(refused) })?;
         model.version = version_of(&bytes);
-        model.source = file;
+        model.source = meta.location.to_string();
         fit::check(self.config, &model)?;
         Ok(model)
     }
@@ -203,21 +203,32 @@ impl Loader<'_> {
     }
 
     async fn read_registry(&self, part: Part) -> Result<Vec<Model>, Error> {
-        let file = part.location.to_string();
+        let file = self.shown(&part.location);
         if part.bytes > REGISTRY_BYTES_MAX {
             return Err(Error::FileSize { file, bytes: part.bytes, max: REGISTRY_BYTES_MAX });
         }
         let bytes = self.get(&part.location).await?;
         let decoded = on_own_thread(move || decode(bytes, part.entry.as_ref())).await;
         let models = decoded.unwrap_or(Err(registry::Broken::Decoder));
-        let mut models = models.map_err(|broken| Error::Registry { file: file.clone(), source: Box::new(broken) })?;
-        models.iter_mut().for_each(|model| model.source.clone_from(&file));
+        let mut models = models.map_err(|broken| Error::Registry { file, source: Box::new(broken) })?;
+        models.iter_mut().for_each(|model| model.source = part.location.to_string());
         Ok(models)
     }
 
     pub(crate) async fn get(&self, location: &Path) -> Result<bytes::Bytes, Error> {
         let read = async { self.store.get(location).await?.bytes().await };
-        read.await.map_err(|source| Error::Store { action: "read", place: location.to_string(), source })
+        read.await.map_err(|source| Error::Store { action: "read", place: self.shown(location), source })
+    }
+
+    /// As somebody who named the place would write it: the store's own names have no slash before a folder's.
+    pub(crate) fn shown(&self, location: &Path) -> String {
+        let place = self.config.models.trim_end_matches('/');
+        match location.prefix_match(&self.prefix) {
+            Some(parts) if !self.config.models.is_empty() => {
+                parts.fold(place.to_owned(), |shown, part| format!("{shown}/{}", part.as_ref()))
+            }
+            _ => location.to_string(),
+        }
     }
 
     pub(crate) fn failed(&self, action: &'static str, source: object_store::Error) -> Error {

@@ -137,23 +137,20 @@ async fn what_cannot_be_used_is_named() {
     let config = config();
     assert_eq!(
         failure(&config, &[("model_1_1", "model_1_1"), ("model_1_2", "not a pickle")]).await,
-        "cannot use the model file `models/model_1_2`: it is not a pickle (protocol 2 to 5), joblib, skops or ONNX file"
+        "cannot use the model file `a place/model_1_2`: it is not a pickle (protocol 2 to 5), joblib, skops or ONNX file"
     );
     assert_eq!(
         failure(&config, &[("readme.md", "")]).await,
         "no model in `a place`: none of its 1 files fits `model_{device}_{sensor}`, for example `readme.md` does not"
     );
-    assert_eq!(
-        failure(&config, &[]).await,
-        "no model in `a place`: none of its 0 files fits `model_{device}_{sensor}`"
-    );
+    assert_eq!(failure(&config, &[]).await, "no model in `a place`: it is empty");
     assert_eq!(
         failure(&config, &[("model_a_b_c", "model_1_1")]).await,
         "the name `model_a_b_c` fits `model_{device}_{sensor}` in two ways: as `a/b_c` and as `a_b/c`"
     );
     assert_eq!(
         failure(&config, &[("model_1_1", "model_1_1"), ("x.parquet", "")]).await,
-        "`a place` holds a registry (`models/x.parquet`) and scikit-learn files (`models/model_1_1`)"
+        "`a place` holds a registry (`a place/x.parquet`) and scikit-learn files (`a place/model_1_1`)"
     );
     let two = Config { features: vec![Statistic::Mean.into(), Statistic::Max.into()], ..config.clone() };
     assert_eq!(
@@ -162,7 +159,7 @@ async fn what_cannot_be_used_is_named() {
     );
     assert_eq!(
         failure(&config, &[("x.parquet", "PAR1 nonsense PAR1")]).await,
-        "cannot use the registry file `models/x.parquet`: it is not Parquet"
+        "cannot use the registry file `a place/x.parquet`: it is not Parquet"
     );
 }
 
