@@ -36,7 +36,7 @@ pub use clock::{Clock, SystemClock};
 pub use finish::{Ending, Finish};
 pub(crate) use metrics::collect as collect_metrics;
 pub(crate) use metrics::describe as describe_metrics;
-pub use progress::{Counts, Progress};
+pub use progress::{Account, Counts, Progress};
 pub use recent::{Anomaly, Recent};
 pub(crate) use state::{Fresh, fresh, windows};
 pub use task::{Cadence, anchor_of};

@@ -20,8 +20,8 @@ use self::judge::Judgement;
 use self::live::Watch;
 use super::output::{Output, grouped};
 use super::report::{self, Written};
-use super::{assemble, input};
-use crate::pipeline::{Counts, Ending};
+use super::{account, assemble, input};
+use crate::pipeline::{Account, Counts, Ending};
 use crate::runtime::Runtime;
 use crate::shutdown::{STOPPED, Shutdown};
 use crate::{telemetry, terminal};
@@ -113,10 +113,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     ingest::simulated::write_truth_csv(&truth, std::io::BufWriter::new(file)).context("write the truth")?;
     let judgement =
         judge::judge(&args.out.join("predictions"), &truth).context("compare the predictions with the truth")?;
-    let counts = watch.totals().counts();
+    let (counts, account) = (watch.totals().counts(), watch.totals().account());
     watch.end();
     let report = report(&args, &truth_file).context("write the report")?;
-    let summary = Summary { args: &args, counts, models, trained, streamed, is_paced, judgement: &judgement, report };
+    let summary =
+        Summary { args: &args, counts, account, models, trained, streamed, is_paced, judgement: &judgement, report };
     match args.format {
         super::Format::Text => summary.print()?,
         super::Format::Json => summary.print_json()?,
@@ -220,6 +221,7 @@ fn clear(out: &Path) -> anyhow::Result<()> {
 struct Summary<'a> {
     args: &'a Args,
     counts: Counts,
+    account: Account,
     models: usize,
     trained: f64,
     streamed: f64,
@@ -230,7 +232,7 @@ struct Summary<'a> {
 
 impl Summary<'_> {
     fn print(&self) -> anyhow::Result<()> {
-        let Summary { args, counts, judgement, report, .. } = self;
+        let Summary { args, counts, account, judgement, report, .. } = self;
         let mut out = Output::new();
         let out_dir = args.out.display();
         let rate = (counts.records as f64 / self.streamed) as u64;
@@ -245,12 +247,15 @@ impl Summary<'_> {
                 "events",
                 format!("{} in {:.1} s: {} a second{pace}", grouped(counts.records), self.streamed, grouped(rate)),
             ),
+            ("readings", account::readings(counts, account)),
             ("models", format!("{}, trained in {:.1} s on the day before", grouped(self.models as u64), self.trained)),
             ("windows", format!("{} of five minutes, each scored by its sensor's own model", grouped(counts.rows))),
             ("anomalies", format!("{} windows", grouped(counts.anomalies))),
-            ("late readings", grouped(counts.late)),
-            ("quarantined records", grouped(counts.quarantined)),
-            ("files", format!("{}, {} bytes of Parquet", grouped(counts.files), grouped(counts.file_bytes))),
+            (
+                "quarantined",
+                format!("{} of the events, {} unreadable", grouped(counts.quarantined), grouped(counts.undecodable)),
+            ),
+            ("files", grouped(counts.files)),
         ]);
         out.line("\nAgainst the faults that were injected:\n");
         out.table(&[
@@ -285,6 +290,7 @@ impl Summary<'_> {
         let mut out = Output::new();
         out.line(serde_json::json!({
             "counts": self.counts,
+            "account": self.account,
             "models": self.models,
             "train_seconds": self.trained,
             "stream_seconds": self.streamed,

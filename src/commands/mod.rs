@@ -1,5 +1,6 @@
 //! One file a command: its arguments, and what it does with them.
 
+mod account;
 pub(crate) mod assemble;
 pub(crate) mod completions;
 mod dataset;

@@ -100,10 +100,13 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         true => watch("reading", &progress, share, work)?,
         false => work()?,
     }
-    let counts = progress.counts();
+    let (counts, account) = (progress.counts(), progress.account());
     info!(
         records = counts.records,
         readings = counts.readings,
+        in_windows = account.in_windows,
+        open_windows = account.open_windows,
+        in_open_windows = account.open,
         rows = counts.durable_rows,
         anomalies = counts.anomalies,
         late = counts.late,

@@ -11,8 +11,8 @@ use ingest::{Bound, Shard, SourceKind};
 use types::Reason;
 
 use super::output::{Output, grouped};
-use super::{CloseArg, ConfigArgs, Format, assemble, input, progress};
-use crate::pipeline::{Counts, Ending, Progress};
+use super::{CloseArg, ConfigArgs, Format, account, assemble, input, progress};
+use crate::pipeline::{Account, Counts, Ending, Progress};
 use crate::runtime::Runtime;
 use crate::shutdown::{STOPPED, Shutdown};
 use crate::telemetry;
@@ -70,14 +70,15 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let share = sources.share();
     progress::watch("scoring", &totals, share, || assembly.run(&job, sources, &totals, &shutdown))?;
 
-    let (counts, refused) = (totals.counts(), totals.refused());
+    let (counts, account, refused) = (totals.counts(), totals.account(), totals.refused());
     let paths = assemble::paths(&assembly.sinks);
     let hint = idle
         .map(|shard| format!("nothing to do for shard {shard}: the input has fewer partitions"))
         .or_else(|| hint(&counts, &refused));
     match args.format {
         Format::Text => {
-            summary(&counts, &refused, begun.elapsed().as_secs_f64(), assembly.models.current().len(), &paths, hint)?;
+            let read = Read { counts, account, refused: &refused, seconds: begun.elapsed().as_secs_f64() };
+            summary(&read, assembly.models.current().len(), &paths, hint)?;
         }
         Format::Json => {
             let paths: serde_json::Map<_, _> =
@@ -86,6 +87,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
                 refused.iter().map(|(reason, count)| (reason.as_str().to_owned(), (*count).into())).collect();
             let mut shown = serde_json::json!({
                 "counts": counts,
+                "account": account,
                 "refused": refused_by,
                 "seconds": begun.elapsed().as_secs_f64(),
                 "paths": paths,
@@ -117,32 +119,32 @@ fn check_shard(config: &Config, shard: Option<Shard>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn summary(
-    counts: &Counts,
-    refused: &[(Reason, u64)],
+/// What was read, and what became of it.
+struct Read<'a> {
+    counts: Counts,
+    account: Account,
+    refused: &'a [(Reason, u64)],
     seconds: f64,
+}
+
+fn summary(
+    Read { counts, account, refused, seconds }: &Read<'_>,
     models: usize,
     paths: &[(&'static str, String)],
     hint: Option<String>,
 ) -> anyhow::Result<()> {
     let mut out = Output::new();
     let mut rows = vec![
-        (
-            "records",
-            format!(
-                "{} in {seconds:.1} s, {}/s",
-                grouped(counts.records),
-                grouped((counts.records as f64 / seconds) as u64)
-            ),
-        ),
-        ("readings", grouped(counts.readings)),
+        ("records", account::records(counts, *seconds)),
+        ("readings", account::readings(counts, account)),
         ("late", grouped(counts.late)),
         ("quarantined", quarantined(counts, refused)),
         ("ignored cells", grouped(counts.ignored_cells)),
         ("windows", grouped(counts.rows)),
         ("anomalies", grouped(counts.anomalies)),
         ("without a score", format!("{} ({} models loaded)", grouped(counts.unscored), grouped(models as u64))),
-        ("files", format!("{}, {} bytes", grouped(counts.files), grouped(counts.file_bytes))),
+        ("files", grouped(counts.files)),
+        ("written", format!("{} bytes, with the log and the state", grouped(counts.file_bytes))),
     ];
     // Only wide records have any.
     rows.retain(|(name, _)| *name != "ignored cells" || counts.ignored_cells > 0);

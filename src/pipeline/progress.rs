@@ -1,6 +1,7 @@
 //! Running totals of a process, for progress bars, summaries and readiness. Updated per batch, read by anybody.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use types::{PartitionId, Reason};
@@ -21,6 +22,7 @@ macro_rules! counters {
             /// Memory has reached its budget.
             pressed: AtomicBool,
             recent: Recent,
+            account: Mutex<Account>,
         }
 
         /// The totals at one moment.
@@ -44,6 +46,21 @@ macro_rules! counters {
                 refused.retain(|(_, count)| *count > 0);
                 refused.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
                 refused
+            }
+
+            /// A partition has come to its end, or is left.
+            pub(crate) fn settle(&self, partition: Account) {
+                let mut account = self.account.lock().unwrap_or_else(PoisonError::into_inner);
+                account.before += partition.before;
+                account.in_windows += partition.in_windows;
+                account.open += partition.open;
+                account.open_windows += partition.open_windows;
+            }
+
+            /// What became of readings, of the partitions that have come to their end.
+            #[must_use]
+            pub(crate) fn account(&self) -> Account {
+                *self.account.lock().unwrap_or_else(PoisonError::into_inner)
             }
 
             /// The newest anomalies, if somebody asked for them.
@@ -128,6 +145,18 @@ counters! {
     stopped,
     /// Partitions of which a part was read before this process began.
     resumed,
+}
+
+/// Where readings are at the end of a run. With those that were late or refused, `in_windows` and `open` are what was read and `before`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Account {
+    /// In windows that an earlier run had left open.
+    pub before: u64,
+    /// In windows that closed.
+    pub in_windows: u64,
+    /// In windows that wait for the next run.
+    pub open: u64,
+    pub open_windows: u64,
 }
 
 impl Counts {

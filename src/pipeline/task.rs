@@ -13,7 +13,7 @@ mod vitals;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use aggregate::{Refused, Windows};
+use aggregate::{Refused, Tally, Windows};
 use ingest::Source;
 use ingest::decode::Decoder;
 use score::Scorer;
@@ -83,6 +83,8 @@ pub(super) struct Task<'a> {
     /// Read from the source and not folded yet: for the few before to be durable, or for our clock to be set right.
     held: VecDeque<Held>,
     sink: Box<dyn Sink>,
+    /// What was counted when it was taken over.
+    tally_before: Tally,
     /// The position after the last record folded in.
     next: Position,
     /// What is durable, or on its way.

@@ -131,7 +131,9 @@ impl<'a> Worker<'a> {
                 self.source.sharing().inspect_err(|error| warn!(%error, "the end has to wait for this answer"));
             self.finish.told(sharing.ok().as_ref(), self.job.clock.now());
         }
-        if self.tells_of_waiting.take_if(|at| now >= *at).is_some() && self.progress.counts().gained == 0 {
+        // Of brokers that are away another line tells.
+        let has_none = self.progress.counts().gained == 0 && self.source.trouble().is_none();
+        if self.tells_of_waiting.take_if(|at| now >= *at).is_some() && has_none {
             info!(
                 "waiting for partitions: others may have them, or a process that was killed, whose partitions are given \
                  away when its session is over (see docs/troubleshooting.md)"

@@ -47,7 +47,7 @@ impl<'a> Pipeline<'a> {
 
     fn score(&self, close: &str) -> Value {
         let outcome = self.command("score").args(["--close", close, "--format", "json"]).run().success();
-        outcome.json_lines()[0]["counts"].clone()
+        outcome.summary()["counts"].clone()
     }
 
     fn close_all(&self) {

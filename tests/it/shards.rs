@@ -35,7 +35,7 @@ fn side_by_side(count: usize, command: impl Fn(&str) -> Atalaia) -> Vec<Value> {
 }
 
 fn said(outcome: &Outcome) -> Value {
-    outcome.json_lines().remove(0)
+    outcome.summary()
 }
 
 fn sum(said: &[Value], count: &str) -> u64 {

@@ -14,7 +14,7 @@ use super::careful::Careful;
 use super::{Since, Task, Turn, date_of};
 use crate::pipeline::recent::Batch;
 use crate::pipeline::state::{self, Layout};
-use crate::pipeline::{Counts, Ending, metrics};
+use crate::pipeline::{Account, Counts, Ending, metrics};
 use crate::telemetry::trace;
 
 /// Closing by silence is looked at this often; when it happens changes nothing but when rows come out.
@@ -295,6 +295,13 @@ impl Task<'_> {
             Some(close) => self.windows.end(close),
             None => self.windows.settle(),
         }
+        let (before, now) = (self.tally_before, self.windows.tally());
+        self.progress.settle(Account {
+            before: before.open,
+            in_windows: now.counted - before.counted,
+            open: now.open,
+            open_windows: self.windows.open_windows() as u64,
+        });
         self.note_waiting();
         if self.in_flight.is_some() { Ok(()) } else { self.begin_release() }
     }

@@ -191,6 +191,7 @@ impl<'a> Opening<'a> {
             progress,
             content,
             decoder: Decoder::new(&job.decode).context("read `ingest.decode`")?,
+            tally_before: windows.tally(),
             windows,
             scorer,
             late,

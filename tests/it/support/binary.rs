@@ -260,6 +260,19 @@ impl Outcome {
         self
     }
 
+    /// What `score --format json` tells. Every reading is somewhere, or this fails.
+    pub(crate) fn summary(&self) -> serde_json::Value {
+        let said = self.json_lines().remove(0);
+        let count = |part: &str, name: &str| said[part][name].as_u64().unwrap_or_else(|| panic!("no `{name}`: {said}"));
+        let refused = count("counts", "quarantined") - count("counts", "undecodable");
+        assert_eq!(
+            count("counts", "readings") + count("account", "before"),
+            count("account", "in_windows") + count("account", "open") + count("counts", "late") + refused,
+            "{said}"
+        );
+        said
+    }
+
     /// Each line of standard output as one JSON object.
     #[track_caller]
     pub(crate) fn json_lines(&self) -> Vec<serde_json::Value> {
