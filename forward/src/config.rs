@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use types::{Secret, Span};
 
 /// Each anomaly as an event (CloudEvents 1.0, JSON) to a Kafka topic, to a webhook, or to both, at least once. Off until `kafka.topic` or
@@ -34,7 +34,8 @@ pub enum Begin {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Kafka {
-    /// The topic; left out: nothing is sent to Kafka. It must exist.
+    /// The topic, which must exist; left out or empty: nothing is sent to Kafka.
+    #[serde(deserialize_with = "unless_empty")]
     pub topic: Option<String>,
     /// Bootstrap brokers, `host:port`, comma-separated.
     pub brokers: String,
@@ -50,7 +51,9 @@ pub struct Kafka {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Webhook {
-    /// Where events are posted, `https://…`; left out: nothing is posted. Plain http is for this machine, or with `allow_plaintext`.
+    /// Where events are posted, `https://…`; left out or empty: nothing is posted. Plain http is for this machine, or with
+    /// `allow_plaintext`.
+    #[serde(deserialize_with = "unless_empty")]
     pub url: Option<String>,
     /// Events in one request. 1: each is a request of its own, `application/cloudevents+json`; more: arrays, `application/cloudevents-batch+json`.
     #[schemars(range(min = 1, max = 1000))]
@@ -67,6 +70,11 @@ pub struct Webhook {
     pub ca_file: Option<String>,
     /// Plain http is refused for other machines unless this is set.
     pub allow_plaintext: bool,
+}
+
+/// What a file sets can be switched off where it is run: `--set forward.webhook.url=`.
+fn unless_empty<'de, D: Deserializer<'de>>(given: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<String>::deserialize(given)?.filter(|text| !text.is_empty()))
 }
 
 impl Config {

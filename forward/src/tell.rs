@@ -10,6 +10,9 @@ const SAY_AGAIN: Duration = Duration::from_secs(60);
 /// A failure that lasted so long is worth a word when it is over.
 const LONG: Duration = Duration::from_secs(10);
 
+/// Where the problem says nothing of what to do.
+const LOOK: &str = "look whether it runs and answers at its address: `atalaia validate -c FILE --online` asks it";
+
 #[derive(Debug, Default)]
 pub(crate) struct Tell {
     said_at: Option<Instant>,
@@ -27,7 +30,7 @@ impl Tell {
             return;
         }
         self.said_at = Some(now);
-        let (failures, hint) = (std::mem::take(&mut self.failures), hint.unwrap_or_default());
+        let (failures, hint) = (std::mem::take(&mut self.failures), hint.unwrap_or(LOOK));
         if is_stuck {
             let what = "anomalies cannot be forwarded: nothing is lost, and it is tried again";
             error!(receiver, problem, hint, failures, "{what}");
