@@ -29,8 +29,13 @@ impl Dataset {
 
     /// Only the files of these days, as `2026-01-31`, both included. Names that tell no day stay.
     pub(crate) fn of_days(&mut self, first: &str, last: &str) {
-        let day = |name: &str| name.split('/').find_map(|part| part.strip_prefix("date=").map(str::to_owned));
-        self.objects.retain(|object| day(&object.name).is_none_or(|day| (first..=last).contains(&day.as_str())));
+        self.objects.retain(|object| day(&object.name).is_none_or(|day| (first..=last).contains(&day)));
+    }
+
+    /// The first day that a name tells, and the last.
+    pub(crate) fn days(&self) -> Option<[String; 2]> {
+        let days = || self.objects.iter().filter_map(|object| day(&object.name));
+        Some([days().min()?.to_owned(), days().max()?.to_owned()])
     }
 
     /// Of all files together, as they were listed.
@@ -50,4 +55,8 @@ impl Dataset {
         });
         runtime.block_on(read)
     }
+}
+
+fn day(name: &str) -> Option<&str> {
+    name.split('/').find_map(|part| part.strip_prefix("date="))
 }

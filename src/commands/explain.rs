@@ -117,6 +117,7 @@ fn find_row(args: &Args, config: &Config, runtime: &Runtime) -> anyhow::Result<R
     // A window that holds the time began then or earlier, by no more than its width.
     let earliest = args.window - config.aggregate.window.micros().max(DAY);
     let day = |micros| wall::text(micros).chars().take(10).collect::<String>();
+    let days = predictions.days();
     predictions.of_days(&day(earliest), &day(args.window));
     let mut rows: Vec<Row> = Vec::new();
     let mut others = Others::default();
@@ -124,7 +125,11 @@ fn find_row(args: &Args, config: &Config, runtime: &Runtime) -> anyhow::Result<R
     let device = &args.device;
     let moment = wall::text(args.window);
     if rows.is_empty() {
-        bail!("`{}` holds no window of `{device}` at {moment}{}", predictions.place, others.advice(device));
+        let advice = match days {
+            Some([first, last]) if predictions.count() == 0 => format!("\nits windows are of {first} to {last}"),
+            _ => others.advice(device),
+        };
+        bail!("`{}` holds no window of `{device}` at {moment}{advice}", predictions.place);
     }
     let names: BTreeSet<String> =
         rows.iter().map(|row| row.sensor.clone().unwrap_or_else(|| "(the whole device)".into())).collect();

@@ -259,15 +259,19 @@ fn next(guess: &Guess, config: &config::Config, name: &str) -> String {
     let from_pipe = if guess.form == Form::Document && !is_stream { " --set ingest.files.path=-" } else { "" };
     let online = if is_stream { " --online" } else { "" };
     let job = if is_stream { "run" } else { "score" };
+    let models = match config.score.models.as_str() {
+        "" => "models".to_owned(),
+        named => shell_word(named),
+    };
     let history = if is_stream { "models from what the source holds" } else { "models from this history" };
     let steps = [
         (format!("atalaia validate -c {name}{online}"), "is it consistent?".to_owned()),
         (format!("{piped}atalaia preview -c {name}{from_pipe}"), "what becomes of each record".to_owned()),
+        (format!("{piped}atalaia train -c {name}{from_pipe} --to {models}"), history.to_owned()),
         (
-            format!("{piped}atalaia train -c {name}{from_pipe} --to models"),
-            format!("{history}; then set score.models = \"models\""),
+            format!("{piped}atalaia {job} -c {name}{from_pipe}"),
+            "windows and their scores; without models: --set score.models=".to_owned(),
         ),
-        (format!("{piped}atalaia {job} -c {name}{from_pipe}"), "windows, and with models their scores".to_owned()),
     ];
     let width = steps.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
     steps.iter().map(|(command, what)| format!("  {command:<width$}  {what}\n")).collect()

@@ -120,6 +120,11 @@ impl Predictions {
         self.files.of_days(first, last);
     }
 
+    /// The first day that there are files of, and the last.
+    pub(crate) fn days(&self) -> Option<[String; 2]> {
+        self.files.days()
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.files.objects.len()
     }

@@ -138,9 +138,10 @@ pub(crate) fn write(order: &Order<'_>, config: &Config, runtime: &Runtime) -> an
     let mut place = Place::find(order.url, config, runtime)?;
     place.of(part);
     let gathered = gather::gather(&place, part, truth, runtime)?;
-    if gathered.truth.as_ref().is_some_and(|truth| !truth.is_about_these && !truth.is_empty()) {
+    if let Some(truth) = gathered.truth.as_ref().filter(|truth| !truth.is_about_these && !truth.is_empty()) {
         bail!(
-            "no device of the labels is among the predictions\ncorrect the names, or name the device as --labels DEVICE=FILE"
+            "no device of the labels is among the predictions: the labels name {}\ncorrect the names, or name the device as --labels DEVICE=FILE",
+            truth.names()
         );
     }
     if let Some(doubt) = unseen(&gathered) {

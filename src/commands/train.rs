@@ -172,6 +172,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         lines: &lines,
         written: &written,
         seconds: begun.elapsed().as_secs_f64(),
+        looked_for: &config.score.models,
+        storage: config.model_storage(),
     };
     summary.print(&args, &to)?;
     Ok(ExitCode::SUCCESS)

@@ -198,6 +198,9 @@ impl Error {
             Error::ContainerMissing { .. } => "create it, the service never does",
             Error::BucketMissing { .. } => "create it, the service never does",
             Error::FolderMissing { path } => return Some(nearest_folder(path)),
+            Error::NotWritable { path, .. } if file_above(path).is_some() => {
+                return file_above(path).map(|file| format!("`{file}` is a file: name a folder"));
+            }
             Error::NotWritable { .. } => {
                 "check the folder's owner and rights, and that its disk is mounted for writing"
             }
@@ -241,6 +244,12 @@ fn validity(error: &object_store::Error) -> Option<String> {
     let bounds = [("from", bound("Start")), ("to", bound("Expiry")), ("the service's clock says", bound("Current"))];
     let said: Vec<String> = bounds.iter().filter_map(|(word, time)| Some(format!("{word} {}", (*time)?))).collect();
     (!said.is_empty()).then(|| said.join(", "))
+}
+
+/// The path itself, or what is above it, if that is a file.
+fn file_above(path: &str) -> Option<String> {
+    let mut above = std::path::Path::new(path).ancestors();
+    above.find(|place| place.is_file()).map(|file| file.display().to_string())
 }
 
 /// What to do about a folder that is not there: how much of its path is.

@@ -142,6 +142,16 @@ impl Truth {
         Kind::of("all", &self.stretches.iter().collect::<Vec<_>>())
     }
 
+    /// Some of the devices that the labels name.
+    pub(super) fn names(&self) -> String {
+        const SHOWN: usize = 3;
+        let mut names: Vec<&str> = self.of_device.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        let more = if names.len() > SHOWN { ", …" } else { "" };
+        let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{}`", name.escape_debug())).collect();
+        format!("{}{more}", shown.join(", "))
+    }
+
     /// From the first beginning to the last end.
     pub(super) fn span(&self) -> Option<(Micros, Micros)> {
         let intervals = || self.stretches.iter().map(|stretch| &stretch.interval);

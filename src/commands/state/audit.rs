@@ -90,7 +90,7 @@ impl Verdict {
             out.line(format_args!("violation  {violation}"));
         }
         out.line(format_args!(
-            "pipeline `{}`: {} partitions, {} records, {} files, {} rows of {} devices, {} late, {} quarantined, {} twice: {} violations, {} warnings",
+            "pipeline `{}`: {} partitions, {} commits, {} files, {} rows of {} devices, {} late, {} quarantined, {} twice: {} violations, {} warnings",
             desk.config.pipeline,
             self.partitions,
             grouped(self.records),

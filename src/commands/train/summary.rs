@@ -19,6 +19,9 @@ pub(super) struct Summary<'a> {
     pub(super) lines: &'a [Line],
     pub(super) written: &'a score::registry::Published,
     pub(super) seconds: f64,
+    /// `score.models`: where they are looked for, and how that is opened.
+    pub(super) looked_for: &'a str,
+    pub(super) storage: &'a store::Config,
 }
 
 /// Failures that are shown one by one.
@@ -72,7 +75,14 @@ impl Summary<'_> {
                     grouped(self.kept().count() as u64)
                 ),
             ),
-            ("records", format!("{}, {} refused or late", grouped(self.read.records), grouped(self.read.refused))),
+            (
+                "records",
+                format!(
+                    "{}; {} records or readings refused or late",
+                    grouped(self.read.records),
+                    grouped(self.read.refused)
+                ),
+            ),
             ("windows", format!("{}; left out: {}", grouped(self.windows), self.left_out.text())),
             ("time", format!("{:.1} s", self.seconds)),
             ("registry", format!("{to}, {} KiB", grouped(self.written.bytes.div_ceil(1024)))),
@@ -91,7 +101,14 @@ impl Summary<'_> {
         if let Some(file) = &args.report {
             rows.push(("report", file.display().to_string()));
         }
-        rows.push(("next", format!("set `score.models = \"{}\"`", args.to)));
+        let is_set = store::open(self.looked_for, self.storage).is_ok_and(|there| there.display == to.display);
+        rows.push((
+            "next",
+            match is_set {
+                true => "`atalaia run` and `atalaia score` take them from there".to_owned(),
+                false => format!("set `score.models = \"{}\"`", args.to),
+            },
+        ));
         out.table(&rows);
         for (line, failure) in self.failures().take(SHOWN) {
             let model = if line.status == Status::Kept { "the old model" } else { "no model" };
