@@ -37,6 +37,8 @@ def explained(row):
 judged = [(row, fault) for row in rows.itertuples() if (fault := sensor_at_fault(row))]
 with ThreadPoolExecutor(2) as pool:
     named = list(pool.map(lambda pair: explained(pair[0]), judged))
+# Where only the windows before made the verdict, a row names none.
+have_feature = sum(isinstance(row.top_feature, str) for row, _ in judged)
 by_feature = sum(str(row.top_feature).split(".")[0] == fault for row, fault in judged)
 by_sensor = sum(name == fault for name, (_, fault) in zip(named, judged))
-print(json.dumps({"windows": len(judged), "by_feature": by_feature, "by_sensor": by_sensor}))
+print(json.dumps({"windows": len(judged), "have_feature": have_feature, "by_feature": by_feature, "by_sensor": by_sensor}))
