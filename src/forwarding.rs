@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use config::{Config, forwarding};
 use forward::kafka::Kafka;
 use forward::webhook::Webhook;
@@ -74,17 +74,23 @@ pub(crate) fn beside(
         done?;
         unsent
     })?;
-    if !unsent.is_empty() {
-        bail!(
-            "not all anomalies were forwarded to {} within {}\n\
-             the rows are durable, and nothing is lost: run it again when the receiver answers, and the rest is sent; `forward.finish_within` is \
-             how long it is tried",
-            unsent.join(" and "),
-            config.forward.finish_within
-        );
+    if unsent.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    Err(Unsent(format!(
+        "not all anomalies were forwarded to {} within {}\n\
+         the rows are durable, and nothing is lost: run it again when the receiver answers, and the rest is sent; `forward.finish_within` is \
+         how long it is tried",
+        unsent.join(" and "),
+        config.forward.finish_within
+    ))
+    .into())
 }
+
+/// All the work is done and durable, and receivers are still to hear of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unsent(String);
 
 /// The topic; none if nothing goes to Kafka.
 pub(crate) fn kafka(config: &Config) -> anyhow::Result<Option<Kafka>> {

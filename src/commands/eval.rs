@@ -248,7 +248,7 @@ impl Shown {
     /// How verdicts were made, with whatever looks ahead named.
     fn method(&self) -> String {
         let verdicts = match (self.are_rows, self.rules.causal) {
-            (false, _) => "each window by itself, known at its end".to_owned(),
+            (false, _) => "each window as its row says, known at its end".to_owned(),
             (true, Causal::Strict) => "a row by the newest window that ended before it; nothing looks ahead".to_owned(),
             (true, Causal::LastRow) => {
                 "a row by the newest window without a later labelled row; nothing looks ahead if labels list every reading"

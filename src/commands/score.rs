@@ -15,7 +15,7 @@ use super::{CloseArg, ConfigArgs, Format, account, assemble, input, progress};
 use crate::pipeline::{Account, Counts, Ending, Progress};
 use crate::runtime::Runtime;
 use crate::shutdown::{STOPPED, Shutdown};
-use crate::telemetry;
+use crate::{forwarding, telemetry};
 
 /// Scores files, or a topic up to its present end, then ends: the batch job
 ///
@@ -68,7 +68,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let totals = Progress::default();
     let begun = Instant::now();
     let share = sources.share();
-    progress::watch("scoring", &totals, share, || assembly.run(&job, sources, &totals, &shutdown))?;
+    let done = progress::watch("scoring", &totals, share, || assembly.run(&job, sources, &totals, &shutdown));
+    // What was done is told before what is still to be sent.
+    let unsent = match done {
+        Err(error) if error.is::<forwarding::Unsent>() => Some(error),
+        done => done.map(|()| None)?,
+    };
 
     let (counts, account, refused) = (totals.counts(), totals.account(), totals.refused());
     let paths = assemble::paths(&assembly.sinks);
@@ -99,6 +104,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             out.line(shown);
             out.finish()?;
         }
+    }
+    if let Some(unsent) = unsent {
+        return Err(unsent);
     }
     Ok(match shutdown.requested() {
         true => ExitCode::from(STOPPED),

@@ -153,8 +153,12 @@ fn strangers(dataset: &Dataset, labels: &Labels) -> anyhow::Result<Option<String
             "no series of the labels is among the predictions: the labels name `{example}`, the predictions `{one_scored}`\ncorrect the names, or choose another --sensor-column"
         );
     }
+    let effect = match labels {
+        Labels::Rows(_) => "without windows there, all their anomalies are missed",
+        Labels::Intervals(_) => "no window can hit them, and recall, which counts windows, does not know them",
+    };
     Ok(Some(format!(
-        "{} of {} labels are of {} devices or series that are not among the predictions, such as `{example}`: without windows there, all their anomalies are missed. Check the names; the predictions have `{one_scored}`",
+        "{} of {} labels are of {} devices or series that are not among the predictions, such as `{example}`: {effect}. Check the names; the predictions have `{one_scored}`",
         grouped(strange),
         grouped(total),
         grouped(counts.len() as u64)

@@ -8,6 +8,7 @@ use ingest::{Given, Records};
 use types::{Micros, PartitionId, Reading};
 
 use super::Sample;
+use crate::wall;
 
 /// Readings remembered to tell whether two contradict each other, and how far apart they are.
 const READINGS_MAX: usize = 200_000;
@@ -40,7 +41,8 @@ pub(crate) struct Refused {
 pub(crate) struct Rhythm {
     /// Usual distance of two readings of a series.
     pub(crate) interval: Option<Micros>,
-    /// How far behind its device's newest reading one came, at most.
+    /// How far behind its device's newest reading one came, at most: but for those that come days later, and for times that are
+    /// still to come, which are refused and put nothing out of order.
     pub(crate) disorder: Micros,
     pub(crate) oldest: Option<Micros>,
     pub(crate) newest: Option<Micros>,
@@ -57,8 +59,12 @@ pub(super) struct Verdict {
     pub(super) one_to_one: bool,
 }
 
-#[derive(Default)]
+/// What comes later than this is waited for by nobody.
+const LATENESS_MAX: Micros = 86_400_000_000;
+
 struct Seen {
+    /// Times beyond it are refused.
+    horizon: Micros,
     tally: Tally,
     devices: HashMap<String, Micros>,
     series: HashMap<(String, String), Vec<(Micros, u64)>>,
@@ -71,7 +77,15 @@ pub(super) fn judge(config: &Config, header: Option<&[String]>, samples: &[Sampl
     let mut decoder = Decoder::new(config).ok()?;
     let columns: Option<Arc<[String]>> = header.map(|names| names.to_vec().into());
     decoder.begin(&Records::new(PartitionId { topic: "sample".into(), index: 0 }).with_columns(columns));
-    let mut seen = Seen::default();
+    let skew = aggregate::Config::default().max_future_skew.micros();
+    let mut seen = Seen {
+        horizon: wall::now().saturating_add(skew),
+        tally: Tally::default(),
+        devices: HashMap::new(),
+        series: HashMap::new(),
+        sensors: std::collections::BTreeSet::new(),
+        rhythm: Rhythm::default(),
+    };
     for (at, sample) in samples.iter().enumerate() {
         seen.tally.records += 1;
         let given = Given { device: sample.device.as_deref(), time: sample.time.as_deref() };
@@ -121,13 +135,19 @@ impl Seen {
         let rhythm = &mut self.rhythm;
         rhythm.oldest = Some(rhythm.oldest.map_or(time, |oldest| oldest.min(time)));
         rhythm.newest = Some(rhythm.newest.map_or(time, |newest| newest.max(time)));
+        let counts = time <= self.horizon;
         match self.devices.get_mut(reading.device) {
-            Some(newest) => {
-                rhythm.disorder = rhythm.disorder.max(newest.saturating_sub(time));
+            Some(newest) if counts => {
+                let lateness = newest.saturating_sub(time);
+                if lateness <= LATENESS_MAX {
+                    rhythm.disorder = rhythm.disorder.max(lateness);
+                }
                 *newest = (*newest).max(time);
             }
+            Some(_) => {}
             None => {
-                self.devices.insert(reading.device.to_owned(), time);
+                let newest = if counts { time } else { Micros::MIN };
+                self.devices.insert(reading.device.to_owned(), newest);
             }
         }
         if !self.sensors.contains(reading.sensor) {
@@ -164,4 +184,28 @@ impl Seen {
 fn median(mut numbers: Vec<Micros>) -> Option<Micros> {
     numbers.sort_unstable();
     numbers.get(numbers.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_that_are_wrong_make_nothing_out_of_order() {
+        let sample = |time: i64| Sample {
+            payload: format!(r#"{{"device":"d","sensor":"s","ts":{time},"value":1}}"#).into_bytes(),
+            key: Vec::new(),
+            device: None,
+            time: None,
+        };
+        let disorder = |times: &[i64]| {
+            let samples: Vec<Sample> = times.iter().map(|time| sample(*time)).collect();
+            judge(&Config::default(), None, &samples).expect("it decodes").rhythm.disorder / 1_000_000
+        };
+        const YEAR_2100: i64 = 4_102_444_800;
+        assert_eq!(disorder(&[1_700_000_000, 1_700_000_060, 1_700_000_020]), 40);
+        assert_eq!(disorder(&[1_700_000_000, YEAR_2100, 1_700_000_060, 1_700_000_120]), 0, "the future is refused");
+        assert_eq!(disorder(&[YEAR_2100, 1_700_000_060, 1_700_000_050]), 10);
+        assert_eq!(disorder(&[1_700_000_000, 1_500_000_000, 1_700_000_060]), 0, "years later");
+    }
 }
