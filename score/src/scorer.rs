@@ -258,18 +258,14 @@ impl Scorer {
         {
             *severity = smooth(&mut self.trails, &self.devices, entry, *severity, row, rows, scores);
         }
-        let is_anomaly = match (entry.threshold, severity) {
-            (Some(threshold), Some(severity)) => severity > threshold,
-            // Not strict: scikit-learn calls a decision of exactly 0 an outlier.
-            _ => decision <= 0.0,
-        };
+        let is_anomaly = entry.is_anomalous(decision, severity);
+        // Where only the windows before it make it one, no feature of its own does.
+        let is_its_own = is_anomaly && entry.is_anomalous(decision, own);
         scores.decision[row] = Some(decision);
         scores.severity[row] = severity;
         scores.threshold[row] = entry.threshold;
         scores.is_anomaly[row] = is_anomaly;
-        // Where only the windows before it make it one, no feature of its own does.
-        let is_its_own = entry.threshold.zip(own).is_none_or(|(threshold, own)| own > threshold);
-        if is_anomaly && is_its_own && entry.inputs > 1 && entry.is_centred {
+        if is_its_own && entry.inputs > 1 && entry.is_centred {
             scores.top_feature[row] = self.top_feature(job, model);
         }
     }

@@ -63,6 +63,18 @@ pub(crate) struct Entry {
     source: Arc<str>,
 }
 
+impl Entry {
+    /// The verdict on a window: by its severity where the model has a threshold for it, else by the decision.
+    #[inline]
+    pub(crate) fn is_anomalous(&self, decision: f64, severity: Option<f64>) -> bool {
+        match (self.threshold, severity) {
+            (Some(threshold), Some(severity)) => severity > threshold,
+            // Not strict: scikit-learn calls a decision of exactly 0 an outlier.
+            _ => decision <= 0.0,
+        }
+    }
+}
+
 /// Where it is written what is done before the kernel.
 #[derive(Debug, Clone, Copy)]
 enum Preparation {

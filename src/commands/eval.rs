@@ -23,7 +23,6 @@ use super::output::{Output, escaped, grouped};
 use super::predictions::Predictions;
 use super::{Format, PartialConfig, progress, time};
 use crate::runtime::Runtime;
-use crate::wall;
 use bounds::Bounds;
 use judge::{Causal, Part, Rules};
 use labels::{Columns, Labels};
@@ -216,12 +215,7 @@ impl Shown {
         {
             let start = judged().map(|judged| judged.start).min().unwrap_or_default();
             let end = judged().map(|judged| judged.end).max().unwrap_or_default();
-            let [first, last, start, end] = [first, last, start, end].map(wall::text);
-            doubts.push(format!(
-                "no window touches any of the {} labelled intervals, which lie between {first} and {last}; the windows lie between {start} and \
-                 {end}. Compare years, time zones and names",
-                grouped(labelled().count() as u64)
-            ));
+            doubts.push(labels::untouched(labelled().count() as u64, "intervals", [first, last], [start, end]));
         }
         doubts
     }

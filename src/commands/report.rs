@@ -31,6 +31,7 @@ use self::page::Made;
 use self::place::Place;
 use self::refused::Part;
 use self::truth::Truth;
+use super::eval::labels::untouched;
 use super::output::{Output, grouped};
 use super::{Format, PartialConfig, time};
 use crate::runtime::Runtime;
@@ -173,13 +174,9 @@ fn unseen(gathered: &Gathered) -> Option<String> {
     if all.stretches == 0 || all.unseen < all.stretches {
         return None;
     }
-    let (first, last) = truth.span()?;
-    let [first, last, start, end] = [first, last, gathered.census.first, gathered.census.end].map(wall::text);
-    Some(format!(
-        "no window touches any of the {} labelled stretches, which lie between {first} and {last}; the windows lie between {start} and {end}. \
-         Compare years, time zones and names of sensors",
-        grouped(all.stretches)
-    ))
+    let windows = [gathered.census.first, gathered.census.end];
+    let said = untouched(all.stretches, "stretches", truth.span()?, windows);
+    Some(format!("{said} of sensors"))
 }
 
 /// The commands on the page are given wherever its reader stands: a folder by its whole path, a URL as it is.

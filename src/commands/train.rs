@@ -172,8 +172,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         lines: &lines,
         written: &written,
         seconds: begun.elapsed().as_secs_f64(),
-        looked_for: &config.score.models,
-        storage: config.model_storage(),
+        is_looked_for: store::open(&config.score.models, config.model_storage())
+            .is_ok_and(|place| place.display == to.display),
     };
     summary.print(&args, &to)?;
     Ok(ExitCode::SUCCESS)

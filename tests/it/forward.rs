@@ -84,6 +84,7 @@ fn a_receiver_that_is_away_holds_back_no_other_and_is_told_by_the_next_run() {
     let failed = job(&nowhere).set("forward.finish_within", "2s").run().status_is(1);
     assert!(failed.stderr.contains("not all anomalies were forwarded to webhook within 2s"), "{}", failed.stderr);
     assert!(failed.stderr.contains("run it again"), "{}", failed.stderr);
+    assert!(failed.stdout.contains(" in windows"), "what was done is told all the same: {}", failed.stdout);
     let hook = Hook::start(0);
     job(&hook.url()).set("forward.webhook.batch", 7).run().success();
     let found = verdict(&judge, &folder.path().join("predictions").display().to_string(), &anomalies, &hook);

@@ -162,10 +162,7 @@ fn a_named_member_that_comes_back_moves_nobody() {
         assert_eq!(Some(format!("{gained:?}")), theirs);
         member.leave();
     }
-    let until = Instant::now() + Duration::from_secs(5);
-    while Instant::now() < until {
-        undisturbed(&mut stays);
-    }
+    undisturbed_for(&mut stays, Duration::from_secs(5));
 }
 
 /// A run that fails before it reads, of its models or its store, is no member that the next one has to wait for.
@@ -177,12 +174,16 @@ fn who_never_polls_is_no_member() {
     let mut member = KafkaSource::new(&config, 0, Bound::Unbounded, 64).unwrap();
     contract::gain(&mut member, 2);
     let unpolled = KafkaSource::new(&config, 1, Bound::Unbounded, 64).unwrap();
-    let until = Instant::now() + Duration::from_secs(4);
-    while Instant::now() < until {
-        undisturbed(&mut member);
-    }
+    undisturbed_for(&mut member, Duration::from_secs(4));
     drop(unpolled);
     undisturbed(&mut member);
+}
+
+fn undisturbed_for(source: &mut KafkaSource, span: Duration) {
+    let until = Instant::now() + span;
+    while Instant::now() < until {
+        undisturbed(source);
+    }
 }
 
 fn undisturbed(source: &mut KafkaSource) {

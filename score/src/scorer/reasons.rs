@@ -36,8 +36,10 @@ impl Scorer {
         if entry.inputs < 2 || !entry.is_centred {
             return None;
         }
-        let own = || severity(&shape, self.set.lanes(), &self.scratch.z, start, sum, entry.intercept);
-        if entry.threshold.filter(|_| entry.has_severity).is_some_and(|threshold| own() <= threshold) {
+        let own = entry
+            .has_severity
+            .then(|| severity(&shape, self.set.lanes(), &self.scratch.z, start, sum, entry.intercept));
+        if !entry.is_anomalous(sum + entry.intercept, own) {
             return None;
         }
         let best = self.most_moved(job, model)?;
@@ -45,10 +47,8 @@ impl Scorer {
         let variants = &self.scratch.variants;
         let usual_sum = variants.sums[best];
         let lanes = self.set.lanes();
-        let severity_fall = entry.has_severity.then(|| {
-            let usual = severity(&shape, lanes, &variants.z, variants.jobs[best].z, usual_sum, entry.intercept);
-            severity(&shape, lanes, &self.scratch.z, start, sum, entry.intercept) - usual
-        });
+        let severity_fall = own
+            .map(|own| own - severity(&shape, lanes, &variants.z, variants.jobs[best].z, usual_sum, entry.intercept));
         let mean = *self.set.centre(entry)?.get(best)?;
         let value = match self.set.preparation(entry) {
             Prepared::Scaling { scale, .. } => self.scratch.z[start + best] * scale[best] + mean,

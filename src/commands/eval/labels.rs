@@ -10,6 +10,9 @@ use anyhow::{Context, bail};
 use ingest::decode::{TimeUnit, parse_time};
 use types::Micros;
 
+use crate::commands::output::grouped;
+use crate::wall;
+
 /// What a file of labels says. Of rows each has its own label; of intervals everything outside them is normal.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::commands) enum Labels {
@@ -139,6 +142,21 @@ impl Interval {
         }
         Ok(interval)
     }
+}
+
+/// What is said where no window touches any of the labels: mostly it is a year, a time zone or a name that is wrong.
+pub(in crate::commands) fn untouched(
+    count: u64,
+    labelled: &str,
+    [first, last]: [Micros; 2],
+    [start, end]: [Micros; 2],
+) -> String {
+    let [first, last, start, end] = [first, last, start, end].map(wall::text);
+    format!(
+        "no window touches any of the {} labelled {labelled}, which lie between {first} and {last}; the windows lie between {start} and {end}. \
+         Compare years, time zones and names",
+        grouped(count)
+    )
 }
 
 /// Benchmarks name series by their files: `folder/pump.csv` is `pump`.

@@ -153,9 +153,9 @@ impl Truth {
     }
 
     /// From the first beginning to the last end.
-    pub(super) fn span(&self) -> Option<(Micros, Micros)> {
+    pub(super) fn span(&self) -> Option<[Micros; 2]> {
         let intervals = || self.stretches.iter().map(|stretch| &stretch.interval);
-        Some((intervals().map(|own| own.from).min()?, intervals().map(|own| own.to).max()?))
+        Some([intervals().map(|own| own.from).min()?, intervals().map(|own| own.to).max()?])
     }
 
     /// Share of alarms that touch a stretch.

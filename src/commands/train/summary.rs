@@ -19,9 +19,8 @@ pub(super) struct Summary<'a> {
     pub(super) lines: &'a [Line],
     pub(super) written: &'a score::registry::Published,
     pub(super) seconds: f64,
-    /// `score.models`: where they are looked for, and how that is opened.
-    pub(super) looked_for: &'a str,
-    pub(super) storage: &'a store::Config,
+    /// Whether `score.models` names the place.
+    pub(super) is_looked_for: bool,
 }
 
 /// Failures that are shown one by one.
@@ -101,10 +100,9 @@ impl Summary<'_> {
         if let Some(file) = &args.report {
             rows.push(("report", file.display().to_string()));
         }
-        let is_set = store::open(self.looked_for, self.storage).is_ok_and(|there| there.display == to.display);
         rows.push((
             "next",
-            match is_set {
+            match self.is_looked_for {
                 true => "`atalaia run` and `atalaia score` take them from there".to_owned(),
                 false => format!("set `score.models = \"{}\"`", args.to),
             },
