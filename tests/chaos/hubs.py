@@ -26,11 +26,12 @@ class Hubs:
         "half_open": (0.3, 1),
         "steal": (1, 1),
         "detach": (0.7, 1),
+        "end": (0.5, 1),
         "throttle": (0.4, 1),
         "expire_tokens": (0.5, 1),
         "refuse_tokens": (0.2, 1),
     }
-    counted = {"hub_kills": "hub_kill", "drops": "drop", "half_open": "half_open", "steals": "steal", "detaches": "detach",
+    counted = {"hub_kills": "hub_kill", "drops": "drop", "half_open": "half_open", "steals": "steal", "detaches": "detach", "ended": "end",
                "throttlings": "throttle", "expired_tokens": "expire_tokens", "refused_tokens": "refuse_tokens"}  # fmt: skip
     # A worker whose very first token is refused takes its key for a wrong one.
     sends_away = "Tokens are refused for now"
@@ -152,6 +153,14 @@ class Hubs:
         partition = conductor.random.randrange(self.chosen.partitions)
         return self.ask(conductor, "detach", f"links of partition {partition} detached: {condition}", "detach", hub=self.place["hub"],
                         partition=partition, links="consumers", condition=condition)  # fmt: skip
+
+    def end(self, conductor):
+        # Microsoft's Python client, which sends here, waits for ever when its session is ended.
+        if not self.is_up() or (connection := self.reader(conductor)) is None:
+            return False
+        condition = conductor.random.choice((None, *CONDITIONS))
+        return self.ask(conductor, "end", f"sessions of connection {connection} ended: {condition or 'without an error'}", "end",
+                        connection=connection, condition=condition)  # fmt: skip
 
     def throttle(self, conductor):
         seconds = conductor.random.uniform(2, 8)

@@ -80,6 +80,42 @@ fn closed_connections_and_detached_links() {
 }
 
 #[test]
+fn ended_sessions() {
+    let ends = [None, Some("amqp:internal-error"), None, Some("com.microsoft:timeout")];
+    survives(&mut Service::start(1), &mut |service, part| {
+        service.apply(Command::End { connection: None, condition: ends[part].map(str::to_owned) });
+    });
+}
+
+/// Readers that are stopped while they attach or ask something do not take the connection from the others.
+#[test]
+fn starts_given_up_at_any_moment() {
+    const PARTITIONS: u32 = 8;
+    let service = Service::start(PARTITIONS as usize);
+    let mut source = service.source(Bound::Unbounded);
+    let gained = gain(&mut *source, PARTITIONS as usize);
+    let connections = || {
+        let statistics: serde_json::Value = serde_json::from_str(&service.apply(Command::Statistics)).unwrap();
+        statistics["connections"].clone()
+    };
+    let before = connections();
+    for round in 0..200_u64 {
+        for partition in &gained {
+            source.start(partition, Position(0)).unwrap();
+        }
+        service.pause(Duration::from_micros(round * 53 % 4000));
+        for partition in &gained {
+            source.stop(partition);
+        }
+    }
+    for partition in &gained {
+        assert!(source.extent(partition).unwrap().is_some());
+    }
+    assert_eq!(connections(), before);
+    source.leave();
+}
+
+#[test]
 fn a_busy_service() {
     survives(&mut Service::start(1), &mut |service, part| {
         if part == 1 {

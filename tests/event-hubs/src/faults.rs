@@ -29,6 +29,11 @@ pub enum Command {
         condition: String,
         description: Option<String>,
     },
+    /// Ends the sessions of one connection, or of all, with an error or without.
+    End {
+        connection: Option<u64>,
+        condition: Option<String>,
+    },
     /// Detaches links of a hub with an error, of all hubs without one named.
     Detach {
         #[serde(default)]

@@ -51,6 +51,10 @@ impl Shared {
                 let why = fault(&condition, description);
                 return Ok(self.order(connection, || Order::Close(why.clone())));
             }
+            Command::End { connection, condition } => {
+                let why = condition.map(|condition| fault(&condition, None));
+                return Ok(self.order(connection, || Order::End(why.clone())));
+            }
             Command::Detach { hub, partition, links, condition, description } => {
                 let why = fault(&condition, description);
                 let detach = || Order::Detach { hub: hub.clone(), partition, links, why: why.clone() };

@@ -15,10 +15,11 @@ use fe2o3_amqp_types::messaging::ApplicationProperties;
 use fe2o3_amqp_types::primitives::SimpleValue;
 use jiff::Timestamp;
 use serde_amqp::Value;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::debug;
 
+pub(crate) use self::open::Gone;
 use self::open::Open;
 use super::connection::Way;
 use super::error::Error;
@@ -70,8 +71,7 @@ struct Slot {
 pub(crate) struct Session {
     pub(crate) handle: SessionHandle<()>,
     pub(crate) connection: u64,
-    /// Closes when the connection was given up.
-    pub(crate) gone: watch::Receiver<()>,
+    pub(crate) gone: Gone,
 }
 
 impl Client {
@@ -128,7 +128,7 @@ impl Client {
             debug!(number, condition, "connection to the event hub given up");
             metrics::disconnected(condition);
             self.cut_off_by(condition);
-            drop(open);
+            open.give_up();
         }
     }
 
@@ -149,6 +149,7 @@ impl Client {
             }
             metrics::disconnected("closed");
             self.cut_off_by("the connection was closed");
+            open.give_up();
             slot.open = None;
         }
         if let Some(time) = slot.not_before {

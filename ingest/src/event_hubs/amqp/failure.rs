@@ -55,6 +55,11 @@ impl Failure {
         Failure::new(Class::Silent, "no answer", format!("no answer to {what} within {timeout:?}"))
     }
 
+    /// Of what waits on a connection that others found to be of no use.
+    pub(crate) fn given_up() -> Self {
+        Failure::new(Class::Lost, "given up", "the connection was given up")
+    }
+
     /// Whether the connection has to be made anew.
     pub(crate) fn breaks_connection(&self) -> bool {
         matches!(self.class, Class::Lost | Class::Silent | Class::Tls | Class::Unauthorized)

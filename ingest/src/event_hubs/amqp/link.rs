@@ -17,10 +17,9 @@ use fe2o3_amqp_types::definitions::{Fields, ReceiverSettleMode, SenderSettleMode
 use fe2o3_amqp_types::messaging::{Body, Source};
 use serde_amqp::Value;
 use serde_amqp::primitives::Symbol;
-use tokio::sync::watch;
 use tracing::warn;
 
-use super::client::{Client, Session};
+use super::client::{Client, Gone, Session};
 use super::event::Event;
 use super::failure::{Class, Failure};
 use super::filter::From;
@@ -37,7 +36,7 @@ pub(super) struct Link {
     /// Events that were asked for and have not come yet.
     pub(super) credit: u32,
     timeout: Duration,
-    gone: watch::Receiver<()>,
+    gone: Gone,
     /// Why it is over, when events came before.
     broken: Option<Failure>,
 }
@@ -91,7 +90,7 @@ impl Link {
         let mut settled = Vec::new();
         let first = tokio::select! {
             first = self.receiver.recv::<Body<Value>>() => first,
-            _ = self.gone.changed() => return Err(Failure::new(Class::Lost, "given up", "the connection was given up")),
+            () = self.gone.wait() => return Err(Failure::given_up()),
         };
         let mut received = Some(first);
         while let Some(delivery) = received.take() {

@@ -13,6 +13,7 @@ pub(crate) enum Order {
     Drop,
     HalfOpen,
     Close(Refusal),
+    End(Option<Refusal>),
     Detach { hub: Option<String>, partition: Option<usize>, links: Links, why: Refusal },
     DetachReader { reader: Arc<Reader>, why: Refusal },
     ExpireTokens,

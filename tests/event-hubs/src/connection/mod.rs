@@ -13,7 +13,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +38,8 @@ struct Connection {
     handle: Arc<Handle>,
     out: BytesMut,
     sessions: BTreeMap<u16, Session>,
+    /// Channels of sessions that we ended; what the client sends on them means nothing until it says so, too.
+    ended: BTreeSet<u16>,
     /// Links that may have something to send, the next one first: channel and handle.
     turns: VecDeque<(u16, u32)>,
     tokens: Tokens,
@@ -158,6 +160,7 @@ impl Connection {
             handle,
             out: BytesMut::with_capacity(OUT_BYTES_MAX),
             sessions: BTreeMap::new(),
+            ended: BTreeSet::new(),
             turns: VecDeque::new(),
             tokens: Tokens::default(),
             remote_frame_bytes: 512,
@@ -203,6 +206,7 @@ impl Connection {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Close(why) => self.close(Some(&why)),
+            Order::End(why) => self.end(why.as_ref()),
             Order::ExpireTokens => {
                 self.tokens.expire();
                 self.check_tokens();
@@ -212,6 +216,13 @@ impl Connection {
             }
             Order::DetachReader { reader, why } => self.detach_where(&why, |link| link.is_reader(&reader)),
             Order::Drop | Order::HalfOpen => self.over = true,
+        }
+    }
+
+    fn end(&mut self, why: Option<&Refusal>) {
+        for channel in std::mem::take(&mut self.sessions).into_keys() {
+            self.send(channel, frames::END, vec![why.map_or(crate::codec::Value::Null, Refusal::value)]);
+            self.ended.insert(channel);
         }
     }
 

@@ -80,6 +80,12 @@ impl Connection {
         if !self.opened && performative.code != frames::OPEN {
             return Err(Refusal::new("amqp:illegal-state", "The connection is not open."));
         }
+        if (frames::BEGIN..=frames::END).contains(&performative.code) && self.ended.contains(&channel) {
+            if performative.code == frames::END {
+                self.ended.remove(&channel);
+            }
+            return Ok(());
+        }
         match performative.code {
             frames::OPEN => self.open(&performative),
             frames::BEGIN => self.begin(channel, &performative),

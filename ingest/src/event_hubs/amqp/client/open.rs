@@ -1,4 +1,8 @@
 //! One open connection with its `$cbs` and `$management` links, and the task that renews its tokens.
+//!
+//! Questions are given up at any moment: their reader is stopped. Two habits of fe2o3-amqp 0.18 make that dangerous: an attach that is
+//! given up ends its session, and a session that is given up while it begins closes the connection. So `$management` has a
+//! session of its own, which goes with its links, and a session once begun is waited for.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -36,14 +40,30 @@ pub(super) struct Open {
     request_timeout: Duration,
     handle: Mutex<ConnectionHandle<()>>,
     cbs: Mutex<Rpc>,
-    management: Mutex<Option<Rpc>>,
-    /// Of `$cbs` and `$management`. Dropping it would end it.
-    session: Mutex<SessionHandle<()>>,
+    management: Mutex<Option<Management>>,
+    /// Of `$cbs`. Dropping it would end it.
+    cbs_session: SessionHandle<()>,
     /// No token could be had before the last one expired.
     is_expired: AtomicBool,
     renewal: OnceLock<AbortHandle>,
-    /// Closes with the connection.
-    gone: watch::Sender<()>,
+    /// Whether it was given up.
+    gone: watch::Sender<bool>,
+}
+
+/// Whoever waits for the peer has to hear that nobody believes in it any more: a peer that is gone half says nothing.
+pub(crate) struct Gone(watch::Receiver<bool>);
+
+impl Gone {
+    pub(crate) async fn wait(&mut self) {
+        // Without its sender the connection is gone, too.
+        let _ = self.0.wait_for(|is_gone| *is_gone).await;
+    }
+}
+
+struct Management {
+    rpc: Rpc,
+    /// Ends with the links.
+    _session: SessionHandle<()>,
 }
 
 impl Open {
@@ -59,10 +79,10 @@ impl Open {
             handle: Mutex::new(handle),
             cbs: Mutex::new(cbs),
             management: Mutex::new(None),
-            session: Mutex::new(session),
+            cbs_session: session,
             is_expired: AtomicBool::new(false),
             renewal: OnceLock::new(),
-            gone: watch::Sender::new(()),
+            gone: watch::Sender::new(false),
         });
         let audiences = client.audiences();
         let expires = open.put_tokens(&client.tokens, &audiences).await?;
@@ -74,16 +94,33 @@ impl Open {
     pub(super) fn is_usable(&self) -> bool {
         // Whoever holds the handle is beginning a session, and will find out.
         let is_closed = self.handle.try_lock().is_ok_and(|handle| handle.is_closed());
-        !is_closed && !self.is_expired.load(Ordering::Relaxed)
+        // Without `$cbs` no token can be renewed.
+        !is_closed && !self.cbs_session.is_ended() && !self.is_expired.load(Ordering::Relaxed)
     }
 
-    pub(super) async fn session(&self) -> Result<SessionHandle<()>, Failure> {
-        begin(&mut *self.handle.lock().await, self.request_timeout).await
+    pub(super) async fn session(self: &Arc<Self>) -> Result<SessionHandle<()>, Failure> {
+        let open = Arc::clone(self);
+        let begun = tokio::spawn(async move {
+            open.unless_given_up(async { begin(&mut *open.handle.lock().await, open.request_timeout).await }).await
+        });
+        begun.await.unwrap_or_else(|error| Err(Failure::new(Class::Lost, "begin", error.to_string())))
     }
 
-    /// Whoever waits for the peer has to hear that nobody believes in it any more: a peer that is gone half says nothing.
-    pub(super) fn gone(&self) -> watch::Receiver<()> {
-        self.gone.subscribe()
+    pub(super) fn gone(&self) -> Gone {
+        Gone(self.gone.subscribe())
+    }
+
+    /// It is of no use any more, and who waits on it hears so.
+    pub(super) fn give_up(&self) {
+        self.gone.send_replace(true);
+    }
+
+    async fn unless_given_up<T>(&self, future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let mut gone = self.gone();
+        tokio::select! {
+            done = future => done,
+            () = gone.wait() => Err(Failure::given_up()),
+        }
     }
 
     pub(super) async fn close(&self) {
@@ -93,21 +130,34 @@ impl Open {
     }
 
     /// Asks `$management`, over links that are attached when they are needed.
-    pub(super) async fn manage(&self, name: &str, properties: ApplicationProperties) -> Result<Value, Failure> {
+    pub(super) async fn manage(
+        self: &Arc<Self>,
+        name: &str,
+        properties: ApplicationProperties,
+    ) -> Result<Value, Failure> {
         // Waiting for whoever asks before us is bounded, too.
-        within(self.request_timeout, "$management", self.manage_unbounded(name, properties)).await
+        let managing = within(self.request_timeout, "$management", self.manage_unbounded(name, properties));
+        self.unless_given_up(managing).await
     }
 
-    async fn manage_unbounded(&self, name: &str, properties: ApplicationProperties) -> Result<Value, Failure> {
-        let mut management = self.management.lock().await;
-        let mut rpc = match management.take() {
-            Some(rpc) => rpc,
-            None => Rpc::attach(&mut *self.session.lock().await, "$management", name, self.request_timeout).await?,
+    async fn manage_unbounded(
+        self: &Arc<Self>,
+        name: &str,
+        properties: ApplicationProperties,
+    ) -> Result<Value, Failure> {
+        let mut place = self.management.lock().await;
+        let mut management = match place.take() {
+            Some(management) => management,
+            None => {
+                let mut session = self.session().await?;
+                let rpc = Rpc::attach(&mut session, "$management", name, self.request_timeout).await?;
+                Management { rpc, _session: session }
+            }
         };
-        let answer = rpc.call(properties, Value::Null).await;
+        let answer = management.rpc.call(properties, Value::Null).await;
         // An answer with a status is one; after any other failure, or when it is given up, the links are not trusted.
         if answer.as_ref().err().is_none_or(Failure::is_status) {
-            *management = Some(rpc);
+            *place = Some(management);
         }
         answer
     }
