@@ -92,6 +92,16 @@ pub(crate) fn beside(
 #[error("{0}")]
 pub(crate) struct Unsent(String);
 
+impl Unsent {
+    /// Told apart from other failures: what was done is told before what is still to be sent.
+    pub(crate) fn apart(done: anyhow::Result<()>) -> anyhow::Result<Option<anyhow::Error>> {
+        match done {
+            Err(error) if error.is::<Unsent>() => Ok(Some(error)),
+            done => done.map(|()| None),
+        }
+    }
+}
+
 /// The topic; none if nothing goes to Kafka.
 pub(crate) fn kafka(config: &Config) -> anyhow::Result<Option<Kafka>> {
     let settings = &config.forward.kafka;

@@ -139,11 +139,14 @@ pub(crate) fn write(order: &Order<'_>, config: &Config, runtime: &Runtime) -> an
     let mut place = Place::find(order.url, config, runtime)?;
     place.of(part);
     let gathered = gather::gather(&place, part, truth, runtime)?;
-    if let Some(truth) = gathered.truth.as_ref().filter(|truth| !truth.is_about_these && !truth.is_empty()) {
-        bail!(
-            "no device of the labels is among the predictions: the labels name {}\ncorrect the names, or name the device as --labels DEVICE=FILE",
-            truth.names()
-        );
+    let truth = gathered.truth.as_ref().filter(|truth| !truth.is_empty());
+    if let Some((count, names)) = truth.and_then(Truth::absent) {
+        if !truth.is_some_and(Truth::is_about_these) {
+            bail!(
+                "no device of the labels is among the predictions: the labels name {names}\ncorrect the names, or name the device as --labels DEVICE=FILE"
+            );
+        }
+        tracing::warn!("of {count} devices that the labels name, there are no windows: {names}");
     }
     if let Some(doubt) = unseen(&gathered) {
         tracing::warn!("{doubt}");

@@ -9,6 +9,7 @@ use tracing::{info, warn};
 use super::assemble::{self, Assembly};
 use super::progress::watch;
 use super::{CloseArg, ConfigArgs, input, score};
+use crate::forwarding::Unsent;
 use crate::pipeline::{Ending, Progress};
 use crate::probes::Probes;
 use crate::runtime::Runtime;
@@ -96,10 +97,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 
     let share = sources.share();
     let work = || assembly.run(&job, sources, &progress, &shutdown);
-    match args.until_idle {
-        true => watch("reading", &progress, share, work)?,
-        false => work()?,
-    }
+    let unsent = Unsent::apart(match args.until_idle {
+        true => watch("reading", &progress, share, work),
+        false => work(),
+    })?;
     let (counts, account) = (progress.counts(), progress.account());
     info!(
         records = counts.records,
@@ -117,6 +118,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let refused = progress.refused();
     if let Some(hint) = score::hint(&counts, &refused).filter(|_| args.until_idle) {
         warn!("{hint}");
+    }
+    if let Some(unsent) = unsent {
+        return Err(unsent);
     }
     // A service that is stopped has done what it was asked for, and a job that was to read everything has not.
     Ok(match args.until_idle {

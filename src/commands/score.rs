@@ -12,10 +12,11 @@ use types::Reason;
 
 use super::output::{Output, grouped};
 use super::{CloseArg, ConfigArgs, Format, account, assemble, input, progress};
+use crate::forwarding::Unsent;
 use crate::pipeline::{Account, Counts, Ending, Progress};
 use crate::runtime::Runtime;
 use crate::shutdown::{STOPPED, Shutdown};
-use crate::{forwarding, telemetry};
+use crate::telemetry;
 
 /// Scores files, or a topic up to its present end, then ends: the batch job
 ///
@@ -69,11 +70,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
     let share = sources.share();
     let done = progress::watch("scoring", &totals, share, || assembly.run(&job, sources, &totals, &shutdown));
-    // What was done is told before what is still to be sent.
-    let unsent = match done {
-        Err(error) if error.is::<forwarding::Unsent>() => Some(error),
-        done => done.map(|()| None)?,
-    };
+    let unsent = Unsent::apart(done)?;
 
     let (counts, account, refused) = (totals.counts(), totals.account(), totals.refused());
     let paths = assemble::paths(&assembly.sinks);

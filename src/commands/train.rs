@@ -32,6 +32,7 @@ use self::options::TrainArgs;
 use self::report::Line;
 use self::source::{Read, Wanted};
 use self::summary::Summary;
+use super::models::next_step;
 use super::output::{Output, grouped};
 use super::predictions::Predictions;
 use super::progress::{self, Unit};
@@ -172,8 +173,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         lines: &lines,
         written: &written,
         seconds: begun.elapsed().as_secs_f64(),
-        is_looked_for: store::open(&config.score.models, config.model_storage())
-            .is_ok_and(|place| place.display == to.display),
+        next: next_step(&config, &to, &args.to),
     };
     summary.print(&args, &to)?;
     Ok(ExitCode::SUCCESS)

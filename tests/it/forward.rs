@@ -71,8 +71,8 @@ fn a_receiver_that_is_away_holds_back_no_other_and_is_told_by_the_next_run() {
     let (readings, anomalies) = (kafka.topic(2), kafka.topic(1));
     let folder = tempfile::tempdir().expect("a temporary folder");
     let models = fleet::models(&judge);
-    let job = |hook: &str| {
-        let job = fleet::eager("score")
+    let job = |command: &str, hook: &str| {
+        let job = fleet::eager(command)
             .set_all(readings.settings())
             .set("score.models", models.display())
             .set("sink.url", folder.path().display())
@@ -81,17 +81,24 @@ fn a_receiver_that_is_away_holds_back_no_other_and_is_told_by_the_next_run() {
     };
     readings.produce(FLEET.records(start(), start() + 100 * SECOND));
     let nowhere = format!("http://127.0.0.1:{}/", wait::free_port());
-    let failed = job(&nowhere).set("forward.finish_within", "2s").run().status_is(1);
-    assert!(failed.stderr.contains("not all anomalies were forwarded to webhook within 2s"), "{}", failed.stderr);
-    assert!(failed.stderr.contains("run it again"), "{}", failed.stderr);
-    assert!(failed.stdout.contains(" in windows"), "what was done is told all the same: {}", failed.stdout);
+    let fails = |job: Atalaia| {
+        let failed = job.set("forward.finish_within", "2s").run().status_is(1);
+        assert!(failed.stderr.contains("not all anomalies were forwarded to webhook within 2s"), "{}", failed.stderr);
+        assert!(failed.stderr.contains("run it again"), "{}", failed.stderr);
+        failed
+    };
+    // What was done is told all the same.
+    let failed = fails(job("score", &nowhere));
+    assert!(failed.stdout.contains(" in windows"), "{}", failed.stdout);
+    let failed = fails(job("run", &nowhere).args(["--until-idle"]));
+    assert!(failed.stderr.contains("stopped"), "{}", failed.stderr);
     let hook = Hook::start(0);
-    job(&hook.url()).set("forward.webhook.batch", 7).run().success();
+    job("score", &hook.url()).set("forward.webhook.batch", 7).run().success();
     let found = verdict(&judge, &folder.path().join("predictions").display().to_string(), &anomalies, &hook);
     assert_eq!((&found["kafka"]["repeated"], &found["webhook"]["repeated"]), (&0.into(), &0.into()), "{found}");
     assert!(found["webhook"]["requests"].as_u64() < found["anomalies"].as_u64(), "in arrays: {found}");
     let again = hook.count();
-    job(&hook.url()).run().success();
+    job("score", &hook.url()).run().success();
     assert_eq!(hook.count(), again, "what was acknowledged is not sent by later runs");
 }
 

@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::json;
 use store::Location;
 
-use super::Place;
+use super::{Place, next_step};
 use crate::commands::Format;
 use crate::commands::output::{Output, grouped};
 use crate::commands::progress::{self, Unit};
@@ -68,7 +68,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
                 ("registry", to.display.clone()),
                 ("set", written.set),
                 ("files", format!("{}, {} KiB", written.files.len(), grouped(written.bytes.div_ceil(1024)))),
-                ("next", format!("set `score.models = \"{}\"`", args.to)),
+                ("next", next_step(&args.place.config.read()?, &to, &args.to)),
             ]);
         }
     }

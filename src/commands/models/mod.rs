@@ -82,6 +82,15 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What comes after models were written to a place: services and jobs look for them there, or are to be told.
+pub(super) fn next_step(config: &config::Config, to: &store::Location, named: &str) -> String {
+    let looked_for = store::open(&config.score.models, config.model_storage());
+    match looked_for.is_ok_and(|place| place.display == to.display) {
+        true => "`atalaia run` and `atalaia score` take them from there".to_owned(),
+        false => format!("set `score.models = \"{named}\"`"),
+    }
+}
+
 impl Place {
     /// The configuration with the options in it. A pipeline need not be complete for this.
     fn config(&self) -> anyhow::Result<config::Config> {

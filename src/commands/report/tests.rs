@@ -339,6 +339,19 @@ fn labels_of_another_year_or_sensor_are_called_that() {
 }
 
 #[test]
+fn devices_of_the_labels_that_are_not_there_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    predictions(folder.path(), "a", &[Given::new("a", "s", 0, 2.0)]);
+    let labels = folder.path().join("truth.csv");
+    let lines: Vec<String> =
+        ["a", "z", "b<"].iter().map(|device| format!("{device},s,1970-01-01T00:01:00Z,1970-01-01T00:02:00Z")).collect();
+    fs::write(&labels, format!("device,sensor,start,end\n{}\n", lines.join("\n"))).expect("a file");
+    let labels = [labels.display().to_string()];
+    let (_, page) = report(folder.path(), &Asked { labels: &labels, ..EVERYTHING }).expect("a report");
+    assert!(page.contains(">2 devices of the labels have no windows here: `b&lt;`, `z`.<"), "{page}");
+}
+
+#[test]
 fn rows_of_labels_are_taken_as_stretches() {
     let folder = tempfile::tempdir().expect("a folder");
     let rows: Vec<Given> = (0..20).map(|at| Given::new("a", "s", at, if at == 4 { 2.0 } else { 0.0 })).collect();

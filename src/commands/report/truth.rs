@@ -3,7 +3,7 @@
 //! `eval` judges with all rows in memory and by many rules; here there is one, which needs no more memory than the labels do: a
 //! window that touches a stretch of its device and sensor should be an alarm.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::Context;
@@ -28,8 +28,8 @@ pub(super) struct Truth {
     pub(super) windows: u64,
     /// Windows that touch a stretch.
     pub(super) labelled_windows: u64,
-    /// Whether any window was of a device that the labels name.
-    pub(super) is_about_these: bool,
+    /// Devices that the labels name, and that have windows.
+    present: HashSet<String>,
 }
 
 #[derive(Debug)]
@@ -103,7 +103,9 @@ impl Truth {
         self.windows += 1;
         self.alarms += u64::from(row.is_anomaly);
         let of_device = self.of_device.get(row.device);
-        self.is_about_these |= of_device.is_some() || !self.of_everybody.is_empty();
+        if of_device.is_some() && !self.present.contains(row.device) {
+            self.present.insert(row.device.to_owned());
+        }
         let mut touches = false;
         for own in of_device.into_iter().chain([&self.of_everybody]) {
             for place in touched(own, &self.stretches, row) {
@@ -142,14 +144,23 @@ impl Truth {
         Kind::of("all", &self.stretches.iter().collect::<Vec<_>>())
     }
 
-    /// Some of the devices that the labels name.
-    pub(super) fn names(&self) -> String {
+    /// Whether any window was of a device that the labels are about.
+    pub(super) fn is_about_these(&self) -> bool {
+        !self.present.is_empty() || !self.of_everybody.is_empty() && self.windows > 0
+    }
+
+    /// How many of the devices that the labels name have no window, and some of them.
+    pub(super) fn absent(&self) -> Option<(usize, String)> {
         const SHOWN: usize = 3;
-        let mut names: Vec<&str> = self.of_device.keys().map(String::as_str).collect();
+        let names = self.of_device.keys().map(String::as_str);
+        let mut names: Vec<&str> = names.filter(|name| !self.present.contains(*name)).collect();
+        if names.is_empty() {
+            return None;
+        }
         names.sort_unstable();
         let more = if names.len() > SHOWN { ", …" } else { "" };
         let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{}`", name.escape_debug())).collect();
-        format!("{}{more}", shown.join(", "))
+        Some((names.len(), format!("{}{more}", shown.join(", "))))
     }
 
     /// From the first beginning to the last end.

@@ -19,8 +19,7 @@ pub(super) struct Summary<'a> {
     pub(super) lines: &'a [Line],
     pub(super) written: &'a score::registry::Published,
     pub(super) seconds: f64,
-    /// Whether `score.models` names the place.
-    pub(super) is_looked_for: bool,
+    pub(super) next: String,
 }
 
 /// Failures that are shown one by one.
@@ -100,13 +99,7 @@ impl Summary<'_> {
         if let Some(file) = &args.report {
             rows.push(("report", file.display().to_string()));
         }
-        rows.push((
-            "next",
-            match self.is_looked_for {
-                true => "`atalaia run` and `atalaia score` take them from there".to_owned(),
-                false => format!("set `score.models = \"{}\"`", args.to),
-            },
-        ));
+        rows.push(("next", self.next.clone()));
         out.table(&rows);
         for (line, failure) in self.failures().take(SHOWN) {
             let model = if line.status == Status::Kept { "the old model" } else { "no model" };

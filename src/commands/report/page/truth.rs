@@ -18,8 +18,9 @@ pub(super) fn panel(out: &mut String, gathered: &Gathered) {
         out.push_str("<p class=\"nothing\">No labelled stretch lies in this part of time: every alarm would be false.</p></section>\n");
         return;
     }
-    if !truth.is_about_these {
-        out.push_str("<p class=\"nothing warning\">No device of the labels is in this dataset: compare how both name devices.</p>");
+    if let Some((count, names)) = truth.absent() {
+        let said = plural(count as u64, "device of the labels has", "devices of the labels have");
+        put(out, format_args!("<p class=\"nothing warning\">{said} no windows here: {}.</p>", Safe(&names)));
     }
     let false_alarms = truth.alarms - truth.true_alarms;
     put(
