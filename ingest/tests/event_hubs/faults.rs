@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use emulator::{Command, Links, Options};
 use ingest::contract::{gain, wait_for};
 use ingest::event_hubs::{Producer, Static};
-use ingest::{Bound, Claim, Polled, Wanted};
+use ingest::{Bound, Claim, Polled, Source, Wanted};
 use types::Position;
 
 use crate::memberships::Manual;
@@ -87,6 +87,12 @@ fn ended_sessions() {
     });
 }
 
+/// The numbers of those that are open: a connection that was made anew has another.
+fn connections(service: &Service) -> serde_json::Value {
+    let statistics: serde_json::Value = serde_json::from_str(&service.apply(Command::Statistics)).unwrap();
+    statistics["connections"].clone()
+}
+
 /// Readers that are stopped while they attach or ask something do not take the connection from the others.
 #[test]
 fn starts_given_up_at_any_moment() {
@@ -94,11 +100,7 @@ fn starts_given_up_at_any_moment() {
     let service = Service::start(PARTITIONS as usize);
     let mut source = service.source(Bound::Unbounded);
     let gained = gain(&mut *source, PARTITIONS as usize);
-    let connections = || {
-        let statistics: serde_json::Value = serde_json::from_str(&service.apply(Command::Statistics)).unwrap();
-        statistics["connections"].clone()
-    };
-    let before = connections();
+    let before = connections(&service);
     for round in 0..200_u64 {
         for partition in &gained {
             source.start(partition, Position(0)).unwrap();
@@ -111,7 +113,140 @@ fn starts_given_up_at_any_moment() {
     for partition in &gained {
         assert!(source.extent(partition).unwrap().is_some());
     }
-    assert_eq!(connections(), before);
+    assert_eq!(connections(&service), before);
+    source.leave();
+}
+
+/// Events are on their way to a partition that is stopped, and go on to the other over the same connection.
+#[test]
+fn a_stop_in_a_flood_of_events() {
+    let service = Service::start(2);
+    for partition in 0..2 {
+        service.apply(Command::Fill { hub: HUB.into(), partition, count: 10_000, bytes: 100 });
+    }
+    let mut source = service.source(Bound::Unbounded);
+    gain(&mut *source, 2);
+    source.start(&partition(1), Position(0)).unwrap();
+    read(&mut *source, 1, 10_000);
+    let before = connections(&service);
+    for round in 0..300 {
+        source.start(&partition(0), Position(0)).unwrap();
+        read(&mut *source, 0, 1);
+        // It has asked for many more, and they are coming.
+        service.pause(Duration::from_micros(round * 29 % 2000));
+        source.stop(&partition(0));
+    }
+    assert_eq!(connections(&service), before);
+    source.leave();
+}
+
+#[test]
+fn partitions_at_their_end_are_told_beside_one_with_a_backlog() {
+    let service = Service::start(2);
+    service.apply(Command::Fill { hub: HUB.into(), partition: 0, count: 200_000, bytes: 10 });
+    let mut source = service.source(Bound::Unbounded);
+    for partition in gain(&mut *source, 2) {
+        source.start(&partition, Position(0)).unwrap();
+    }
+    let mut records = 0;
+    let told = wait_for(&mut *source, |event| match event {
+        Polled::Records(batch) => {
+            records += batch.len();
+            std::thread::sleep(Duration::from_millis(10));
+            None
+        }
+        Polled::CaughtUp { partition, .. } => Some(partition.index),
+        _ => None,
+    });
+    assert_eq!(told, 1);
+    assert!(records < 200_000, "only when all was read");
+    source.leave();
+}
+
+#[test]
+fn more_partitions_than_a_connection_has_channels_by_default() {
+    const PARTITIONS: usize = 300;
+    let service = Service::start(PARTITIONS);
+    let mut source = service.source(Bound::Unbounded);
+    let gained = gain(&mut *source, PARTITIONS);
+    for partition in &gained {
+        source.start(partition, Position(0)).unwrap();
+    }
+    let before = connections(&service);
+    service.fill(PARTITIONS as u32, 3000);
+    let mut read = 0;
+    while read < 3000 {
+        read += wait_for(&mut *source, |event| match event {
+            Polled::Records(records) => Some(records.len()),
+            _ => None,
+        });
+    }
+    assert!(connections(&service).as_array().unwrap().starts_with(before.as_array().unwrap()));
+    source.leave();
+}
+
+/// While nobody answers, questions do not pile up.
+#[test]
+fn a_service_that_is_away_for_long() {
+    let data = tempfile::tempdir().unwrap();
+    let mut service = Service::with(Options {
+        data: Some(data.path().to_owned()),
+        consumer_groups: vec!["atalaia".into()],
+        ..Options::hub(HUB, 1)
+    });
+    let mut source = service.source(Bound::Unbounded);
+    gain(&mut *source, 1);
+    source.start(&partition(0), Position(0)).unwrap();
+    let caught_up = |event: &Polled| matches!(event, Polled::CaughtUp { .. }).then_some(());
+    wait_for(&mut *source, caught_up);
+    service.stop();
+    let tasks = |after: u64, source: &mut dyn Source| {
+        let end = Instant::now() + Duration::from_secs(after);
+        while Instant::now() < end {
+            source.poll(POLL).unwrap();
+        }
+        service.runtime().metrics().num_alive_tasks()
+    };
+    let early = tasks(6, &mut *source);
+    let late = tasks(16, &mut *source);
+    assert!(late <= early + 3, "{early} tasks, then {late}");
+    service.restart();
+    wait_for(&mut *source, caught_up);
+    source.leave();
+}
+
+/// The service takes the tokens of a key that has no right to what they are for.
+#[test]
+fn a_missing_right_is_told_at_the_start_and_waited_for_later() {
+    let service = Service::start(1);
+    service.apply(Command::RefuseRights { seconds: 3600.0 });
+    let mut source = service.source(Bound::Unbounded);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let error = loop {
+        assert!(Instant::now() < deadline, "nothing is said");
+        if let Err(error) = source.poll(POLL) {
+            break error;
+        }
+    };
+    assert!(matches!(&error, ingest::Error::EventHubs(ingest::event_hubs::Error::NotAllowed { .. })), "{error:?}");
+    source.leave();
+
+    service.apply(Command::RefuseRights { seconds: 0.0 });
+    let mut source = service.source(Bound::Unbounded);
+    gain(&mut *source, 1);
+    source.start(&partition(0), Position(0)).unwrap();
+    let caught_up = |event: &Polled| matches!(event, Polled::CaughtUp { .. }).then_some(());
+    wait_for(&mut *source, caught_up);
+    let number = |connections: serde_json::Value| connections.as_array().and_then(|all| all.last()?.as_u64());
+    let before = number(connections(&service)).unwrap();
+    service.apply(Command::RefuseRights { seconds: 10.0 });
+    let end = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < end {
+        source.poll(POLL).unwrap();
+    }
+    wait_for(&mut *source, caught_up);
+    let made = number(connections(&service)).unwrap() - before;
+    assert!((1..=20).contains(&made), "{made} connections in ten seconds");
     source.leave();
 }
 

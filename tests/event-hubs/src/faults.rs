@@ -63,6 +63,10 @@ pub enum Command {
     RefuseTokens {
         seconds: f64,
     },
+    /// Takes tokens, and refuses what they are for, for a while: those of a policy without the right.
+    RefuseRights {
+        seconds: f64,
+    },
     /// All tokens that were put are worth nothing from now on.
     ExpireTokens,
     /// What clients send is looked at this much later, until told otherwise.
@@ -115,6 +119,7 @@ pub(crate) struct Faults {
 struct State {
     throttle_until: Option<Instant>,
     refuse_tokens_until: Option<Instant>,
+    refuse_rights_until: Option<Instant>,
     delay: Duration,
 }
 
@@ -125,6 +130,14 @@ impl Faults {
 
     pub(crate) fn refuse_tokens(&self, seconds: f64) {
         lock(&self.state).refuse_tokens_until = until(seconds);
+    }
+
+    pub(crate) fn refuse_rights(&self, seconds: f64) {
+        lock(&self.state).refuse_rights_until = until(seconds);
+    }
+
+    pub(crate) fn are_rights_refused(&self) -> bool {
+        ahead(lock(&self.state).refuse_rights_until)
     }
 
     pub(crate) fn set_delay(&self, delay: Duration) {

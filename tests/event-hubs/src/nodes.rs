@@ -89,7 +89,8 @@ pub(crate) fn manage(request: &Request, tokens: &Tokens, shared: &Shared) -> Rep
         return Reply::new(503, busy.description);
     }
     let name = request.property("name").unwrap_or_default();
-    if !tokens.allow(&format!("{name}/$management")) && !tokens.allow(name) {
+    let is_allowed = tokens.allow(&format!("{name}/$management")) || tokens.allow(name);
+    if !is_allowed || shared.faults.are_rights_refused() {
         return Reply::new(
             401,
             format!(

@@ -66,6 +66,7 @@ impl Shared {
             }
             Command::Throttle { seconds } => self.faults.throttle(seconds),
             Command::RefuseTokens { seconds } => self.faults.refuse_tokens(seconds),
+            Command::RefuseRights { seconds } => self.faults.refuse_rights(seconds),
             Command::Delay { milliseconds } => self.faults.set_delay(Duration::from_millis(milliseconds)),
             Command::Expire { hub, partition, before } => {
                 let (_, partition) = self.partition(&hub, partition)?;

@@ -6,7 +6,7 @@
 
 mod open;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -55,15 +55,17 @@ pub(crate) struct Client {
     trouble: std::sync::Mutex<Option<Trouble>>,
     /// When the hub was made: another time is another hub.
     created: OnceLock<Timestamp>,
-    /// The service has let us in before: so the settings are right, and what it says now may pass.
+    /// The service has answered a question before: so the settings are right, and what it says now may pass. Of a key without rights it
+    /// takes the tokens, and refuses what they are for.
     was_let_in: AtomicBool,
+    /// One after the other, to connect or, once connected, to be let in.
+    failures: AtomicU32,
 }
 
 #[derive(Default)]
 struct Slot {
     open: Option<Arc<Open>>,
     made: u64,
-    failures: u32,
     not_before: Option<Instant>,
 }
 
@@ -90,6 +92,7 @@ impl Client {
             trouble: std::sync::Mutex::default(),
             created: OnceLock::new(),
             was_let_in: AtomicBool::new(false),
+            failures: AtomicU32::new(0),
             way,
         })
     }
@@ -114,22 +117,34 @@ impl Client {
         match open.session().await {
             Ok(handle) => Ok(Session { handle, connection: open.number, gone: open.gone() }),
             Err(failure) => {
-                // A connection on which no session begins is of no use, whatever the reason.
-                self.abandon(open.number, &failure.condition).await;
+                if !failure.is_crowded() {
+                    self.abandon(open.number, &failure).await;
+                }
                 Err(failure)
             }
         }
     }
 
     /// The connection of this number is of no use any more. The others on it will find out, or be told so.
-    pub(crate) async fn abandon(&self, number: u64, condition: &str) {
+    pub(crate) async fn abandon(&self, number: u64, failure: &Failure) {
+        let condition = failure.condition.as_str();
         let mut slot = self.connection.lock().await;
         if let Some(open) = slot.open.take_if(|open| open.number == number) {
             debug!(number, condition, "connection to the event hub given up");
             metrics::disconnected(condition);
             self.cut_off_by(condition);
             open.give_up();
+            if failure.class == Class::Unauthorized {
+                self.postpone(&mut slot, failure);
+            }
         }
+    }
+
+    /// The next connection.
+    fn postpone(&self, slot: &mut Slot, failure: &Failure) {
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed);
+        let wait = jitter::back_off(failures, RETRY_FIRST, RETRY_MAX) + failure.least_wait();
+        slot.not_before = Some(Instant::now() + wait);
     }
 
     /// Closes the connection in good order.
@@ -160,17 +175,11 @@ impl Client {
             Ok(open) => {
                 metrics::connected();
                 *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                self.was_let_in.store(true, Ordering::Relaxed);
-                (slot.failures, slot.not_before) = (0, None);
+                slot.not_before = None;
                 Ok(Arc::clone(slot.open.insert(open)))
             }
             Err(failure) => {
-                let mut wait = jitter::back_off(slot.failures, RETRY_FIRST, RETRY_MAX);
-                if let Class::Busy(least) = failure.class {
-                    wait += least;
-                }
-                slot.failures = slot.failures.saturating_add(1);
-                slot.not_before = Some(Instant::now() + wait);
+                self.postpone(&mut slot, &failure);
                 metrics::connection_failed(&failure.condition);
                 self.cut_off_by(&failure.reason);
                 Err(failure)
@@ -225,12 +234,15 @@ impl Client {
         if let Some(index) = partition {
             properties = properties.insert("partition", SimpleValue::String(index.to_string()));
         }
-        let answer = open.manage(&self.link_name("management"), properties.build()).await;
+        let answer = open.manage(self.link_name("management"), properties.build()).await;
         metrics::managed(answer.as_ref().err().map(|failure| failure.condition.as_str()));
-        if let Err(failure) = &answer
-            && failure.breaks_connection()
-        {
-            self.abandon(open.number, &failure.condition).await;
+        match &answer {
+            Ok(_) => {
+                self.was_let_in.store(true, Ordering::Relaxed);
+                self.failures.store(0, Ordering::Relaxed);
+            }
+            Err(failure) if failure.breaks_connection() => self.abandon(open.number, failure).await,
+            Err(_) => {}
         }
         answer
     }

@@ -28,6 +28,9 @@ use crate::event_hubs::place::{PORT_OF_WEBSOCKETS, Place};
 /// As Microsoft's clients ask for.
 const FRAME_BYTES_MAX: u32 = 1024 * 1024;
 
+/// As the service allows: each partition that is read has a channel.
+const CHANNEL_MAX: u16 = 4999;
+
 /// How long is waited for what. Nothing is waited for without a bound: a peer that is gone half never answers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
@@ -111,6 +114,7 @@ impl Way {
             .container_id(container)
             .hostname(self.place.host.as_str())
             .max_frame_size(FRAME_BYTES_MAX)
+            .channel_max(CHANNEL_MAX)
             // The peer is told half of it.
             .idle_time_out(idle_millis)
             .sasl_profile(SaslProfile::Anonymous)

@@ -14,8 +14,12 @@ use fe2o3_amqp::transport;
 use fe2o3_amqp_types::definitions::{self, ErrorCondition};
 use serde_amqp::primitives::Symbol;
 
+use crate::Kind;
+
 /// How long a busy service is left alone.
 const BUSY: Duration = Duration::from_secs(4);
+const NO_CHANNEL: &str = "channels";
+const NO_TOKEN: &str = "token";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -63,6 +67,28 @@ impl Failure {
     /// Whether the connection has to be made anew.
     pub(crate) fn breaks_connection(&self) -> bool {
         matches!(self.class, Class::Lost | Class::Silent | Class::Tls | Class::Unauthorized)
+            && self.condition != NO_TOKEN
+    }
+
+    /// Whether the connection, on which no session could be begun, may be of use to others.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.condition == NO_CHANNEL
+    }
+
+    /// There is no token to show; nothing was asked of the service.
+    pub(crate) fn no_token(error: &crate::Error) -> Self {
+        let class = if error.kind() == Kind::Retry { Class::Detached } else { Class::Unauthorized };
+        Failure::new(class, NO_TOKEN, error.to_string())
+    }
+
+    /// Whether the links that it came over may be asked again: it is an answer, or was never sent.
+    pub(super) fn leaves_links(&self) -> bool {
+        self.condition.starts_with("status ") || self.condition == NO_TOKEN
+    }
+
+    /// How long the service wants to be left alone.
+    pub(crate) fn least_wait(&self) -> Duration {
+        if let Class::Busy(least) = self.class { least } else { Duration::ZERO }
     }
 
     /// Whether waiting heals it.
@@ -80,11 +106,6 @@ impl Failure {
             _ => Class::Detached,
         };
         Failure::new(class, &format!("status {code}"), format!("status {code}: {description}"))
-    }
-
-    /// Whether it is an answer.
-    pub(super) fn is_status(&self) -> bool {
-        self.condition.starts_with("status ")
     }
 
     fn of(error: &definitions::Error, otherwise: Class) -> Self {
@@ -173,6 +194,8 @@ impl From<BeginError> for Failure {
         match error {
             BeginError::RemoteEndedWithError(error) => Failure::of(&error, Class::Detached),
             BeginError::ConnectionStopped(reason) => Failure::of_connection(&reason),
+            // The connection has its hands full: whoever has a session keeps it.
+            BeginError::LocalChannelMaxReached => Failure::new(Class::Detached, NO_CHANNEL, error.to_string()),
             other => Failure::new(Class::Lost, "begin", other.to_string()),
         }
     }

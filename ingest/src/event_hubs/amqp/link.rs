@@ -1,8 +1,9 @@
 //! A receiver link to one partition: attached with a filter and an epoch, fed with credit, read in bursts.
 //!
-//! Three habits of fe2o3-amqp 0.18 are worked around here. Credit that refills by itself does so only as deliveries are settled, so
+//! Four habits of fe2o3-amqp 0.18 are worked around here. Credit that refills by itself does so only as deliveries are settled, so
 //! that a link whose deliveries come settled stalls: credit is given by hand. A receiver that lowers its credit refuses what is on
-//! its way already: credit is never lowered. And the filter in the answer to an attach is compared with the one that was asked for,
+//! its way already: credit is never lowered. A receiver that goes while events are on their way to it ends its session, and soon
+//! after the connection: it is closed before it goes, which takes in what still comes. And the filter in the answer to an attach is compared with the one that was asked for,
 //! which the service does not promise to repeat: that check is off.
 
 use std::future::poll_fn;
@@ -17,6 +18,7 @@ use fe2o3_amqp_types::definitions::{Fields, ReceiverSettleMode, SenderSettleMode
 use fe2o3_amqp_types::messaging::{Body, Source};
 use serde_amqp::Value;
 use serde_amqp::primitives::Symbol;
+use tokio::runtime::Handle;
 use tracing::warn;
 
 use super::client::{Client, Gone, Session};
@@ -29,9 +31,8 @@ use super::rpc::within;
 const BURST: usize = 512;
 
 pub(super) struct Link {
-    receiver: Receiver,
-    /// Ends with the link.
-    _session: SessionHandle<()>,
+    /// None once it was closed.
+    ends: Option<Ends>,
     pub(super) connection: u64,
     /// Events that were asked for and have not come yet.
     pub(super) credit: u32,
@@ -39,6 +40,11 @@ pub(super) struct Link {
     gone: Gone,
     /// Why it is over, when events came before.
     broken: Option<Failure>,
+}
+
+struct Ends {
+    receiver: Receiver,
+    session: SessionHandle<()>,
 }
 
 /// More than the service takes in any tier; a peer that sends on and on is cut off.
@@ -61,11 +67,12 @@ impl Link {
         match attached {
             Ok(receiver) => {
                 let Session { handle, connection, gone } = session;
-                Ok(Link { receiver, _session: handle, connection, credit: 0, timeout, gone, broken: None })
+                let ends = Some(Ends { receiver, session: handle });
+                Ok(Link { ends, connection, credit: 0, timeout, gone, broken: None })
             }
             Err(failure) => {
                 if failure.breaks_connection() {
-                    client.abandon(session.connection, &failure.condition).await;
+                    client.abandon(session.connection, &failure).await;
                 }
                 Err(failure)
             }
@@ -74,8 +81,9 @@ impl Link {
 
     /// Asks for so many events in all, counted from now; fewer than before is no change.
     pub(super) async fn ask(&mut self, events: u32) -> Result<(), Failure> {
+        let Some(Ends { receiver, .. }) = &mut self.ends else { return Err(Failure::given_up()) };
         if events > self.credit {
-            within(self.timeout, "flow", async { Ok(self.receiver.set_credit(events).await?) }).await?;
+            within(self.timeout, "flow", async { Ok(receiver.set_credit(events).await?) }).await?;
             self.credit = events;
         }
         Ok(())
@@ -87,9 +95,10 @@ impl Link {
         if let Some(failure) = self.broken.take() {
             return Err(failure);
         }
+        let Some(Ends { receiver, .. }) = &mut self.ends else { return Err(Failure::given_up()) };
         let mut settled = Vec::new();
         let first = tokio::select! {
-            first = self.receiver.recv::<Body<Value>>() => first,
+            first = receiver.recv::<Body<Value>>() => first,
             () = self.gone.wait() => return Err(Failure::given_up()),
         };
         let mut received = Some(first);
@@ -120,19 +129,34 @@ impl Link {
                 }
             }
             if events.len() < BURST {
-                received = ready(&mut self.receiver).await;
+                received = ready(receiver).await;
             }
         }
         // Does nothing to deliveries that came settled, as was asked for.
-        self.receiver
-            .accept_all(settled)
-            .await
-            .map_err(|error| Failure::new(Class::Detached, "settle", error.to_string()))
+        receiver.accept_all(settled).await.map_err(|error| Failure::new(Class::Detached, "settle", error.to_string()))
     }
 
     /// Lets go of the partition, so that the next reader need not cut us off.
-    pub(super) async fn close(self) {
-        let _ = tokio::time::timeout(self.timeout, self.receiver.close()).await;
+    pub(super) async fn close(mut self) {
+        if let Some(ends) = self.ends.take() {
+            ends.close(self.timeout).await;
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let (Some(ends), Ok(runtime)) = (self.ends.take(), Handle::try_current()) {
+            runtime.spawn(ends.close(self.timeout));
+        }
+    }
+}
+
+impl Ends {
+    async fn close(self, timeout: Duration) {
+        let Ends { receiver, session } = self;
+        let _ = tokio::time::timeout(timeout, receiver.close()).await;
+        drop(session);
     }
 }
 

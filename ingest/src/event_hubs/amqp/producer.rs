@@ -215,12 +215,11 @@ impl Lane {
         let batch = Sendable { message, message_format: BATCH_FORMAT, settled: Some(false) };
         let timeout = client.way.patience.request;
         for attempt in 0.. {
-            let sent = within(timeout, "send", self.send(&client, &batch)).await;
-            let Err(failure) = sent else { break };
+            let Err(failure) = self.send(&client, &batch, timeout).await else { break };
             if let Some(link) = self.link.take()
                 && failure.breaks_connection()
             {
-                client.abandon(link.connection, &failure.condition).await;
+                client.abandon(link.connection, &failure).await;
             }
             let wait = jitter::back_off(attempt, RETRY_FIRST, RETRY_MAX);
             let verdict = client.verdict("send", &failure);
@@ -233,11 +232,11 @@ impl Lane {
         (self, Ok(()))
     }
 
-    async fn send(&mut self, client: &Client, batch: &Sendable<Body<Value>>) -> Result<(), Failure> {
+    async fn send(&mut self, client: &Client, batch: &Sendable<Body<Value>>, timeout: Duration) -> Result<(), Failure> {
         let link = match &mut self.link {
             Some(link) => link,
             None => {
-                let link = Link::attach(client, self.index).await?;
+                let link = Link::attach(client, self.index, timeout).await?;
                 // None is what 0 says.
                 if let Some(limit) = link.sender.max_message_size().filter(|limit| *limit > 0) {
                     let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(BATCH_BYTES_MAX);
@@ -246,7 +245,7 @@ impl Lane {
                 self.link.insert(link)
             }
         };
-        match link.sender.send_ref(batch).await? {
+        match within(timeout, "send", async { Ok(link.sender.send_ref(batch).await?) }).await? {
             Outcome::Accepted(_) => Ok(()),
             Outcome::Rejected(rejected) => Err(of_rejection(rejected.error.as_ref())),
             _ => Err(of_rejection(None)),
@@ -255,12 +254,20 @@ impl Lane {
 }
 
 impl Link {
-    async fn attach(client: &Client, index: usize) -> Result<Self, Failure> {
+    async fn attach(client: &Client, index: usize, timeout: Duration) -> Result<Self, Failure> {
         let mut session = client.session().await?;
         let name = client.link_name(&format!("out-{index}"));
         let target = format!("{}/Partitions/{index}", client.way.place.hub);
-        let sender = Sender::builder().name(name).target(target).attach(&mut session.handle).await?;
-        Ok(Link { sender, _session: session.handle, connection: session.connection })
+        let attaching = async { Ok(Sender::builder().name(name).target(target).attach(&mut session.handle).await?) };
+        match within(timeout, "attach", attaching).await {
+            Ok(sender) => Ok(Link { sender, _session: session.handle, connection: session.connection }),
+            Err(failure) => {
+                if failure.breaks_connection() {
+                    client.abandon(session.connection, &failure).await;
+                }
+                Err(failure)
+            }
+        }
     }
 }
 

@@ -102,10 +102,7 @@ impl Reader {
                 }
             }
             metrics::link_failed(&failure.condition);
-            let mut wait = jitter::back_off(failures, RETRY_FIRST, RETRY_MAX);
-            if let Class::Busy(least) = failure.class {
-                wait += least;
-            }
+            let wait = jitter::back_off(failures, RETRY_FIRST, RETRY_MAX) + failure.least_wait();
             failures = failures.saturating_add(1);
             if failures > 3 {
                 warn!(partition = %self.id, reason = failure.reason, "partition cannot be read, trying again");
@@ -145,7 +142,7 @@ impl Reader {
         match &left {
             Left::Look(_) => link.close().await,
             Left::Failed(failure) if failure.breaks_connection() => {
-                self.client.abandon(link.connection, &failure.condition).await;
+                self.client.abandon(link.connection, failure).await;
             }
             Left::Failed(_) | Left::Over => {}
         }
@@ -176,9 +173,10 @@ impl Reader {
     }
 
     /// Puts events into the lane, and gives the number after them. Where numbers are missing, it is looked why: the service goes
-    /// on at the first event that it holds, silently, when those before have expired; also in the middle of a link.
+    /// on at the first event that it holds, silently, when those before have expired; also in the middle of a link. Those of a
+    /// compacted hub are many: what is held from the first of them on answers for the rest that came with it.
     async fn hand_on(&self, mut next: i64, events: &mut Vec<Event>) -> Result<i64, Left> {
-        while let Some(gap) = gap(next, events) {
+        if let Some(gap) = gap(next, events) {
             let rest = events.split_off(gap);
             next = after(next, events);
             self.exchange.offer(self.id.index, self.generation, events)?;
@@ -188,7 +186,6 @@ impl Reader {
                 return Err(Left::Over);
             }
             *events = rest;
-            next = events.first().map_or(next, |event| event.sequence_number);
         }
         next = after(next, events);
         self.exchange.offer(self.id.index, self.generation, events)?;

@@ -96,7 +96,7 @@ impl Connection {
         if let Some(busy) = self.shared.faults.throttled() {
             return Err(busy);
         }
-        if !self.tokens.allow(&path) {
+        if !self.tokens.allow(&path) || self.shared.faults.are_rights_refused() {
             let claim = if receives { "Listen" } else { "Send" };
             let text = format!(
                 "Unauthorized access. '{claim}' claim(s) are required to perform this operation. Resource: '{address}'."

@@ -2,7 +2,7 @@
 //!
 //! Questions are given up at any moment: their reader is stopped. Two habits of fe2o3-amqp 0.18 make that dangerous: an attach that is
 //! given up ends its session, and a session that is given up while it begins closes the connection. So `$management` has a
-//! session of its own, which goes with its links, and a session once begun is waited for.
+//! session of its own, which goes with its links, and what was begun goes on to its end, whoever waits for it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -20,7 +20,6 @@ use tokio::task::AbortHandle;
 use tracing::{debug, warn};
 
 use super::Client;
-use crate::Kind;
 use crate::event_hubs::amqp::failure::{Class, Failure};
 use crate::event_hubs::amqp::metrics;
 use crate::event_hubs::amqp::rpc::{Rpc, within};
@@ -129,22 +128,19 @@ impl Open {
         }
     }
 
-    /// Asks `$management`, over links that are attached when they are needed.
+    /// Asks `$management`, over links that are attached when they are needed; one question after the other.
     pub(super) async fn manage(
         self: &Arc<Self>,
-        name: &str,
+        name: String,
         properties: ApplicationProperties,
     ) -> Result<Value, Failure> {
-        // Waiting for whoever asks before us is bounded, too.
-        let managing = within(self.request_timeout, "$management", self.manage_unbounded(name, properties));
-        self.unless_given_up(managing).await
+        let open = Arc::clone(self);
+        let asked = tokio::spawn(async move { open.unless_given_up(open.ask(&name, properties)).await });
+        asked.await.unwrap_or_else(|error| Err(Failure::new(Class::Lost, "task", error.to_string())))
     }
 
-    async fn manage_unbounded(
-        self: &Arc<Self>,
-        name: &str,
-        properties: ApplicationProperties,
-    ) -> Result<Value, Failure> {
+    /// Each step of it is bounded. Waiting for one's turn is not: it is no silence of the peer's.
+    async fn ask(self: &Arc<Self>, name: &str, properties: ApplicationProperties) -> Result<Value, Failure> {
         let mut place = self.management.lock().await;
         let mut management = match place.take() {
             Some(management) => management,
@@ -155,8 +151,8 @@ impl Open {
             }
         };
         let answer = management.rpc.call(properties, Value::Null).await;
-        // An answer with a status is one; after any other failure, or when it is given up, the links are not trusted.
-        if answer.as_ref().err().is_none_or(Failure::is_status) {
+        // After any other failure, or when it is given up, they are not trusted.
+        if answer.as_ref().err().is_none_or(Failure::leaves_links) {
             *place = Some(management);
         }
         answer
@@ -219,7 +215,7 @@ async fn renew(open: Weak<Open>, tokens: Arc<Tokens>, audiences: Vec<String>, mu
                 }
                 Err(failure) => {
                     warn!(reason = failure.reason, "token for the event hub not renewed, trying again");
-                    if failure.breaks_connection() && failure.class != Class::Unauthorized || expires <= token::wall() {
+                    if !failure.leaves_links() || expires <= token::wall() {
                         open.is_expired.store(true, Ordering::Relaxed);
                         return;
                     }
@@ -233,8 +229,5 @@ async fn renew(open: Weak<Open>, tokens: Arc<Tokens>, audiences: Vec<String>, mu
 
 /// A token, or why there is none in the words of a failure.
 pub(super) async fn get_token(tokens: &Tokens, audience: &str) -> Result<Token, Failure> {
-    tokens.get(audience).await.map_err(|error| {
-        let class = if error.kind() == Kind::Retry { Class::Detached } else { Class::Unauthorized };
-        Failure::new(class, "token", error.to_string())
-    })
+    tokens.get(audience).await.map_err(|error| Failure::no_token(&error))
 }

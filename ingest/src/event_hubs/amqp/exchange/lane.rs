@@ -222,8 +222,11 @@ impl Lane {
 
     // === The end of an unbounded read ===
 
-    /// A question that is due.
+    /// A question that is due. Of a bounded read that has all it wanted nothing is to be known any more.
     pub(in crate::event_hubs) fn question(&mut self, now: Instant) -> Option<Question> {
+        if self.is_done() {
+            return None;
+        }
         let since = |time: Option<Instant>| time.map(|time| now.saturating_duration_since(time));
         let every = if self.is_read() { CAUGHT_UP_EVERY } else { LAG_EVERY };
         let is_due =
@@ -276,7 +279,8 @@ impl Lane {
     /// Whether events expired that were still to be read, by such an answer.
     pub(in crate::event_hubs) fn expired(&self) -> Option<Extent> {
         let (activity, extent) = self.proof?;
-        (self.is_read() && activity == self.activity && extent.low.0 > self.handed).then_some(extent)
+        let is_missing = extent.low.0 > self.handed && !self.is_done();
+        (self.is_read() && activity == self.activity && is_missing).then_some(extent)
     }
 
     pub(in crate::event_hubs) fn handed(&self) -> Position {

@@ -103,6 +103,25 @@ fn room_is_bounded_in_events_and_in_bytes() {
 }
 
 #[test]
+fn what_expires_behind_a_bound_is_no_loss() {
+    let exchange = exchange(None);
+    offer(&exchange, 0, 1, 5..8);
+    take(&exchange);
+    start(&exchange, 1, 2, Some(8));
+    offer(&exchange, 1, 2, 5..8);
+    take(&exchange);
+    let now = Instant::now();
+    let mut state = exchange.lock();
+    let lane = state.lanes.get_mut(&0).unwrap();
+    let question = lane.question(now).unwrap();
+    lane.answer(&question, extent(15, 20), now);
+    assert_eq!(lane.expired(), Some(extent(15, 20)));
+    let lane = state.lanes.get_mut(&1).unwrap();
+    assert_eq!(lane.question(now), None);
+    assert_eq!(lane.expired(), None);
+}
+
+#[test]
 fn a_bounded_lane_ends_once_and_asks_for_no_more() {
     let exchange = exchange(Some(8));
     offer(&exchange, 0, 1, 5..7);

@@ -82,17 +82,9 @@ impl EventHubsSource {
         metrics::assigned(self.worker, self.partitions.len());
     }
 
-    /// What the lanes have to tell.
+    /// What the lanes have to tell: ends first, which are few, so that partitions full of records keep no others waiting.
     pub(super) fn take(&mut self) -> Result<Option<Polled>, Error> {
         let mut state = self.exchange.lock();
-        if let Some(records) = state.next_records() {
-            let is_read = state.lanes.get(&records.partition().index).is_some_and(Lane::is_read);
-            drop(state);
-            if is_read {
-                self.exchange.idle.notify_one();
-            }
-            return Ok(Some(Polled::Records(records)));
-        }
         if let Some((partition, position)) = state.next_end() {
             return Ok(Some(Polled::Ended { partition, position }));
         }
@@ -107,6 +99,12 @@ impl EventHubsSource {
                 return Ok(Some(Polled::CaughtUp { partition: lane.id.clone(), position }));
             }
         }
-        Ok(None)
+        let Some(records) = state.next_records() else { return Ok(None) };
+        let is_read = state.lanes.get(&records.partition().index).is_some_and(Lane::is_read);
+        drop(state);
+        if is_read {
+            self.exchange.idle.notify_one();
+        }
+        Ok(Some(Polled::Records(records)))
     }
 }

@@ -6,21 +6,32 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tracing::debug;
 
 use crate::event_hubs::amqp::client::Client;
 use crate::event_hubs::amqp::exchange::{Exchange, Question};
+use crate::event_hubs::amqp::failure::Failure;
+use crate::event_hubs::jitter;
 
 /// Between two questions of one member.
 const PACE: Duration = Duration::from_millis(100);
 /// For an answer: one that does not come must not keep the other partitions from being asked about.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Questions at the same time: those to a service that is away wait for it.
+const TOGETHER: usize = 2;
+/// Between questions to a service that refuses to answer: the first, doubled up to the last.
+const RETRY_FIRST: Duration = Duration::from_millis(200);
+const RETRY_MAX: Duration = Duration::from_secs(10);
 
 pub(super) async fn prove(client: Arc<Client>, exchange: Arc<Exchange>) {
     // They end with this.
     let mut asking = JoinSet::new();
+    let mut failures = 0;
     loop {
+        if asking.len() >= TOGETHER {
+            settle(asking.join_next().await, &mut failures).await;
+        }
         let Some(question) = next(&exchange) else {
             let _ = tokio::time::timeout(PACE, exchange.idle.notified()).await;
             continue;
@@ -28,13 +39,25 @@ pub(super) async fn prove(client: Arc<Client>, exchange: Arc<Exchange>) {
         let begun = tokio::time::Instant::now();
         asking.spawn(ask(Arc::clone(&client), Arc::clone(&exchange), question));
         // One that nobody answers goes on beside the next, and gives the connection up in the end.
-        let _ = tokio::time::timeout(PATIENCE, asking.join_next()).await;
-        while asking.try_join_next().is_some() {}
+        if let Ok(answered) = tokio::time::timeout(PATIENCE, asking.join_next()).await {
+            settle(answered, &mut failures).await;
+        }
         tokio::time::sleep_until(begun + PACE).await;
     }
 }
 
-async fn ask(client: Arc<Client>, exchange: Arc<Exchange>, question: Question) {
+/// Waits after failures.
+async fn settle(answered: Option<Result<Result<(), Failure>, JoinError>>, failures: &mut u32) {
+    let Some(Ok(Err(failure))) = answered else {
+        *failures = 0;
+        return;
+    };
+    let wait = jitter::back_off(*failures, RETRY_FIRST, RETRY_MAX) + failure.least_wait();
+    *failures = failures.saturating_add(1);
+    tokio::time::sleep(wait).await;
+}
+
+async fn ask(client: Arc<Client>, exchange: Arc<Exchange>, question: Question) -> Result<(), Failure> {
     match client.partition(question.index).await {
         Ok(facts) => {
             let extent = facts.extent();
@@ -44,9 +67,13 @@ async fn ask(client: Arc<Client>, exchange: Arc<Exchange>, question: Question) {
             }
             drop(state);
             exchange.wake();
+            Ok(())
         }
         // Others find out what is wrong: whoever reads, and whoever watches the hub.
-        Err(failure) => debug!(partition = question.index, reason = failure.reason, "no answer about a partition"),
+        Err(failure) => {
+            debug!(partition = question.index, reason = failure.reason, "no answer about a partition");
+            Err(failure)
+        }
     }
 }
 
