@@ -152,7 +152,7 @@ fn partitions_at_their_end_are_told_beside_one_with_a_backlog() {
     let told = wait_for(&mut *source, |event| match event {
         Polled::Records(batch) => {
             records += batch.len();
-            std::thread::sleep(Duration::from_millis(10));
+            service.pause(Duration::from_millis(10));
             None
         }
         Polled::CaughtUp { partition, .. } => Some(partition.index),
