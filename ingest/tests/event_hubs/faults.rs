@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use emulator::{Command, Links, Options};
 use ingest::contract::{gain, wait_for};
-use ingest::event_hubs::{Producer, Static};
+use ingest::event_hubs::{Outgoing, Producer, Static};
 use ingest::{Bound, Claim, Polled, Source, Wanted};
 use types::Position;
 
@@ -215,39 +215,62 @@ fn a_service_that_is_away_for_long() {
     source.leave();
 }
 
-/// The service takes the tokens of a key that has no right to what they are for.
+/// The service takes the tokens of a key that has no right to what they are for, and perhaps answers its questions.
 #[test]
 fn a_missing_right_is_told_at_the_start_and_waited_for_later() {
-    let service = Service::start(1);
-    service.apply(Command::RefuseRights { seconds: 3600.0 });
-    let mut source = service.source(Bound::Unbounded);
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let error = loop {
-        assert!(Instant::now() < deadline, "nothing is said");
-        if let Err(error) = source.poll(POLL) {
-            break error;
-        }
-    };
-    assert!(matches!(&error, ingest::Error::EventHubs(ingest::event_hubs::Error::NotAllowed { .. })), "{error:?}");
-    source.leave();
+    for but_management in [false, true] {
+        let service = Service::start(1);
+        let refuse = |seconds| service.apply(Command::RefuseRights { seconds, but_management });
+        refuse(3600.0);
+        let mut source = service.source(Bound::Unbounded);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let error = loop {
+            assert!(Instant::now() < deadline, "nothing is said");
+            match source.poll(POLL) {
+                Ok(Polled::Gained(gained)) => gained.iter().for_each(|own| source.start(own, Position(0)).unwrap()),
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(&error, ingest::Error::EventHubs(ingest::event_hubs::Error::NotAllowed { .. })), "{error:?}");
+        source.leave();
 
-    service.apply(Command::RefuseRights { seconds: 0.0 });
-    let mut source = service.source(Bound::Unbounded);
-    gain(&mut *source, 1);
-    source.start(&partition(0), Position(0)).unwrap();
-    let caught_up = |event: &Polled| matches!(event, Polled::CaughtUp { .. }).then_some(());
-    wait_for(&mut *source, caught_up);
-    let number = |connections: serde_json::Value| connections.as_array().and_then(|all| all.last()?.as_u64());
-    let before = number(connections(&service)).unwrap();
-    service.apply(Command::RefuseRights { seconds: 10.0 });
-    let end = Instant::now() + Duration::from_secs(10);
-    while Instant::now() < end {
-        source.poll(POLL).unwrap();
+        refuse(0.0);
+        let mut source = service.source(Bound::Unbounded);
+        gain(&mut *source, 1);
+        source.start(&partition(0), Position(0)).unwrap();
+        service.fill(1, 10);
+        read(&mut *source, 0, 10);
+        let number = |connections: serde_json::Value| connections.as_array().and_then(|all| all.last()?.as_u64());
+        let before = number(connections(&service)).unwrap();
+        refuse(10.0);
+        service.apply(Command::ExpireTokens);
+        let end = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < end {
+            source.poll(POLL).unwrap();
+        }
+        service.fill(1, 10);
+        read(&mut *source, 0, 10);
+        let made = number(connections(&service)).unwrap() - before;
+        assert!((2..=20).contains(&made), "{made} connections in ten seconds");
+        source.leave();
     }
-    wait_for(&mut *source, caught_up);
-    let made = number(connections(&service)).unwrap() - before;
-    assert!((1..=20).contains(&made), "{made} connections in ten seconds");
-    source.leave();
+}
+
+/// Time is not spent on a service that is away beyond what a caller gives.
+#[test]
+fn a_flush_ends_when_it_is_to_end() {
+    let mut service = Service::start(8);
+    let mut producer = service.producer();
+    producer.partitions(Duration::from_secs(20)).unwrap();
+    service.stop();
+    for partition in 0..8 {
+        producer.send(Outgoing { partition: Some(partition), key: None, payload: Some(b"x") }).unwrap();
+    }
+    let begun = Instant::now();
+    let failed = producer.flush(Duration::from_secs(3));
+    assert!(matches!(failed, Err(ingest::Error::Undelivered { failed: 8, .. })), "{failed:?}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }
 
 #[test]
@@ -358,7 +381,7 @@ fn a_producer_repeats_what_the_service_had_no_time_for() {
     let mut producer: Producer = service.producer();
     for number in 0..3_u32 {
         let payload = number.to_string();
-        let record = ingest::event_hubs::Outgoing { payload: Some(payload.as_bytes()), ..Default::default() };
+        let record = Outgoing { payload: Some(payload.as_bytes()), ..Default::default() };
         producer.send(record).unwrap();
         match number {
             0 => drop(service.apply(Command::Throttle { seconds: 1.0 })),

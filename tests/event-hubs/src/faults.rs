@@ -63,9 +63,11 @@ pub enum Command {
     RefuseTokens {
         seconds: f64,
     },
-    /// Takes tokens, and refuses what they are for, for a while: those of a policy without the right.
+    /// Takes tokens, and refuses links for a while, those of a policy without the right; management too, unless it is to answer.
     RefuseRights {
         seconds: f64,
+        #[serde(default)]
+        but_management: bool,
     },
     /// All tokens that were put are worth nothing from now on.
     ExpireTokens,
@@ -120,6 +122,7 @@ struct State {
     throttle_until: Option<Instant>,
     refuse_tokens_until: Option<Instant>,
     refuse_rights_until: Option<Instant>,
+    but_management: bool,
     delay: Duration,
 }
 
@@ -132,8 +135,13 @@ impl Faults {
         lock(&self.state).refuse_tokens_until = until(seconds);
     }
 
-    pub(crate) fn refuse_rights(&self, seconds: f64) {
-        lock(&self.state).refuse_rights_until = until(seconds);
+    pub(crate) fn refuse_rights(&self, seconds: f64, but_management: bool) {
+        let mut state = lock(&self.state);
+        (state.refuse_rights_until, state.but_management) = (until(seconds), but_management);
+    }
+
+    pub(crate) fn is_management_refused(&self) -> bool {
+        self.are_rights_refused() && !lock(&self.state).but_management
     }
 
     pub(crate) fn are_rights_refused(&self) -> bool {

@@ -90,7 +90,7 @@ pub(crate) fn manage(request: &Request, tokens: &Tokens, shared: &Shared) -> Rep
     }
     let name = request.property("name").unwrap_or_default();
     let is_allowed = tokens.allow(&format!("{name}/$management")) || tokens.allow(name);
-    if !is_allowed || shared.faults.are_rights_refused() {
+    if !is_allowed || shared.faults.is_management_refused() {
         return Reply::new(
             401,
             format!(

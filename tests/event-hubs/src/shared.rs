@@ -66,7 +66,7 @@ impl Shared {
             }
             Command::Throttle { seconds } => self.faults.throttle(seconds),
             Command::RefuseTokens { seconds } => self.faults.refuse_tokens(seconds),
-            Command::RefuseRights { seconds } => self.faults.refuse_rights(seconds),
+            Command::RefuseRights { seconds, but_management } => self.faults.refuse_rights(seconds, but_management),
             Command::Delay { milliseconds } => self.faults.set_delay(Duration::from_millis(milliseconds)),
             Command::Expire { hub, partition, before } => {
                 let (_, partition) = self.partition(&hub, partition)?;

@@ -5,8 +5,9 @@
 //! that grows from failure to failure. Questions to `$management` are asked here, too, since they go over the same connection.
 
 mod open;
+mod standing;
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use tracing::debug;
 
 pub(crate) use self::open::Gone;
 use self::open::Open;
+use self::standing::Standing;
 use super::connection::Way;
 use super::error::Error;
 use super::facts::{HubFacts, PartitionFacts};
@@ -55,17 +57,17 @@ pub(crate) struct Client {
     trouble: std::sync::Mutex<Option<Trouble>>,
     /// When the hub was made: another time is another hub.
     created: OnceLock<Timestamp>,
-    /// The service has answered a question before: so the settings are right, and what it says now may pass. Of a key without rights it
-    /// takes the tokens, and refuses what they are for.
-    was_let_in: AtomicBool,
-    /// One after the other, to connect or, once connected, to be let in.
-    failures: AtomicU32,
+    /// Of a key without rights the service takes the tokens, may answer questions, and refuses the links that they are for.
+    questions: Standing,
+    links: Standing,
 }
 
 #[derive(Default)]
 struct Slot {
     open: Option<Arc<Open>>,
     made: u64,
+    /// To connect, one after the other.
+    failures: u32,
     not_before: Option<Instant>,
 }
 
@@ -91,8 +93,8 @@ impl Client {
             connection: Mutex::default(),
             trouble: std::sync::Mutex::default(),
             created: OnceLock::new(),
-            was_let_in: AtomicBool::new(false),
-            failures: AtomicU32::new(0),
+            questions: Standing::default(),
+            links: Standing::default(),
             way,
         })
     }
@@ -102,8 +104,13 @@ impl Client {
         format!("{}-{what}-{}", self.container, self.names.fetch_add(1, Ordering::Relaxed))
     }
 
-    pub(crate) fn was_let_in(&self) -> bool {
-        self.was_let_in.load(Ordering::Relaxed)
+    /// A link was attached: the key has the right to it.
+    pub(crate) fn linked(&self) {
+        self.links.admitted();
+    }
+
+    fn standing(&self, failure: &Failure) -> &Standing {
+        if failure.is_of_link() { &self.links } else { &self.questions }
     }
 
     /// The hub has answered before.
@@ -134,17 +141,12 @@ impl Client {
             metrics::disconnected(condition);
             self.cut_off_by(condition);
             open.give_up();
+            // Connecting is no way in.
             if failure.class == Class::Unauthorized {
-                self.postpone(&mut slot, failure);
+                let refusals = self.standing(failure).refused();
+                slot.not_before = Some(Instant::now() + jitter::back_off(refusals, RETRY_FIRST, RETRY_MAX));
             }
         }
-    }
-
-    /// The next connection.
-    fn postpone(&self, slot: &mut Slot, failure: &Failure) {
-        let failures = self.failures.fetch_add(1, Ordering::Relaxed);
-        let wait = jitter::back_off(failures, RETRY_FIRST, RETRY_MAX) + failure.least_wait();
-        slot.not_before = Some(Instant::now() + wait);
     }
 
     /// Closes the connection in good order.
@@ -175,11 +177,16 @@ impl Client {
             Ok(open) => {
                 metrics::connected();
                 *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                slot.not_before = None;
+                (slot.failures, slot.not_before) = (0, None);
                 Ok(Arc::clone(slot.open.insert(open)))
             }
             Err(failure) => {
-                self.postpone(&mut slot, &failure);
+                let wait = jitter::back_off(slot.failures, RETRY_FIRST, RETRY_MAX) + failure.least_wait();
+                slot.failures = slot.failures.saturating_add(1);
+                slot.not_before = Some(Instant::now() + wait);
+                if failure.class == Class::Unauthorized {
+                    self.standing(&failure).refused();
+                }
                 metrics::connection_failed(&failure.condition);
                 self.cut_off_by(&failure.reason);
                 Err(failure)
@@ -237,10 +244,7 @@ impl Client {
         let answer = open.manage(self.link_name("management"), properties.build()).await;
         metrics::managed(answer.as_ref().err().map(|failure| failure.condition.as_str()));
         match &answer {
-            Ok(_) => {
-                self.was_let_in.store(true, Ordering::Relaxed);
-                self.failures.store(0, Ordering::Relaxed);
-            }
+            Ok(_) => self.questions.admitted(),
             Err(failure) if failure.breaks_connection() => self.abandon(open.number, failure).await,
             Err(_) => {}
         }
@@ -278,8 +282,13 @@ impl Client {
         if failure.is_transient() {
             return None;
         }
-        let is_new = matches!(failure.class, Class::Unauthorized | Class::Tls) && self.was_let_in();
-        (!is_new).then(|| self.error(action, failure))
+        let standing = self.standing(failure);
+        let may_pass = match failure.class {
+            Class::Unauthorized => !standing.is_refused(),
+            Class::Tls => standing.was_admitted(),
+            _ => false,
+        };
+        (!may_pass).then(|| self.error(action, failure))
     }
 
     /// The verdict, if it ends a service: one after which trying again makes sense does not.
@@ -324,12 +333,25 @@ mod tests {
             (Class::Stolen, true, false),
             (Class::NotFound, true, true),
             (Class::Replaced, true, true),
-            (Class::Unauthorized, true, true),
+            (Class::Tls, true, true),
         ] {
             let failure = Failure::new(class, "", "");
             assert_eq!(client.verdict("read", &failure).is_some(), has_verdict, "{class:?}");
             assert_eq!(client.ending("read", &failure).is_some(), is_end, "{class:?}");
         }
+        let question = Failure::status(401, "no");
+        let link = Failure::new(Class::Unauthorized, "amqp:unauthorized-access", "no");
+        let ends = |failure| client.ending("read", failure).is_some();
+        client.questions.refused();
+        assert!(!ends(&question), "its token may have run out just then");
+        client.questions.admitted();
+        client.links.refused();
+        client.links.refused();
+        assert!(ends(&link) && !ends(&question), "questions need no right to read");
+        client.linked();
+        client.links.refused();
+        client.links.refused();
+        assert!(!ends(&link), "it was let in before");
     }
 
     #[test]

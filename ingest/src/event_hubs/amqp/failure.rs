@@ -75,6 +75,11 @@ impl Failure {
         self.condition == NO_CHANNEL
     }
 
+    /// Whether a link was refused, and not a question or the connection itself.
+    pub(crate) fn is_of_link(&self) -> bool {
+        matches!(self.condition.as_str(), "amqp:unauthorized-access" | "com.microsoft:auth-failed")
+    }
+
     /// There is no token to show; nothing was asked of the service.
     pub(crate) fn no_token(error: &crate::Error) -> Self {
         let class = if error.kind() == Kind::Retry { Class::Detached } else { Class::Unauthorized };

@@ -67,6 +67,7 @@ impl Link {
         match attached {
             Ok(receiver) => {
                 let Session { handle, connection, gone } = session;
+                client.linked();
                 let ends = Some(Ends { receiver, session: handle });
                 Ok(Link { ends, connection, credit: 0, timeout, gone, broken: None })
             }

@@ -22,7 +22,7 @@ use self::encode::SECTION_BYTES;
 use super::asking::Asker;
 use super::client::{Client, Purpose};
 use super::error;
-use super::failure::{Failure, of_rejection};
+use super::failure::{Class, Failure, of_rejection};
 use super::rpc::within;
 use crate::Error;
 use crate::event_hubs::config::Config;
@@ -215,7 +215,9 @@ impl Lane {
         let batch = Sendable { message, message_format: BATCH_FORMAT, settled: Some(false) };
         let timeout = client.way.patience.request;
         for attempt in 0.. {
-            let Err(failure) = self.send(&client, &batch, timeout).await else { break };
+            let sent = tokio::time::timeout_at(deadline.into(), self.send(&client, &batch, timeout)).await;
+            let late = || Failure::new(Class::Detached, "late", "not sent in time");
+            let Err(failure) = sent.unwrap_or_else(|_| Err(late())) else { break };
             if let Some(link) = self.link.take()
                 && failure.breaks_connection()
             {
@@ -260,7 +262,10 @@ impl Link {
         let target = format!("{}/Partitions/{index}", client.way.place.hub);
         let attaching = async { Ok(Sender::builder().name(name).target(target).attach(&mut session.handle).await?) };
         match within(timeout, "attach", attaching).await {
-            Ok(sender) => Ok(Link { sender, _session: session.handle, connection: session.connection }),
+            Ok(sender) => {
+                client.linked();
+                Ok(Link { sender, _session: session.handle, connection: session.connection })
+            }
             Err(failure) => {
                 if failure.breaks_connection() {
                     client.abandon(session.connection, &failure).await;

@@ -16,7 +16,7 @@ use fe2o3_amqp_types::primitives::SimpleValue;
 use serde_amqp::Value;
 use serde_amqp::primitives::Timestamp;
 use tokio::sync::{Mutex, watch};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinError};
 use tracing::{debug, warn};
 
 use super::Client;
@@ -94,15 +94,15 @@ impl Open {
         // Whoever holds the handle is beginning a session, and will find out.
         let is_closed = self.handle.try_lock().is_ok_and(|handle| handle.is_closed());
         // Without `$cbs` no token can be renewed.
-        !is_closed && !self.cbs_session.is_ended() && !self.is_expired.load(Ordering::Relaxed)
+        !is_closed && !*self.gone.borrow() && !self.cbs_session.is_ended() && !self.is_expired.load(Ordering::Relaxed)
     }
 
     pub(super) async fn session(self: &Arc<Self>) -> Result<SessionHandle<()>, Failure> {
         let open = Arc::clone(self);
-        let begun = tokio::spawn(async move {
-            open.unless_given_up(async { begin(&mut *open.handle.lock().await, open.request_timeout).await }).await
-        });
-        begun.await.unwrap_or_else(|error| Err(Failure::new(Class::Lost, "begin", error.to_string())))
+        let beginning = async move {
+            open.to_the_end(async { begin(&mut *open.handle.lock().await, open.request_timeout).await }).await
+        };
+        joined(tokio::spawn(beginning).await)
     }
 
     pub(super) fn gone(&self) -> Gone {
@@ -114,12 +114,17 @@ impl Open {
         self.gone.send_replace(true);
     }
 
-    async fn unless_given_up<T>(&self, future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    /// Unless the connection is given up; gives it up itself where it is of no use, since perhaps nobody waits for this any more.
+    async fn to_the_end<T>(&self, future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         let mut gone = self.gone();
-        tokio::select! {
+        let done = tokio::select! {
             done = future => done,
             () = gone.wait() => Err(Failure::given_up()),
+        };
+        if done.as_ref().is_err_and(Failure::breaks_connection) {
+            self.give_up();
         }
+        done
     }
 
     pub(super) async fn close(&self) {
@@ -135,8 +140,7 @@ impl Open {
         properties: ApplicationProperties,
     ) -> Result<Value, Failure> {
         let open = Arc::clone(self);
-        let asked = tokio::spawn(async move { open.unless_given_up(open.ask(&name, properties)).await });
-        asked.await.unwrap_or_else(|error| Err(Failure::new(Class::Lost, "task", error.to_string())))
+        joined(tokio::spawn(async move { open.to_the_end(open.ask(&name, properties)).await }).await)
     }
 
     /// Each step of it is bounded. Waiting for one's turn is not: it is no silence of the peer's.
@@ -189,6 +193,10 @@ impl Drop for Open {
             renewal.abort();
         }
     }
+}
+
+fn joined<T>(done: Result<Result<T, Failure>, JoinError>) -> Result<T, Failure> {
+    done.unwrap_or_else(|error| Err(Failure::new(Class::Lost, "task", error.to_string())))
 }
 
 async fn begin(handle: &mut ConnectionHandle<()>, timeout: Duration) -> Result<SessionHandle<()>, Failure> {

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const TOGETHER: usize = 2;
 /// Between questions to a service that refuses to answer: the first, doubled up to the last.
 const RETRY_FIRST: Duration = Duration::from_millis(200);
-const RETRY_MAX: Duration = Duration::from_secs(10);
+const RETRY_MAX: Duration = Duration::from_secs(2);
 
 pub(super) async fn prove(client: Arc<Client>, exchange: Arc<Exchange>) {
     // They end with this.
@@ -30,7 +30,8 @@ pub(super) async fn prove(client: Arc<Client>, exchange: Arc<Exchange>) {
     let mut failures = 0;
     loop {
         if asking.len() >= TOGETHER {
-            settle(asking.join_next().await, &mut failures).await;
+            let answered = asking.join_next().await;
+            settle(answered, &mut asking, &mut failures).await;
         }
         let Some(question) = next(&exchange) else {
             let _ = tokio::time::timeout(PACE, exchange.idle.notified()).await;
@@ -40,24 +41,31 @@ pub(super) async fn prove(client: Arc<Client>, exchange: Arc<Exchange>) {
         asking.spawn(ask(Arc::clone(&client), Arc::clone(&exchange), question));
         // One that nobody answers goes on beside the next, and gives the connection up in the end.
         if let Ok(answered) = tokio::time::timeout(PATIENCE, asking.join_next()).await {
-            settle(answered, &mut failures).await;
+            settle(answered, &mut asking, &mut failures).await;
         }
         tokio::time::sleep_until(begun + PACE).await;
     }
 }
 
-/// Waits after failures.
-async fn settle(answered: Option<Result<Result<(), Failure>, JoinError>>, failures: &mut u32) {
-    let Some(Ok(Err(failure))) = answered else {
-        *failures = 0;
-        return;
-    };
-    let wait = jitter::back_off(*failures, RETRY_FIRST, RETRY_MAX) + failure.least_wait();
-    *failures = failures.saturating_add(1);
-    tokio::time::sleep(wait).await;
+type Answered = Result<(), Failure>;
+
+/// Waits after failures, once for all that came together.
+async fn settle(first: Option<Result<Answered, JoinError>>, asking: &mut JoinSet<Answered>, failures: &mut u32) {
+    let mut least = None;
+    for answered in first.into_iter().chain(std::iter::from_fn(|| asking.try_join_next())) {
+        match answered {
+            Ok(Err(failure)) => least = Some(failure.least_wait()),
+            _ => *failures = 0,
+        }
+    }
+    if let Some(least) = least {
+        let wait = jitter::back_off(*failures, RETRY_FIRST, RETRY_MAX) + least;
+        *failures = failures.saturating_add(1);
+        tokio::time::sleep(wait).await;
+    }
 }
 
-async fn ask(client: Arc<Client>, exchange: Arc<Exchange>, question: Question) -> Result<(), Failure> {
+async fn ask(client: Arc<Client>, exchange: Arc<Exchange>, question: Question) -> Answered {
     match client.partition(question.index).await {
         Ok(facts) => {
             let extent = facts.extent();
