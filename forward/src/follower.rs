@@ -77,6 +77,10 @@ pub struct Follower<L, C, R> {
     pauses: BTreeMap<PartitionId, Pause>,
     /// After failures of the receiver, which all partitions wait for.
     pause: Pause,
+    /// Whose event it failed at: the others go first then, since it may be that event alone.
+    failed_last: Option<PartitionId>,
+    /// Events one after the other that it refused for good.
+    refused: usize,
     tell: Tell,
     rng: ChaCha8Rng,
 }
@@ -130,6 +134,8 @@ impl<L: Log, C: Cursors, R: Receiver> Follower<L, C, R> {
             partitions: BTreeMap::new(),
             pauses: BTreeMap::new(),
             pause: Pause::default(),
+            failed_last: None,
+            refused: 0,
             tell: Tell::default(),
         }
     }
@@ -144,14 +150,23 @@ impl<L: Log, C: Cursors, R: Receiver> Follower<L, C, R> {
     pub async fn turn(&mut self, heads: &Heads) -> Turn {
         self.partitions.retain(|partition, _| heads.contains_key(partition));
         self.pauses.retain(|partition, _| heads.contains_key(partition));
-        for (partition, head) in heads {
+        // Where each begins is settled even while the receiver is away: all that is committed from then on is to reach it.
+        for partition in heads.keys() {
+            if !self.partitions.contains_key(partition) && !self.is_paused(partition) {
+                match self.open(partition).await {
+                    Ok(opened) => self.partitions.extend(opened.map(|followed| (partition.clone(), followed))),
+                    Err(error) => self.failed(partition, Trouble::Log(error)),
+                }
+            }
+        }
+        for (partition, head) in in_turn(heads, self.failed_last.take()) {
             if self.pause.is_on() {
                 break;
             }
-            if self.pauses.get(partition).is_some_and(Pause::is_on) {
+            if self.is_paused(partition) {
                 continue;
             }
-            match self.advance(partition, *head).await {
+            match self.advance(partition, head).await {
                 Ok(()) => {
                     self.pauses.remove(partition);
                 }
@@ -182,6 +197,10 @@ impl<L: Log, C: Cursors, R: Receiver> Follower<L, C, R> {
         Ok(())
     }
 
+    fn is_paused(&self, partition: &PartitionId) -> bool {
+        self.pauses.get(partition).is_some_and(Pause::is_on)
+    }
+
     fn failed(&mut self, partition: &PartitionId, trouble: Trouble) {
         let now = (self.settings.now)();
         let receiver = self.receiver.name();
@@ -190,6 +209,7 @@ impl<L: Log, C: Cursors, R: Receiver> Follower<L, C, R> {
             Trouble::Receiver(Failure { reason, is_stuck, wait }) => {
                 metrics::retried(receiver);
                 self.pause.begin(now, |backoff| backoff.failed(is_stuck, share, wait));
+                self.failed_last = Some(partition.clone());
                 self.tell.failed(receiver, &reason, None, is_stuck);
             }
             Trouble::Log(error) => {
@@ -222,6 +242,12 @@ impl<L: Log, C: Cursors, R: Receiver> Follower<L, C, R> {
         metrics::lag(self.receiver.name(), behind as f64 / 1e6, commits);
         commits
     }
+}
+
+/// All of them, those behind the given one first.
+fn in_turn(heads: &Heads, last: Option<PartitionId>) -> impl Iterator<Item = (&PartitionId, u64)> {
+    let first = last.map_or(0, |last| heads.range(..=last).count());
+    heads.iter().cycle().skip(first).take(heads.len()).map(|(partition, head)| (partition, *head))
 }
 
 impl Pause {

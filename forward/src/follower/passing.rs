@@ -4,7 +4,10 @@ use tracing::error;
 use types::PartitionId;
 
 use super::{Followed, Follower, Trouble};
-use crate::{Commit, Cursor, Cursors, Event, File, Log, Receiver, Rows, metrics};
+use crate::{Commit, Cursor, Cursors, Event, Failure, File, Log, Receiver, Rows, metrics};
+
+/// A receiver that refuses so many events one after the other means itself, not them: all of them wait.
+const REFUSALS_MAX: usize = 20;
 
 /// What passing a commit amounted to.
 #[derive(Default)]
@@ -108,6 +111,17 @@ impl<L: Log, C: Cursors, R: Receiver> Follower<L, C, R> {
             Err(_) => Vec::new(),
         };
         let receiver = self.receiver.name();
+        if let Some(last) = refusals.last().filter(|_| refusals.len() == events.len()) {
+            if self.refused + refusals.len() > REFUSALS_MAX {
+                return Err(Trouble::Receiver(Failure::stuck(format!(
+                    "it refuses one event after the other: {}",
+                    last.reason
+                ))));
+            }
+            self.refused += refusals.len();
+        } else {
+            self.refused = 0;
+        }
         for refusal in &refusals {
             let id = events.get(refusal.index).map(|event| event.id.as_str()).unwrap_or_default();
             error!(

@@ -20,11 +20,14 @@ struct Stage(Rc<RefCell<State>>);
 
 #[derive(Default)]
 struct State {
-    records: BTreeMap<u64, Commit>,
+    records: BTreeMap<(u32, u64), Commit>,
     files: BTreeMap<String, Bytes>,
     asked: Vec<String>,
     sent: Vec<Event>,
     failures: u32,
+    /// Of a device whose events it fails at.
+    poison: Option<&'static str>,
+    refuses: bool,
 }
 
 fn partition() -> PartitionId {
@@ -38,10 +41,15 @@ fn heads(head: u64) -> Heads {
 impl Stage {
     /// A commit with so many anomalies among ten rows.
     fn commit(&self, seq: u64, anomalies: i64, is_ours: bool) {
+        self.commit_of(0, seq, anomalies, is_ours);
+    }
+
+    fn commit_of(&self, index: u32, seq: u64, anomalies: i64, is_ours: bool) {
         let mut state = self.0.borrow_mut();
+        let device = ["d", "other"][index as usize];
         let rows: Vec<Prediction> =
-            (0..10).map(|row| Prediction::new("d", seq as i64 * 10 + row, row < anomalies)).collect();
-        let name = format!("date=x/{seq}");
+            (0..10).map(|row| Prediction::new(device, seq as i64 * 10 + row, row < anomalies)).collect();
+        let name = if index == 0 { format!("date=x/{seq}") } else { format!("date=x/{index}-{seq}") };
         state.files.insert(name.clone(), parquet(&rows));
         let file = File { name, rows: 10, check: None };
         let commit = Commit {
@@ -53,12 +61,12 @@ impl Stage {
             rows_total: (seq + 1) * 10,
             files: vec![file],
         };
-        state.records.insert(seq, commit);
+        state.records.insert((index, seq), commit);
     }
 
     fn follower(&self, store: &str, from: Begin) -> Follower<Stage, impl crate::Cursors + use<>, Stage> {
         let place = store::open(&format!("memory://{store}"), &store::Config::default()).unwrap();
-        let cursors = StoredCursors::new(place, |_: &PartitionId| "forwarded/x".to_owned());
+        let cursors = StoredCursors::new(place, |partition: &PartitionId| format!("forwarded/{}", partition.index));
         let guards = Guards::default();
         let settings = Settings { pipeline: "p".into(), from, now: || 60_000_000, seed: 7, guards };
         Follower::new(self.clone(), cursors, self.clone(), settings)
@@ -84,14 +92,15 @@ impl Stage {
 }
 
 impl Log for Stage {
-    async fn kept(&self, _: &PartitionId, from: u64) -> Result<Vec<u64>, Error> {
+    async fn kept(&self, partition: &PartitionId, from: u64) -> Result<Vec<u64>, Error> {
         self.ask("kept");
-        Ok(self.0.borrow().records.range(from..).map(|(seq, _)| *seq).collect())
+        let index = partition.index;
+        Ok(self.0.borrow().records.range((index, from)..(index + 1, 0)).map(|((_, seq), _)| *seq).collect())
     }
 
-    async fn commit(&self, _: &PartitionId, seq: u64) -> Result<Option<Commit>, Error> {
+    async fn commit(&self, partition: &PartitionId, seq: u64) -> Result<Option<Commit>, Error> {
         self.ask(format!("commit {seq}"));
-        Ok(self.0.borrow().records.get(&seq).cloned())
+        Ok(self.0.borrow().records.get(&(partition.index, seq)).cloned())
     }
 
     async fn file(&self, _: &PartitionId, _: u64, file: &File) -> Result<Option<Bytes>, Error> {
@@ -121,6 +130,14 @@ impl Receiver for Stage {
         if state.failures > 0 {
             state.failures -= 1;
             return Err(Failure::passing("not now"));
+        }
+        let is_of =
+            |event: &Event, device: &str| String::from_utf8_lossy(&event.body).contains(&format!("\"{device}\""));
+        if state.poison.is_some_and(|device| events.iter().any(|event| is_of(event, device))) {
+            return Err(Failure::passing("not this one"));
+        }
+        if state.refuses {
+            return Ok((0..events.len()).map(|index| Refusal { index, reason: "no".into() }).collect());
         }
         state.sent.extend_from_slice(events);
         Ok(Vec::new())
@@ -183,7 +200,7 @@ async fn after_a_failure_it_waits_and_goes_on_where_it_was() {
 async fn commits_whose_records_are_gone_are_read_from_the_dataset() {
     let stage = Stage::default();
     (0..6).for_each(|seq| stage.commit(seq, 1, false));
-    stage.0.borrow_mut().records.retain(|seq, _| *seq >= 4);
+    stage.0.borrow_mut().records.retain(|(_, seq), _| *seq >= 4);
     let mut follower = stage.follower("swept", Begin::Earliest);
     assert_eq!(follower.turn(&heads(5)).await, Turn::default());
     assert_eq!(stage.windows(), [0, 10, 20, 30, 40, 50]);
@@ -207,7 +224,7 @@ async fn a_log_that_was_begun_anew_is_followed_from_its_beginning() {
     stage.follower("anew", Begin::Earliest).turn(&heads(3)).await;
     {
         let mut state = stage.0.borrow_mut();
-        state.records.retain(|seq, _| *seq < 2);
+        state.records.retain(|(_, seq), _| *seq < 2);
         state.records.values_mut().for_each(|commit| commit.genesis = "h".into());
     }
     let mut follower = stage.follower("anew", Begin::Earliest);
@@ -215,4 +232,61 @@ async fn a_log_that_was_begun_anew_is_followed_from_its_beginning() {
     assert_eq!(stage.windows()[4..], [0, 10]);
     let cursor = follower.partitions.values().next().map(|followed| followed.cursor.clone());
     assert_eq!(cursor, Some(Cursor { genesis: "h".into(), next: 2, rows: 20 }));
+}
+
+fn both(head: u64) -> Heads {
+    (0..2).map(|index| (PartitionId { index, ..partition() }, head)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_committed_while_the_receiver_is_away_reaches_it_after_a_restart() {
+    let stage = Stage::default();
+    for index in 0..2 {
+        stage.commit_of(index, 0, 1, false);
+        stage.commit_of(index, 1, 1, true);
+    }
+    stage.0.borrow_mut().failures = u32::MAX;
+    let mut follower = stage.follower("away", Begin::Latest);
+    let wait = follower.turn(&both(1)).await.wait.expect("a pause");
+    tokio::time::advance(wait).await;
+    follower.turn(&both(1)).await;
+    assert!(stage.windows().is_empty());
+    // The next process knows none of these commits for its own.
+    stage.0.borrow_mut().records.values_mut().for_each(|commit| commit.is_ours = false);
+    stage.0.borrow_mut().failures = 0;
+    let mut next = stage.follower("away", Begin::Latest);
+    assert_eq!(next.turn(&both(1)).await, Turn::default());
+    assert_eq!(stage.windows(), [10, 10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_always_fails_holds_up_its_partition_alone() {
+    let stage = Stage::default();
+    for index in 0..2 {
+        (0..2).for_each(|seq| stage.commit_of(index, seq, 1, false));
+    }
+    stage.0.borrow_mut().poison = Some("d");
+    let mut follower = stage.follower("poison", Begin::Earliest);
+    for _ in 0..3 {
+        let wait = follower.turn(&both(1)).await.wait.expect("a pause");
+        tokio::time::advance(wait).await;
+    }
+    assert_eq!(stage.windows(), [0, 10], "the other's");
+    stage.0.borrow_mut().poison = None;
+    assert_eq!(follower.turn(&both(1)).await, Turn::default());
+    assert_eq!(stage.windows(), [0, 10, 0, 10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_refuses_everything_is_waited_for() {
+    let stage = Stage::default();
+    (0..20).for_each(|seq| stage.commit(seq, 2, false));
+    stage.0.borrow_mut().refuses = true;
+    let mut follower = stage.follower("refusing", Begin::Earliest);
+    let wait = follower.turn(&heads(19)).await.wait.expect("a pause");
+    assert_eq!(follower.partitions.values().next().map(|followed| followed.cursor.next), Some(10), "20 events");
+    stage.0.borrow_mut().refuses = false;
+    tokio::time::advance(wait).await;
+    assert_eq!(follower.turn(&heads(19)).await, Turn::default());
+    assert_eq!(stage.windows().len(), 20, "none of the rest is missing");
 }

@@ -18,13 +18,8 @@ const PUTS: usize = 5;
 
 impl<L: Log, C: Cursors, R: Receiver> Follower<L, C, R> {
     pub(super) async fn advance(&mut self, partition: &PartitionId, head: u64) -> Result<(), Trouble> {
-        let mut followed = match self.partitions.remove(partition) {
-            Some(followed) => followed,
-            None => match self.open(partition).await? {
-                Some(followed) => followed,
-                None => return Ok(()),
-            },
-        };
+        // There is no log yet.
+        let Some(mut followed) = self.partitions.remove(partition) else { return Ok(()) };
         let walked = self.walk(partition, &mut followed, head).await;
         self.partitions.insert(partition.clone(), followed);
         walked
@@ -62,7 +57,7 @@ impl<L: Log, C: Cursors, R: Receiver> Follower<L, C, R> {
     // === Where to begin ===
 
     /// None while there is no log.
-    async fn open(&self, partition: &PartitionId) -> Result<Option<Followed>, Error> {
+    pub(super) async fn open(&self, partition: &PartitionId) -> Result<Option<Followed>, Error> {
         // The cursor first: the log only grows meanwhile.
         let stored = self.cursors.load(partition).await?;
         let kept = self.log.kept(partition, 0).await?;
