@@ -16,6 +16,8 @@ pub enum Error {
     PositionAhead { partition: PartitionId, position: Position, high: Position },
     #[error("the record at position {} of `{partition}` is another one than was read there", read.position)]
     Rewritten { partition: PartitionId, read: Anchor, found: Anchor },
+    #[error("reading of `{partition}` was interrupted: {reason}")]
+    Interrupted { partition: PartitionId, reason: String },
     #[error("there is no partition `{partition}`")]
     NoPartition { partition: PartitionId },
     #[error("topic `{topic}` is gone from `{brokers}`: it was there, and was read")]
@@ -74,9 +76,11 @@ impl Error {
         match self {
             Error::PositionExpired { .. } | Error::PositionAhead { .. } | Error::Rewritten { .. } => Kind::Corrupt,
             Error::Decode(_) => Kind::Input,
-            Error::NotAssigned { .. } | Error::Unreachable { .. } | Error::Kafka { .. } | Error::Undelivered { .. } => {
-                Kind::Retry
-            }
+            Error::Interrupted { .. }
+            | Error::NotAssigned { .. }
+            | Error::Unreachable { .. }
+            | Error::Kafka { .. }
+            | Error::Undelivered { .. } => Kind::Retry,
             Error::TopicMissing { .. }
             | Error::NoPartition { .. }
             | Error::TopicGone { .. }
@@ -95,13 +99,15 @@ impl Error {
         }
     }
 
-    /// The one partition whose positions do not fit what the source holds, where that is what went wrong: others go on.
+    /// The one partition whose positions do not fit what the source holds, or that cannot be read on from where it is, where that is
+    /// what went wrong: others go on, and it waits for a new start.
     #[must_use]
     pub fn misplaced(&self) -> Option<&PartitionId> {
         match self {
             Error::PositionExpired { partition, .. }
             | Error::PositionAhead { partition, .. }
-            | Error::Rewritten { partition, .. } => Some(partition),
+            | Error::Rewritten { partition, .. }
+            | Error::Interrupted { partition, .. } => Some(partition),
             _ => None,
         }
     }
@@ -142,6 +148,10 @@ impl Error {
             Error::InstanceTaken { .. } => {
                 Some("give every running instance an `ingest.kafka.instance_id` of its own".into())
             }
+            Error::Interrupted { .. } => Some(
+                "it is read again from what is committed; if it stays like this, look at the topic's disks and brokers, or at what                  writes to it"
+                    .into(),
+            ),
             Error::Undelivered { .. } => Some("the records that failed are not in the topic: send them again".into()),
             Error::NotAssigned { .. } | Error::NoPartition { .. } | Error::Setting { .. } | Error::Kafka { .. } => None,
             Error::Files(error) => error.hint(),

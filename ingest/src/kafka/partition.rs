@@ -21,6 +21,8 @@ pub(super) struct Partition {
     pub id: PartitionId,
     pub phase: Phase,
     pub is_paused: bool,
+    /// What comes next may not be what is next.
+    is_interrupted: bool,
     /// Distinguishes this stay of the partition from earlier ones.
     generation: u64,
     /// The smallest position not seen yet.
@@ -61,6 +63,7 @@ impl Partition {
             id,
             phase: Phase::Waiting,
             is_paused: false,
+            is_interrupted: false,
             generation: 0,
             next: 0,
             bound: None,
@@ -91,6 +94,7 @@ impl Partition {
 
     pub(super) fn start(&mut self, generation: u64, position: i64) {
         self.phase = Phase::Started;
+        self.is_interrupted = false;
         self.generation = generation;
         self.next = position;
         self.read = None;
@@ -113,11 +117,17 @@ impl Partition {
         self.at_end = None;
     }
 
+    /// The client passes over what it cannot read: of this start nothing more is taken.
+    pub(super) fn interrupt(&mut self) {
+        self.is_interrupted = true;
+        self.at_end = None;
+    }
+
     /// Takes a record, or drops it. `given`: none if nothing outside payloads is asked for. `capacity` is a guess at how many more come with it.
     #[inline]
     pub(super) fn take(&mut self, record: RawRecord<'_>, given: Option<Given<'_>>, capacity: usize) {
         let is_behind = record.position < self.next && mutant::has_position_filter();
-        if self.phase != Phase::Started || is_behind {
+        if self.phase != Phase::Started || is_behind || self.is_interrupted {
             // What comes after a bounded read's end is no stray, only early.
             self.strays += u64::from(self.phase != Phase::Ended);
             return;
@@ -157,7 +167,7 @@ impl Partition {
 
     /// The broker has nothing after `position` at the moment.
     pub(super) fn reach_end(&mut self, position: i64) {
-        if self.phase == Phase::Started && position >= self.next {
+        if self.phase == Phase::Started && !self.is_interrupted && position >= self.next {
             self.next = position;
             self.at_end = Some(position);
         }
@@ -254,6 +264,20 @@ mod tests {
         }
         assert_eq!(positions(partition.hand_over()), [7, 9, 12]);
         assert_eq!(partition.strays, 5);
+    }
+
+    #[test]
+    fn behind_what_cannot_be_read_nothing_is_taken_before_a_new_start() {
+        let mut partition = started(3);
+        partition.take(record(3), None, 1);
+        partition.interrupt();
+        partition.take(record(9), None, 1);
+        partition.reach_end(10);
+        assert_eq!(positions(partition.hand_over()), [3]);
+        assert_eq!(partition.question(Instant::now()), None);
+        partition.start(2, 4);
+        partition.take(record(4), None, 1);
+        assert_eq!(positions(partition.hand_over()), [4]);
     }
 
     #[test]

@@ -6,13 +6,23 @@ use std::time::Duration;
 use rdkafka::consumer::{Consumer, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use types::Position;
+use types::{PartitionId, Position};
 
 use super::KafkaSource;
 use crate::kafka::fetch::Fetched;
 use crate::kafka::partition::Phase;
 use crate::kafka::{context, header};
-use crate::{Error, Source, TraceContext};
+use crate::{Error, Kind, Source, TraceContext};
+
+/// A batch that is damaged, or of a kind that the client does not know. It is passed over by the client, silently but for this, and may
+/// be whole when it is fetched again.
+fn is_unreadable(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::BadMessage | RDKafkaErrorCode::BadCompression | RDKafkaErrorCode::NotImplemented)
+}
+
+fn interrupted(partition: PartitionId, reason: String) -> Error {
+    Error::Interrupted { partition, reason }
+}
 
 impl KafkaSource {
     /// Takes what the fetch queue holds, up to a batch; waits for the first message.
@@ -42,7 +52,12 @@ impl KafkaSource {
                     }
                 }
                 Fetched::End(position) => partition.reach_end(position),
-                Fetched::Failed(code) => failures.push((index, code)),
+                Fetched::Failed(code) => {
+                    if is_unreadable(code) {
+                        partition.interrupt();
+                    }
+                    failures.push((index, code));
+                }
             }
         };
         self.fetch.drain(self.batch_records, wait, &mut visit);
@@ -71,12 +86,18 @@ impl KafkaSource {
             return Ok(());
         };
         if matches!(code, RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) {
-            let position = Position(partition.next());
-            self.inquirer.extent(index)?.check(&partition.id, position)?;
-            return Err(Error::Kafka {
-                action: "go on reading",
-                reason: format!("the broker calls position {position} of `{}` out of range", partition.id),
-            });
+            let (id, position) = (partition.id.clone(), Position(partition.next()));
+            // A leader that has no answer now is asked by the next start.
+            let extent = match self.inquirer.extent(index) {
+                Err(error) if error.kind() == Kind::Retry => return Err(interrupted(id, error.to_string())),
+                extent => extent?,
+            };
+            extent.check(&id, position)?;
+            return Err(interrupted(id, format!("the broker calls position {position} out of range")));
+        }
+        if is_unreadable(code) && partition.phase == Phase::Started {
+            let reason = format!("what comes after position {} cannot be read: {code}", partition.next());
+            return Err(interrupted(partition.id.clone(), reason));
         }
         self.judge(&KafkaError::MessageConsumption(code))
     }
