@@ -159,7 +159,7 @@ impl<L: Log, C: Cursors, R: Receiver> Follower<L, C, R> {
                 }
             }
         }
-        for (partition, head) in in_turn(heads, self.failed_last.take()) {
+        for (partition, head) in in_turn(heads, self.failed_last.clone()) {
             if self.pause.is_on() {
                 break;
             }

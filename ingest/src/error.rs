@@ -149,7 +149,8 @@ impl Error {
                 Some("give every running instance an `ingest.kafka.instance_id` of its own".into())
             }
             Error::Interrupted { .. } => Some(
-                "it is read again from what is committed; if it stays like this, look at the topic's disks and brokers, or at what                  writes to it"
+                "it is read again from what is committed; if it stays like this, look at the topic's disks and brokers, and at what \
+                 writes to it"
                     .into(),
             ),
             Error::Undelivered { .. } => Some("the records that failed are not in the topic: send them again".into()),
