@@ -1,5 +1,6 @@
 //! What happens to connections and links: nothing is lost, nothing comes twice, and whoever was cut off hears of it.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use emulator::{Command, Links, Options};
@@ -185,15 +186,17 @@ fn more_partitions_than_a_connection_has_channels_by_default() {
     source.leave();
 }
 
+/// A service that comes back with its data.
+fn keeping(data: &Path) -> Service {
+    let consumer_groups = vec!["atalaia".into()];
+    Service::with(Options { data: Some(data.to_owned()), consumer_groups, ..Options::hub(HUB, 1) })
+}
+
 /// While nobody answers, questions do not pile up.
 #[test]
 fn a_service_that_is_away_for_long() {
     let data = tempfile::tempdir().unwrap();
-    let mut service = Service::with(Options {
-        data: Some(data.path().to_owned()),
-        consumer_groups: vec!["atalaia".into()],
-        ..Options::hub(HUB, 1)
-    });
+    let mut service = keeping(data.path());
     let mut source = service.source(Bound::Unbounded);
     gain(&mut *source, 1);
     source.start(&partition(0), Position(0)).unwrap();
@@ -296,11 +299,7 @@ fn tokens_that_expire_in_mid_stream() {
 #[test]
 fn a_service_that_was_restarted_with_its_data() {
     let data = tempfile::tempdir().unwrap();
-    let mut service = Service::with(Options {
-        data: Some(data.path().to_owned()),
-        consumer_groups: vec!["atalaia".into()],
-        ..Options::hub(HUB, 1)
-    });
+    let mut service = keeping(data.path());
     survives(&mut service, &mut |service, part| {
         if part.is_multiple_of(2) {
             service.restart();

@@ -43,7 +43,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
-    let mut config = args.place.config()?;
+    let configured = args.place.config.read()?;
+    let mut config = args.place.applied(configured.clone(), "--from")?;
     crate::telemetry::logs(&config.telemetry)?;
     if args.skip_bad {
         config.score.on_bad_model = score::OnBadModel::Skip;
@@ -68,7 +69,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
                 ("registry", to.display.clone()),
                 ("set", written.set),
                 ("files", format!("{}, {} KiB", written.files.len(), grouped(written.bytes.div_ceil(1024)))),
-                ("next", next_step(&args.place.config.read()?, &to, &args.to)),
+                ("next", next_step(&configured, &to, &args.to)),
             ]);
         }
     }

@@ -99,7 +99,10 @@ impl Place {
 
     /// The same for a command whose option for the place has another name.
     fn config_by(&self, option: &str) -> anyhow::Result<config::Config> {
-        let mut config = self.config.read()?;
+        self.applied(self.config.read()?, option)
+    }
+
+    fn applied(&self, mut config: config::Config, option: &str) -> anyhow::Result<config::Config> {
         if let Some(from) = &self.from {
             config.score.models.clone_from(from);
         }

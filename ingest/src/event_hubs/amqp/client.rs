@@ -28,6 +28,7 @@ use super::error::Error;
 use super::facts::{HubFacts, PartitionFacts};
 use super::failure::{Class, Failure};
 use super::metrics;
+use super::rpc::within;
 use crate::event_hubs::config::Config;
 use crate::event_hubs::jitter;
 use crate::event_hubs::token::Tokens;
@@ -104,11 +105,6 @@ impl Client {
         format!("{}-{what}-{}", self.container, self.names.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A link was attached: the key has the right to it.
-    pub(crate) fn linked(&self) {
-        self.links.admitted();
-    }
-
     fn standing(&self, failure: &Failure) -> &Standing {
         if failure.is_of_link() { &self.links } else { &self.questions }
     }
@@ -129,6 +125,26 @@ impl Client {
                 }
                 Err(failure)
             }
+        }
+    }
+
+    /// Attaches a link to a session on the connection of this number.
+    pub(crate) async fn attach<T>(
+        &self,
+        number: u64,
+        attaching: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let attached = within(self.way.patience.request, "attach", attaching).await;
+        self.heard(&self.links, number, &attached).await;
+        attached
+    }
+
+    /// Takes note of what the service said, and gives up a connection that is of no use.
+    async fn heard<T>(&self, standing: &Standing, number: u64, said: &Result<T, Failure>) {
+        match said {
+            Ok(_) => standing.admitted(),
+            Err(failure) if failure.breaks_connection() => self.abandon(number, failure).await,
+            Err(_) => {}
         }
     }
 
@@ -243,11 +259,7 @@ impl Client {
         }
         let answer = open.manage(self.link_name("management"), properties.build()).await;
         metrics::managed(answer.as_ref().err().map(|failure| failure.condition.as_str()));
-        match &answer {
-            Ok(_) => self.questions.admitted(),
-            Err(failure) if failure.breaks_connection() => self.abandon(open.number, failure).await,
-            Err(_) => {}
-        }
+        self.heard(&self.questions, open.number, &answer).await;
         answer
     }
 
@@ -348,7 +360,7 @@ mod tests {
         client.links.refused();
         client.links.refused();
         assert!(ends(&link) && !ends(&question), "questions need no right to read");
-        client.linked();
+        client.links.admitted();
         client.links.refused();
         client.links.refused();
         assert!(!ends(&link), "it was let in before");

@@ -3,8 +3,8 @@
 //! Four habits of fe2o3-amqp 0.18 are worked around here. Credit that refills by itself does so only as deliveries are settled, so
 //! that a link whose deliveries come settled stalls: credit is given by hand. A receiver that lowers its credit refuses what is on
 //! its way already: credit is never lowered. A receiver that goes while events are on their way to it ends its session, and soon
-//! after the connection: it is closed before it goes, which takes in what still comes. And the filter in the answer to an attach is compared with the one that was asked for,
-//! which the service does not promise to repeat: that check is off.
+//! after the connection: it is closed before it goes, which takes in what still comes. And the filter in the answer to an attach is
+//! compared with the one that was asked for, which the service does not promise to repeat: that check is off.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -62,22 +62,10 @@ pub(super) struct Reading {
 impl Link {
     pub(super) async fn attach(client: &Client, reading: &Reading) -> Result<Self, Failure> {
         let timeout = client.way.patience.request;
-        let mut session = client.session().await?;
-        let attached = within(timeout, "attach", attach(client, reading, &mut session.handle)).await;
-        match attached {
-            Ok(receiver) => {
-                let Session { handle, connection, gone } = session;
-                client.linked();
-                let ends = Some(Ends { receiver, session: handle });
-                Ok(Link { ends, connection, credit: 0, timeout, gone, broken: None })
-            }
-            Err(failure) => {
-                if failure.breaks_connection() {
-                    client.abandon(session.connection, &failure).await;
-                }
-                Err(failure)
-            }
-        }
+        let Session { mut handle, connection, gone } = client.session().await?;
+        let receiver = client.attach(connection, attach(client, reading, &mut handle)).await?;
+        let ends = Some(Ends { receiver, session: handle });
+        Ok(Link { ends, connection, credit: 0, timeout, gone, broken: None })
     }
 
     /// Asks for so many events in all, counted from now; fewer than before is no change.

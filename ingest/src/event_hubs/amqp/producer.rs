@@ -238,7 +238,7 @@ impl Lane {
         let link = match &mut self.link {
             Some(link) => link,
             None => {
-                let link = Link::attach(client, self.index, timeout).await?;
+                let link = Link::attach(client, self.index).await?;
                 // None is what 0 says.
                 if let Some(limit) = link.sender.max_message_size().filter(|limit| *limit > 0) {
                     let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(BATCH_BYTES_MAX);
@@ -256,23 +256,13 @@ impl Lane {
 }
 
 impl Link {
-    async fn attach(client: &Client, index: usize, timeout: Duration) -> Result<Self, Failure> {
+    async fn attach(client: &Client, index: usize) -> Result<Self, Failure> {
         let mut session = client.session().await?;
         let name = client.link_name(&format!("out-{index}"));
         let target = format!("{}/Partitions/{index}", client.way.place.hub);
         let attaching = async { Ok(Sender::builder().name(name).target(target).attach(&mut session.handle).await?) };
-        match within(timeout, "attach", attaching).await {
-            Ok(sender) => {
-                client.linked();
-                Ok(Link { sender, _session: session.handle, connection: session.connection })
-            }
-            Err(failure) => {
-                if failure.breaks_connection() {
-                    client.abandon(session.connection, &failure).await;
-                }
-                Err(failure)
-            }
-        }
+        let sender = client.attach(session.connection, attaching).await?;
+        Ok(Link { sender, _session: session.handle, connection: session.connection })
     }
 }
 
